@@ -1,0 +1,13 @@
+"""Shared, tested code of the course on image classification and localization.
+
+The modules, ground floor first: `profiles`, `progress`, `drawing`, `boxes`, `datasets`, `pipelines`, `backbones`, `losses`,
+`metrics`, `baselines`, `models`, `training`, `plotting`. An import points down this list, never up.
+"""
+
+import os
+
+__version__ = "0.1.0"
+
+# TensorFlow prints its start-up notes to standard error before anyone can configure logging; a learner needs none of
+# them. Whoever does sets the variable before importing this package.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
