@@ -1,11 +1,13 @@
 """A sketch: coloured polygons in drawing order. Every object of the embedded data is one.
 
-Because everything is a polygon, an object can be turned, mirrored, scaled and measured before a single pixel is painted.
+Because everything is a polygon, an object can be turned, mirrored, scaled and measured before a pixel is painted.
 Coordinates are the object's own: x to the right, y down, in any unit.
 """
 
 from __future__ import annotations
 
+import cmath
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -54,7 +56,7 @@ def smooth(points: Iterable[Point], closed: bool = True, steps: int = 6) -> np.n
     Returns:
         float64 array [n, 2] of points on the curve.
     """
-    knots = np.asarray(list(points), dtype=np.float64)
+    knots = np.asarray(points if isinstance(points, np.ndarray) else list(points), dtype=np.float64)
     if closed:
         padded = np.concatenate([knots[-1:], knots, knots[:2]])
     else:
@@ -74,14 +76,21 @@ def smooth(points: Iterable[Point], closed: bool = True, steps: int = 6) -> np.n
 def rotation(degrees: float, about: Point = (0, 0)) -> np.ndarray:
     """The affine matrix [2, 3] that turns clockwise on the page by `degrees` around the point `about`."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    linear = np.array([[cosine, -sine], [sine, cosine]])
-    centre = np.asarray(about, dtype=np.float64)
-    return np.column_stack([linear, centre - linear @ centre])
+    x, y = about
+    return np.array([[cosine, -sine, x - cosine * x + sine * y], [sine, cosine, y - sine * x - cosine * y]])
 
 
 def _circle(start: float, stop: float, steps: int) -> np.ndarray:
-    angles = np.radians(np.linspace(start, stop, steps))
-    return np.column_stack([np.cos(angles), np.sin(angles)])
+    """Points [steps, 2] on the unit circle, angles in degrees; the unturned arcs come from a table."""
+    turns = _ARCS.get((stop - start, steps))
+    if turns is None:
+        angles = np.radians(np.linspace(0, stop - start, steps))
+        turns = _ARCS[stop - start, steps] = np.exp(1j * angles)
+    turned = turns * cmath.exp(1j * math.radians(start))
+    return turned.view(np.float64).reshape(-1, 2)
+
+
+_ARCS: dict[tuple[float, int], np.ndarray] = {}
 
 
 class Sketch:
@@ -92,7 +101,8 @@ class Sketch:
 
     def polygon(self, points: Iterable[Point], colour: Colour) -> Sketch:
         """A filled polygon with straight sides."""
-        self.shapes.append((np.asarray(list(points), dtype=np.float64), colour))
+        corners = points if isinstance(points, np.ndarray) else list(points)
+        self.shapes.append((np.asarray(corners, dtype=np.float64), colour))
         return self
 
     def blob(self, points: Iterable[Point], colour: Colour, steps: int = 6) -> Sketch:
@@ -124,21 +134,25 @@ class Sketch:
         start: float = 0,
         stop: float = 360,
     ) -> Sketch:
-        """A filled ellipse around (x, y), turned by `angle`; with `start` and `stop` in degrees, the piece between them (0 is right, 90 is down)."""
+        """A filled ellipse around (x, y), turned by `angle`.
+
+        With `start` and `stop` in degrees, only the piece between them: 0 is right, 90 is down.
+        """
         points = _circle(start, stop, 28) * (radius_x, radius_y)
         if angle:
             points = points @ rotation(angle)[:, :2].T
-        return self.polygon(points + (x, y), colour)
+        return self.polygon(np.add(points, (x, y)), colour)
 
     def ring(self, x: float, y: float, radius: float, width: float, colour: Colour, steps: int = 32) -> Sketch:
         """A circle line of outer `radius`; what lies inside shows through."""
         outer, inner = _circle(0, 360, steps), _circle(360, 0, steps)
-        return self.polygon(np.concatenate([outer * radius, inner * (radius - width)]) + (x, y), colour)
+        outline = np.concatenate([outer * radius, inner * (radius - width)])
+        return self.polygon(np.add(outline, (x, y)), colour)
 
     def line(self, points: Iterable[Point], width: float, colour: Colour, curved: bool = False) -> Sketch:
         """A line of the given width through the points, with round ends and joints."""
         points = smooth(points, closed=False) if curved else np.asarray(list(points), dtype=np.float64)
-        for start, end in zip(points[:-1], points[1:], strict=True):
+        for start, end in itertools.pairwise(points):
             self.limb(start, end, width, width, colour)
         return self
 
@@ -159,8 +173,12 @@ class Sketch:
 
     def transformed(self, matrix: np.ndarray) -> Sketch:
         """A new sketch with every point p at `matrix[:, :2] @ p + matrix[:, 2]`."""
-        moved = Sketch()
-        moved.shapes = [(points @ matrix[:, :2].T + matrix[:, 2], colour) for points, colour in self.shapes]
+        # All points at once: one product of matrices instead of hundreds of small ones.
+        points = np.concatenate([points for points, _ in self.shapes]) @ matrix[:, :2].T + matrix[:, 2]
+        moved, start = Sketch(), 0
+        for corners, colour in self.shapes:
+            moved.shapes.append((points[start : start + len(corners)], colour))
+            start += len(corners)
         return moved
 
     def bounds(self) -> tuple[float, float, float, float]:
@@ -175,10 +193,11 @@ class Sketch:
             image: The picture, mode RGB; shapes with alpha let it shine through.
             mask: Mode L, of the same size; set to 255 wherever a shape covers the picture.
         """
-        draw = ImageDraw.Draw(image, "RGBA")
+        # Pillow fills opaque and blended polygons by two routines that differ in single pixels; the mask's is the former.
+        opaque, blended = ImageDraw.Draw(image), ImageDraw.Draw(image, "RGBA")
         stencil = ImageDraw.Draw(mask) if mask is not None else None
         for points, colour in self.shapes:
-            corners = [tuple(point) for point in points.tolist()]
-            draw.polygon(corners, fill=colour)
+            corners = points.ravel().tolist()
+            (opaque if len(colour) == 3 or colour[3] == 255 else blended).polygon(corners, fill=colour)
             if stencil is not None:
                 stencil.polygon(corners, fill=255)

@@ -1,0 +1,75 @@
+"""`toy_voc`: drawings of VOC's 20 classes with VOC's annotations, made on the spot, the same bytes on every run."""
+
+from collections.abc import Iterator
+
+import joblib
+import tensorflow_datasets as tfds
+
+from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, voc_features
+from clsloc_utils.drawing.scenes import draw_annotated
+from clsloc_utils.progress import progress
+
+SPLITS = {"train": 6000, "validation": 600, "test": 1300}
+"""Images in each split; about a third of them hold exactly one object."""
+
+_SEEDS = {"train": 1, "validation": 2, "test": 3}
+"""Every split draws from seeds of its own, so no picture can turn up in two of them."""
+
+
+class ToyVoc(tfds.core.GeneratorBasedBuilder):
+    """Drawings of VOC's 20 classes, with the features of TFDS's `voc` field for field."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="Procedural drawings of the 20 PASCAL VOC classes, one to several objects an image, with boxes "
+            "tight around the visible pixels.",
+            features=voc_features(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, dict]]]:
+        del dl_manager  # Nothing to download.
+        return {split: self._generate_examples(split) for split in SPLITS}
+
+    def _generate_examples(self, split: str) -> Iterator[tuple[str, dict]]:
+        seed, count = _SEEDS[split], SPLITS[split]
+        # The drawings need neither TensorFlow nor this class, so the worker processes start in a moment. Results come
+        # back in order, and one by one: the split never lies in memory as a whole.
+        workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
+        drawings = workers(joblib.delayed(draw_annotated)(seed, index) for index in range(count))
+        for index, drawing in enumerate(progress(drawings, total=count, description=f"Drawing {split}")):
+            filename = f"{split}_{index:06d}.jpg"
+            yield filename, _as_voc_example(filename, drawing)
+
+
+def _as_voc_example(filename: str, drawing: dict) -> dict:
+    """The drawing in the fields of `voc_features`."""
+    width, height = drawing["size"]
+
+    def relative(bbox: tuple[int, int, int, int]) -> tfds.features.BBox:
+        xmin, ymin, xmax, ymax = bbox
+        return tfds.features.BBox(ymin=ymin / height, xmin=xmin / width, ymax=ymax / height, xmax=xmax / width)
+
+    objects = [
+        {
+            "label": drawn["class_name"],
+            "bbox": relative(drawn["bbox"]),
+            "pose": drawn["pose"].lower(),
+            "is_truncated": drawn["is_truncated"],
+            "is_difficult": drawn["is_difficult"],
+        }
+        for drawn in drawing["objects"]
+    ]
+
+    def names(considered: list[dict]) -> list[str]:
+        return sorted({item["label"] for item in considered}, key=VOC_CLASS_NAMES.index)
+
+    return {
+        "image": drawing["image"],
+        "image/filename": filename,
+        "objects": objects,
+        "labels": names(objects),
+        "labels_no_difficult": names([item for item in objects if not item["is_difficult"]]),
+    }
