@@ -18,8 +18,7 @@ class Profile:
         augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
         head_epochs: Passes over the cached features while the heads learn.
         fine_tune_epochs: Passes over the images while the backbone learns too; 0 leaves it frozen.
-        from_scratch_images: Images that the naive recipe of notebook 03 trains on.
-        from_scratch_epochs: Passes it makes over them.
+        naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
     """
 
     name: str
@@ -30,8 +29,7 @@ class Profile:
     augmented_copies: int
     head_epochs: int
     fine_tune_epochs: int
-    from_scratch_images: int
-    from_scratch_epochs: int
+    naive_epochs: int
 
 
 FAST = Profile(
@@ -43,8 +41,7 @@ FAST = Profile(
     augmented_copies=2,
     head_epochs=12,
     fine_tune_epochs=0,
-    from_scratch_images=256,
-    from_scratch_epochs=3,
+    naive_epochs=2,
 )
 FULL = Profile(
     name="full",
@@ -55,8 +52,7 @@ FULL = Profile(
     augmented_copies=4,
     head_epochs=20,
     fine_tune_epochs=5,
-    from_scratch_images=905,
-    from_scratch_epochs=30,
+    naive_epochs=30,
 )
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}
 

@@ -353,12 +353,8 @@ def draw_chair(rng: np.random.Generator, view: str) -> Sketch:
 
 
 def _plate(rng: np.random.Generator, x: float, y: float, radius: float, flat: float, china: Colour) -> Sketch:
-    """A plate, mostly with food, between knife and fork."""
+    """A plate, mostly with food."""
     sketch = Sketch()
-    for side in (-1, 1):
-        offset = side * radius * 1.3
-        start, end = (x + offset, y - radius * flat * 0.9), (x + offset, y + radius * flat * 0.9)
-        sketch.limb(start, end, 1.1, 1.1, (150, 154, 160))
     sketch.ellipse(x, y + 0.9, radius, radius * flat, shade(china, 0.72))
     sketch.ellipse(x, y, radius, radius * flat, china)
     sketch.ellipse(x, y, radius * 0.68, radius * 0.68 * flat, shade(china, 0.92))
@@ -414,6 +410,10 @@ def _setting(rng: np.random.Generator, places: Sequence[Point], centre: Point, f
         plate = Sketch()
         if mat is not None:
             plate.ellipse(x, y, radius * 1.7, radius * 1.7 * flat, mat)
+        else:
+            for side in (-1.3, 1.3):
+                knife, reach = x + side * radius, radius * flat * 0.9
+                plate.limb((knife, y - reach), (knife, y + reach), 1.1, 1.1, (150, 154, 160))
         things.append((y - 100, plate.add(_plate(rng, x, y, radius, flat, china))))
         # Glasses stand towards the middle of the table.
         inwards = 1 if x < centre[0] else -1
@@ -521,8 +521,9 @@ def _pot(sketch: Sketch, rng: np.random.Generator) -> float:
     sketch.polygon([*arc, *(body * (-1, 1)), *body[::-1]], colour)
     foot = body[-1, 0]
     sketch.ellipse(0, deep, foot, foot * 0.14, colour)
-    strip = np.concatenate([body + (0, 1), (body * (0.45, 1) + (0, wide * 0.17))[::-1]])
-    sketch.polygon(strip, (0, 0, 0, 46))
+    inner = body * (0.45, 1)
+    inner[:, 1] += np.linspace(wide * 0.17, foot * 0.12, len(body))
+    sketch.polygon(np.concatenate([body, inner[::-1]]), (0, 0, 0, 46))
     gloss = _cut(body, 5, deep)
     sketch.polygon(np.concatenate([gloss * (-0.74, 1), (gloss * (-0.5, 1))[::-1]]), (255, 255, 255, 60))
     if kind == 0:
@@ -623,10 +624,11 @@ def _cactus(sketch: Sketch, rng: np.random.Generator, green: Colour) -> None:
         elbow = (side * arm, low)
         sketch.limb((0, low), elbow, wide * 0.48, wide * 0.5, shade(green, 0.86))
         sketch.limb(elbow, (side * arm, low - rng.uniform(14, 26)), wide * 0.5, wide * 0.44, shade(green, 0.95))
-    sketch.limb((0, 3), (0, -tall), wide * 0.9, wide * 0.86, green)
-    sketch.limb((wide * 0.3, 3), (wide * 0.28, -tall), wide * 0.3, wide * 0.24, shade(green, 0.8))
+    # The round foot of the column stays within the opening of the pot.
+    sketch.limb((0, 2 - wide * 0.45), (0, -tall), wide * 0.9, wide * 0.86, green)
+    sketch.limb((wide * 0.28, -wide * 0.34), (wide * 0.28, -tall), wide * 0.26, wide * 0.24, shade(green, 0.8))
     for x in (-0.24, 0.02):
-        sketch.limb((x * wide, 1), (x * wide, -tall - 3), 1.2, 0.9, shade(green, 0.74))
+        sketch.limb((x * wide, -2), (x * wide, -tall - 3), 1.2, 0.9, shade(green, 0.74))
     for y in np.arange(-tall + 2, -6, 9):
         for x in (-0.36, -0.11, 0.16):
             sketch.ellipse(x * wide, y, 0.8, 0.8, (246, 242, 214))
@@ -659,9 +661,6 @@ def draw_pottedplant(rng: np.random.Generator, view: str) -> Sketch:
     _pot(pot, rng)
     grow = (_broad_plant, _spiky_plant, _fern, _cactus, _flowers)[rng.choice(5, p=(0.26, 0.22, 0.18, 0.14, 0.2))]
     grow(plant, rng, choose(rng, LEAVES))
-    # Stems stand in the earth behind the pot's near rim, but fronds hang in front of it.
-    if grow is _fern:
-        return pot.add(plant)
     size = rng.uniform(0.9, 1.15)
     return pot.add(plant, np.array([[size, 0, 0], [0, size, 0]]))
 

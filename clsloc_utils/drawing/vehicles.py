@@ -5,6 +5,7 @@ Lengths are roughly centimetres. Land vehicles stand on y = 0 and face right whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -48,31 +49,37 @@ _MIRROR = np.array([[-1.0, 0, 0], [0, 1.0, 0]])
 def _corners(points: Iterable[Sequence[float]], radius: float = 0) -> np.ndarray:
     """The polygon with rounded corners; a point's third number, if any, is its own radius."""
     given = [(*point[:2], point[2] if len(point) > 2 else radius) for point in points]
-    knots = np.array([point[:2] for point in given], dtype=np.float64)
-    curve = []
-    for i, corner in enumerate(knots):
-        to_last, to_next = knots[i - 1] - corner, knots[(i + 1) % len(knots)] - corner
-        lengths = np.maximum(np.hypot(*to_last), 1e-6), np.maximum(np.hypot(*to_next), 1e-6)
-        start = corner + to_last * min(given[i][2] / lengths[0], 0.48)
-        end = corner + to_next * min(given[i][2] / lengths[1], 0.48)
-        t = np.linspace(0, 1, 5 if given[i][2] > 0 else 1)[:, None]
-        curve.append((1 - t) ** 2 * start + 2 * t * (1 - t) * corner + t**2 * end)
-    return np.concatenate(curve)
+    curve: list[Point] = []
+    for i, (x, y, bend) in enumerate(given):
+        if bend <= 0:
+            curve.append((x, y))
+            continue
+        ends = []
+        for other_x, other_y, _ in (given[i - 1], given[(i + 1) % len(given)]):
+            share = min(bend / max(math.hypot(other_x - x, other_y - y), 1e-6), 0.48)
+            ends.append((x + share * (other_x - x), y + share * (other_y - y)))
+        for t in (0, 0.25, 0.5, 0.75, 1):
+            before, at, after = (1 - t) ** 2, 2 * t * (1 - t), t**2
+            curve.append(
+                tuple(before * a + at * b + after * c for a, b, c in zip(ends[0], (x, y), ends[1], strict=True))
+            )
+    return np.array(curve, dtype=np.float64)
 
 
 def _clip(points: np.ndarray, normal: Point, limit: float) -> np.ndarray:
     """The part of the polygon where x * normal[0] + y * normal[1] is at most `limit`."""
-    if len(points) == 0:
-        return points
-    beyond = points @ np.asarray(normal, dtype=np.float64) - limit
-    kept = []
-    for i in range(len(points)):
-        j = (i + 1) % len(points)
+    corners = points.tolist()
+    beyond = [x * normal[0] + y * normal[1] - limit for x, y in corners]
+    kept: list[Point] = []
+    for i, (x, y) in enumerate(corners):
+        last = beyond[i - 1]
+        if last * beyond[i] < 0:
+            share = last / (last - beyond[i])
+            last_x, last_y = corners[i - 1]
+            kept.append((last_x + share * (x - last_x), last_y + share * (y - last_y)))
         if beyond[i] <= 0:
-            kept.append(points[i])
-        if beyond[i] * beyond[j] < 0:
-            kept.append(points[i] + (points[j] - points[i]) * beyond[i] / (beyond[i] - beyond[j]))
-    return np.array(kept).reshape(-1, 2)
+            kept.append((x, y))
+    return np.array(kept, dtype=np.float64).reshape(-1, 2)
 
 
 def _band(sketch: Sketch, outline: np.ndarray, top: float, bottom: float, colour: Colour) -> None:
@@ -593,7 +600,7 @@ def _bogie(sketch: Sketch, x: float, wheels: int = 2, radius: float = 44) -> Non
     for i in range(wheels):
         sketch.ellipse(start + i * pitch, -radius, radius, radius, (64, 62, 64))
         sketch.ellipse(start + i * pitch, -radius, 0.78 * radius, 0.78 * radius, (112, 108, 106))
-        sketch.ellipse(start + i * pitch, -radius, 0.22 * radius, 0.22 * radius, (48, 46, 50))
+    # The frame covers the hubs.
     end = pitch * (wheels - 1) / 2 + 0.7 * radius
     frame = [
         (x - end, -1.25 * radius),
@@ -650,9 +657,9 @@ def _locomotive(
         sketch.ellipse(length - 36, -146, 24, 10, _LAMP, angle=30)
     else:
         screen = [(length - 92, -318), (length - 44, -318), (length - 16, -236), (length - 92, -236)]
-        for left in np.linspace(90, length - 290, 4):
+        for left in np.linspace(90, length - 290, 3):
             sketch.rectangle(left, -300, left + 84, -226, shade(paint, 0.5), 6)
-            for y in range(-290, -232, 14):
+            for y in (-288, -268, -248):
                 sketch.rectangle(left + 8, y, left + 76, y + 5, shade(paint, 0.75))
         sketch.ellipse(length - 10, -124, 10, 14, _LAMP).rectangle(length, -114, length + 26, -98, (60, 60, 66), 4)
         sketch.rectangle(length + 22, -126, length + 30, -86, (60, 60, 66), 3)
@@ -677,9 +684,9 @@ def _diesel(
     _body(sketch, hood, paint, 0.12, 0.15)
     nose = _corners([(cab + 120, -118), (cab + 120, -262, 6), (length - 24, -262, 26), (length - 24, -118)])
     _body(sketch, nose, paint, 0.12, 0.15)
-    for left in np.linspace(50, cab - 90, 5):
+    for left in np.linspace(50, cab - 90, 4):
         sketch.rectangle(left, -284, left + 52, -206, shade(paint, 0.6), 4)
-        for y in (-274, -256, -238, -220):
+        for y in (-272, -249, -226):
             sketch.rectangle(left + 6, y, left + 46, y + 6, shade(paint, 0.85))
     house = _corners([(cab, -118), (cab, -362, 14), (cab + 134, -362, 14), (cab + 134, -118)])
     _body(sketch, house, second, 0.1, 0.15)
@@ -689,7 +696,7 @@ def _diesel(
     for body in (hood, nose):
         _band(sketch, body, -178, -152, second)
     sketch.rectangle(-4, -124, length + 4, -92, dark, 4)
-    for x in np.linspace(6, length - 6, 11):
+    for x in np.linspace(6, length - 6, 8):
         sketch.rectangle(x - 2, -190, x + 2, -120, (226, 222, 200))
     sketch.rectangle(4, -194, length - 4, -189, (226, 222, 200))
     sketch.rectangle(length - 32, -246, length - 18, -216, _LAMP, 5)
@@ -876,11 +883,17 @@ def _airliner(rng: np.random.Generator) -> Sketch:
     _body(sketch, body, paint, 0.3, 0.26)
     if rng.random() < 0.7:
         _band(sketch, body, 0.12 * half, 0.34 * half, second)
-    count = int(rng.integers(13, 19))
+    _airliner_openings(sketch, length, half, int(rng.integers(13, 19)), shade(paint, 0.8))
+    _airliner_wings(sketch, length, half, wing, second, rear_engine)
+    return sketch.transformed(rotation(-rng.uniform(4, 18))) if flying else sketch
+
+
+def _airliner_openings(sketch: Sketch, length: float, half: float, count: int, door: Colour) -> None:
+    """Cabin windows, doors and the cockpit's window."""
     for x in np.linspace(0.2 * length, 0.78 * length, count):
         sketch.rectangle(x, -0.36 * half, x + 0.018 * length, -0.36 * half + 17, (62, 84, 108), 6)
     for x in (0.14, 0.83):
-        sketch.rectangle(x * length, -0.5 * half, (x + 0.027) * length, 0.3 * half, shade(paint, 0.8), 5)
+        sketch.rectangle(x * length, -0.5 * half, (x + 0.027) * length, 0.3 * half, door, 5)
     cockpit = [
         (0.895 * length, -0.66 * half),
         (0.925 * length, -0.68 * half),
@@ -888,8 +901,6 @@ def _airliner(rng: np.random.Generator) -> Sketch:
         (0.9 * length, -0.3 * half),
     ]
     _glass(sketch, _corners(cockpit, 5), (52, 70, 92), glint=False)
-    _airliner_wings(sketch, length, half, wing, second, rear_engine)
-    return sketch.transformed(rotation(-rng.uniform(4, 18))) if flying else sketch
 
 
 def _airliner_wings(
@@ -912,14 +923,14 @@ def _airliner_wings(
     _body(sketch, pod, second, 0.35, 0.3)
     sketch.ellipse(x + 112, y, 10, 25, (70, 74, 82))
     near = [
-        (0.58 * length, 0.42 * half),
-        (0.38 * length, 0.42 * half),
-        (0.2 * length, half + 66, 4),
-        (0.26 * length, half + 70, 8),
+        (0.6 * length, 0.42 * half),
+        (0.36 * length, 0.42 * half),
+        (0.17 * length, half + 84, 4),
+        (0.24 * length, half + 90, 8),
     ]
     outline = _corners(near, 4)
     _body(sketch, outline, wing, 0.3, 0.2)
-    start, end = (0.395 * length, 0.62 * half), (0.235 * length, half + 56)
+    start, end = (0.38 * length, 0.62 * half), (0.205 * length, half + 74)
     sketch.line([start, end], 2, shade(wing, 0.7))
 
 
@@ -971,7 +982,7 @@ def _light_plane_wings(sketch: Sketch, kind: str, wing: Colour, paint: Colour, g
         for x0, y in ((356, -136), (330, 40)):
             _body(
                 sketch,
-                _corners([(x0, y), (x0 + 190, y - 8, 10), (x0 + 204, y + 6, 8), (x0, y + 14, 6)], 6),
+                _corners([(x0, y), (x0 + 170, y - 14, 14), (x0 + 204, y + 4, 8), (x0, y + 14, 6)], 6),
                 wing,
                 0.4,
                 0.3,
@@ -987,7 +998,7 @@ def _light_plane_wings(sketch: Sketch, kind: str, wing: Colour, paint: Colour, g
         top = _corners([(280, -112), (310, -126, 10), (470, -130, 14), (490, -114, 8), (470, -102, 8)], 6)
         _body(sketch, top, wing, 0.4, 0.3)
     else:
-        near = _corners([(300, 30), (480, 34), (430, 92, 12), (330, 92, 8)], 6)
+        near = _corners([(270, 26), (492, 32, 14), (400, 88, 10), (300, 88, 8)], 6)
         _body(sketch, near, wing, 0.3, 0.2)
 
 
@@ -1573,10 +1584,13 @@ def _sport_body(rng: np.random.Generator, sketch: Sketch, base: float, steer: Po
         (60, -16, 10),
     ]
     fairing += [(x + 2, -22, 16), (x + 12, -56, 14)]
-    outline = _corners(fairing)
-    _body(sketch, outline, paint, 0.2, 0.2)
-    stripe = _corners([(x + 18, y + 4), (x - 6, y + 12), (64, -32), (66, -20), (x + 4, y + 30)], 6)
-    sketch.polygon(stripe, second)
+    stripe = [(x + 18, y + 4), (x - 6, y + 12), (64, -32), (66, -20), (x + 4, y + 30)]
+    if rng.random() < 0.5:
+        # A half fairing leaves the engine in view.
+        fairing = [*fairing[:3], (x - 22, y + 12, 8), (x - 18, y + 36, 10), (x + 8, y + 34, 12)]
+        stripe = [(x + 20, y + 2), (x - 10, y + 10), (x - 14, y + 22), (x + 10, y + 18)]
+    _body(sketch, _corners(fairing), paint, 0.2, 0.2)
+    sketch.polygon(_corners(stripe, 6), second)
     screen = _corners([(x - 10, y - 8), (x - 4, y - 30, 10), (x + 4, y - 30, 10), (x + 22, y - 13)], 3)
     sketch.polygon(screen, (84, 108, 128)).polygon(
         [(x - 4, y - 12), (x, y - 26), (x + 4, y - 26), (x + 6, y - 14)], _LIGHT
@@ -1597,7 +1611,7 @@ def _dirt_body(rng: np.random.Generator, sketch: Sketch, base: float, steer: Poi
         paint,
     )
     sketch.polygon(
-        _corners([(-30, -103, 3), (-32, -97, 3), (8, -96, 12), (48, -82), (40, -70), (2, -86, 12)], 3), paint
+        _corners([(-32, -99, 3), (-30, -104, 3), (8, -96, 12), (48, -82), (40, -70), (2, -87, 12)], 3), paint
     )
     tank = _corners([(58, -78), (76, -98, 10), (x - 4, -96, 6), (x - 2, -58, 8), (72, -66, 8)], 4)
     _body(sketch, tank, paint, 0.3, 0.3)
@@ -1613,7 +1627,6 @@ def _dirt_body(rng: np.random.Generator, sketch: Sketch, base: float, steer: Poi
 def _scooter_side(rng: np.random.Generator, paint: Colour) -> Sketch:
     """A scooter: leg shield, flat floor, round rear body and small wheels."""
     sketch, base, radius = Sketch(), rng.uniform(116, 126), 23.0
-    dark, cream = (44, 46, 52), (232, 224, 204)
     for x in (0.0, base):
         _wheel(sketch, x, -radius, radius, 0.56, _CHROME, 5 if rng.random() < 0.5 else 0)
     x, y = base - 20, -104.0
@@ -1652,6 +1665,13 @@ def _scooter_side(rng: np.random.Generator, paint: Colour) -> Sketch:
     )
     _body(sketch, shield, paint, 0.2, 0.2)
     _body(sketch, guard, paint, 0.3, 0.1)
+    _scooter_top(rng, sketch, x, y, paint)
+    return sketch
+
+
+def _scooter_top(rng: np.random.Generator, sketch: Sketch, x: float, y: float, paint: Colour) -> None:
+    """Seat, handlebar, lamps and mirror of a scooter whose steering head is at (x, y)."""
+    dark, cream = (44, 46, 52), (232, 224, 204)
     seat = [(-28, -66), (-24, -76), (4, -80), (26, -77), (42, -78), (46, -70), (30, -67), (-4, -68)]
     sketch.blob(seat, (58, 40, 34) if rng.random() < 0.5 else dark, 4)
     head = _corners([(x - 12, y + 8), (x - 10, y - 10, 8), (x + 8, y - 12, 8), (x + 14, y + 4, 6)], 3)
@@ -1660,7 +1680,6 @@ def _scooter_side(rng: np.random.Generator, paint: Colour) -> Sketch:
     sketch.limb((x - 4, y - 10), (x - 8, y - 30), 2.6, 2.6, (96, 98, 104)).ellipse(x - 8, y - 33, 7, 6, dark)
     sketch.rectangle(-35, -58, -28, -48, _TAIL_LAMP, 2)
     _stroke(sketch, smooth([(-6, -54), (10, -62), (34, -60)], closed=False), 2.6, cream)
-    return sketch
 
 
 def _motorbike_front(rng: np.random.Generator) -> Sketch:

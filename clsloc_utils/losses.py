@@ -1,0 +1,187 @@
+"""Losses for the box head: Keras's own, IoU losses, and weighted sums of them.
+
+Boxes are `[xmin, ymin, xmax, ymax]`; the L-losses expect them relative (0..1), the IoU losses take any units. Every
+loss yields one number per box, so that sample weights and `reduction` work as in any Keras loss.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from clsloc_utils import boxes
+
+# Where smooth L1 turns from square to straight. Relative coordinates never differ by more than 1, so Keras's default of
+# 1 would leave plain L2 (halved). At 0.1, a tenth of the image's side, good boxes are polished by the square and bad
+# ones pull with a constant force.
+SMOOTH_L1_DELTA = 0.1
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class SmoothL1Loss(keras.losses.Huber):
+    """Keras's Huber loss, at home in relative coordinates, that keeps its `delta` when saved.
+
+    Half the squared error up to `delta`, straight with slope `delta` from there, averaged over the coordinates. In
+    Keras 3.15.1 `keras.losses.Huber` leaves `delta` out of its config: a model saved with 0.1 would train on with 1
+    once reloaded.
+
+    Args:
+        delta: Error at which the square turns straight, in units of the coordinates.
+        reduction: As in any Keras loss.
+        name: Name of the loss.
+        dtype: As in any Keras loss.
+    """
+
+    def __init__(
+        self,
+        delta: float = SMOOTH_L1_DELTA,
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "smooth_l1",
+        dtype: Any = None,
+    ):
+        super().__init__(delta=delta, reduction=reduction, name=name, dtype=dtype)
+        self.delta = float(delta)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "delta": self.delta}
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class GIoULoss(keras.losses.Loss):
+    """1 - GIoU (Rezatofighi et al. 2019, arXiv 1902.09630).
+
+    0 for a perfect box, 1 for two boxes that share just one whole side, towards 2 for boxes far apart. `1 - IoU` has a
+    zero gradient as soon as two boxes are disjoint; this one keeps pulling them together.
+
+    Args:
+        reduction: As in any Keras loss.
+        name: Name of the loss.
+        dtype: As in any Keras loss; the boxes themselves are always compared in float32.
+
+    Call arguments:
+        y_true: True boxes `[xmin, ymin, xmax, ymax]`, shape `[..., 4]`, any units.
+        y_pred: Predicted boxes, same shape and units.
+        sample_weight: Optional weights, shape `[...]`.
+
+    Raises:
+        ValueError: On call, when the shapes differ or do not end in 4.
+    """
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "giou_loss", dtype: Any = None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return 1.0 - boxes.giou(*boxes.paired_boxes(y_true, y_pred))
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class CIoULoss(keras.losses.Loss):
+    """1 - CIoU (Zheng et al. 2020, arXiv 1911.08287).
+
+    Beside the overlap it minds the distance of the centers and the aspect ratio. 0 for a perfect box, below 3 always.
+
+    Args:
+        reduction: As in any Keras loss.
+        name: Name of the loss.
+        dtype: As in any Keras loss; the boxes themselves are always compared in float32.
+
+    Call arguments:
+        y_true: True boxes `[xmin, ymin, xmax, ymax]`, shape `[..., 4]`, any units.
+        y_pred: Predicted boxes, same shape and units. Keep them valid (`xmin < xmax`, `ymin < ymax`).
+        sample_weight: Optional weights, shape `[...]`.
+
+    Raises:
+        ValueError: On call, when the shapes differ or do not end in 4.
+    """
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "ciou_loss", dtype: Any = None):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return 1.0 - boxes.ciou(*boxes.paired_boxes(y_true, y_pred))
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class WeightedSumLoss(keras.losses.Loss):
+    """A weighted sum of losses on the same output.
+
+    `get_box_loss("giou+l1")` is GIoU + 2 L1, L1 being the mean over the four coordinates. The two complete each other:
+    GIoU is close to what we are judged by and treats a small object's error like a large one's, but it does not notice
+    a box moving about inside another one; L1 pulls every side straight to its place, but takes an error of five pixels
+    as equally bad for an ant and for an elephant. DETR (Carion et al. 2020, arXiv 2005.12872) adds the two as well. A
+    mean L1 of relative coordinates is far smaller than the GIoU loss of the same boxes, hence the factor.
+
+    Args:
+        losses: The losses to add, Keras `Loss` objects. Their own `reduction` is not used.
+        weights: One factor per loss.
+        reduction: As in any Keras loss, applied to the sum.
+        name: Name of the loss.
+        dtype: As in any Keras loss.
+
+    Call arguments:
+        y_true: Targets, as the added losses take them.
+        y_pred: Predictions, likewise.
+        sample_weight: Optional weights, one per sample.
+
+    Raises:
+        ValueError: No loss is given, or there are not as many weights as losses.
+    """
+
+    def __init__(
+        self,
+        losses: Sequence[keras.losses.Loss],
+        weights: Sequence[float],
+        reduction: str | None = "sum_over_batch_size",
+        name: str = "weighted_sum_loss",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        if not losses or len(losses) != len(weights):
+            raise ValueError(
+                f"WeightedSumLoss needs one weight per loss; got {len(losses)} losses and {len(weights)} weights."
+            )
+        self.losses = list(losses)
+        self.weights = [float(weight) for weight in weights]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return sum(weight * loss.call(y_true, y_pred) for weight, loss in zip(self.weights, self.losses, strict=True))
+
+    def get_config(self) -> dict[str, Any]:
+        losses = [keras.saving.serialize_keras_object(loss) for loss in self.losses]
+        return {**super().get_config(), "losses": losses, "weights": self.weights}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "WeightedSumLoss":
+        losses = [keras.saving.deserialize_keras_object(loss) for loss in config["losses"]]
+        return cls(**{**config, "losses": losses})
+
+
+BOX_LOSSES: dict[str, Callable[[], keras.losses.Loss]] = {
+    "l2": lambda: keras.losses.MeanSquaredError(name="l2"),
+    "l1": lambda: keras.losses.MeanAbsoluteError(name="l1"),
+    "smooth_l1": SmoothL1Loss,
+    "giou": lambda: GIoULoss(name="giou"),
+    "ciou": lambda: CIoULoss(name="ciou"),
+    "giou+l1": lambda: WeightedSumLoss([GIoULoss(), keras.losses.MeanAbsoluteError()], [1.0, 2.0], name="giou_plus_l1"),
+}
+
+
+def get_box_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
+    """The box loss of a name.
+
+    Args:
+        loss: One of `BOX_LOSSES`, or a Keras loss, which comes back as it is. Note their scales: on relative
+            coordinates `l2` and `smooth_l1` (slope `SMOOTH_L1_DELTA` at most) are far smaller than `l1`, and `l1` than
+            `giou`.
+
+    Returns:
+        A Keras `Loss`.
+
+    Raises:
+        ValueError: The name is unknown, or `loss` is neither a name nor a Keras loss.
+    """
+    if isinstance(loss, keras.losses.Loss):
+        return loss
+    if not isinstance(loss, str) or loss not in BOX_LOSSES:
+        raise ValueError(f"Unknown box loss {loss!r}; use one of {', '.join(BOX_LOSSES)}, or a keras.losses.Loss.")
+    return BOX_LOSSES[loss]()

@@ -1,0 +1,93 @@
+"""The course's own recipe from a profile to a trained model, for the notebooks that need one without building it."""
+
+import hashlib
+import json
+import os
+
+import keras
+
+from clsloc_utils import datasets, pipelines, training
+from clsloc_utils.backbones import load_backbone
+from clsloc_utils.models import TwoHeadModel, two_head_model
+from clsloc_utils.profiles import Profile
+
+
+def cache_split(
+    backbone: keras.Model,
+    source: datasets.SourceInfo,
+    split: str,
+    *,
+    copies: int = 1,
+    difficult: str = "count",
+    batch_size: int = 64,
+) -> training.FeatureCache:
+    """Features of a split's single-object images, computed once and kept on disk.
+
+    Args:
+        backbone: As `load_backbone` returns it; its input size is the images'.
+        source: As `datasets.info` returns it.
+        split: A TFDS split of the source.
+        copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
+        difficult: As for `pipelines.single_object`.
+        batch_size: Images that go through the backbone at a time.
+
+    Returns:
+        The `training.FeatureCache`.
+    """
+    image_size = backbone.input_shape[1]
+
+    def batches(copy: int):
+        return pipelines.batches(
+            source.name,
+            split,
+            image_size=image_size,
+            batch_size=batch_size,
+            difficult=difficult,
+            augmented=copy > 0,
+            seed=copy,
+        )
+
+    key = {"source": source.fingerprint, "split": split, "image_size": image_size, "difficult": difficult}
+    key["augmentation"] = repr(pipelines.Augmentation()) if copies > 1 else "none"
+    return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+
+
+def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
+    """A trained two-head model for a profile: the one that this machine trained before, or else one trained now.
+
+    Args:
+        profile: Which data, which backbone, how long.
+        seed: Of everything random.
+
+    Returns:
+        The model, compiled, with the spatial head; the test split had no part in its training.
+    """
+    backbone = load_backbone(profile.backbone, image_size=profile.image_size)
+    source = datasets.info(profile.data)
+    key = {
+        "source": source.fingerprint,
+        "backbone": training.backbone_fingerprint(backbone),
+        "copies": profile.augmented_copies,
+        "epochs": profile.head_epochs,
+        "seed": seed,
+    }
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+    file = training.default_cache_directory().parent / "models" / f"{name}.keras"
+    if file.exists():
+        return keras.saving.load_model(file)
+    training.set_seed(seed)
+    model = two_head_model(backbone, source.num_classes)
+    training.train_heads(
+        model,
+        cache_split(backbone, source, source.train_split, copies=profile.augmented_copies),
+        cache_split(backbone, source, source.validation_split),
+        epochs=profile.head_epochs,
+        seed=seed,
+        description="Training the heads",
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Under another name until it is complete: a half-written model must not be found by the next run.
+    unfinished = file.with_name(f"{file.stem}.part-{os.getpid()}.keras")
+    model.save(unfinished)
+    os.replace(unfinished, file)
+    return model

@@ -1,0 +1,47 @@
+"""The check-up of a learner's machine."""
+
+import importlib.metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from clsloc_utils import checkup
+
+
+def test_this_machine_is_ready():
+    findings = checkup.check_environment()
+    assert [str(finding) for finding in findings if not finding.ok] == []
+    subjects = [finding.subject for finding in findings]
+    assert {"Python", "disk", "tensorflow", "keras", "numpy"} <= set(subjects)
+    assert "pytest" not in subjects, "what only the tests need is not asked for"
+
+
+def test_old_python_is_told_what_to_do():
+    finding = checkup.check_python((3, 9, 18))
+    assert not finding.ok
+    assert str(finding) == "Python: 3.9.18: install Python 3.11 or newer and set the course up again with it"
+    assert checkup.check_python((3, 12, 1)).ok
+
+
+def test_missing_and_old_packages_name_the_command():
+    missing = checkup.check_package(Requirement("no-such-package-of-ours>=1.5"))
+    assert missing.found == "not installed"
+    assert missing.remedy == 'run  pip install "no-such-package-of-ours>=1.5"'
+    old = checkup.check_package(Requirement("numpy>=99"))
+    assert old.found == importlib.metadata.version("numpy")
+    assert 'pip install "numpy>=99"' in old.remedy
+
+
+def test_full_disk(monkeypatch):
+    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda folder: type("usage", (), {"free": 10**9})())
+    finding = checkup.check_disk(Path("/a/folder/that/does/not/exist/yet"))
+    assert not finding.ok
+    assert finding.found == "1.0 GB free for /a/folder/that/does/not/exist/yet"
+    assert "CLSLOC_DATA_DIR" in finding.remedy
+
+
+@pytest.mark.parametrize("variable", ["CLSLOC_DATA_DIR"])
+def test_disk_is_looked_at_where_the_data_goes(variable, monkeypatch, tmp_path):
+    monkeypatch.setenv(variable, str(tmp_path / "data"))
+    assert str(tmp_path / "data") in checkup.check_disk().found

@@ -1,0 +1,189 @@
+"""Box losses: values, gradients, Keras's reductions and weights, serialization."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from clsloc_utils import boxes, losses
+
+TRUE = np.array([[0.1, 0.1, 0.5, 0.5], [0.2, 0.3, 0.8, 0.9], [0.0, 0.0, 0.3, 0.2]], "float32")
+PREDICTED = np.array([[0.1, 0.1, 0.5, 0.5], [0.3, 0.3, 0.9, 0.8], [0.6, 0.6, 0.9, 0.9]], "float32")
+
+# By hand. Second pair: 0.5 x 0.5 shared of 0.36 + 0.30 - 0.25, in an enclosing 0.7 x 0.6. Third: disjoint, 0.06 + 0.09
+# in 0.9 x 0.9.
+GIOU = [0.0, 1 - (0.25 / 0.41 - (0.42 - 0.41) / 0.42), 1 + (0.81 - 0.15) / 0.81]
+L1 = [0.0, 0.3 / 4, 2.5 / 4]
+L2 = [0.0, 0.03 / 4, (0.36 + 0.36 + 0.36 + 0.49) / 4]
+# Smooth L1 with delta 0.1: half the square up to 0.1, then 0.1 * |error| - 0.005.
+SMOOTH_L1 = [0.0, 3 * 0.005 / 4, (0.1 * 2.5 - 4 * 0.005) / 4]
+
+EXPECTED = {
+    "l2": L2,
+    "l1": L1,
+    "smooth_l1": SMOOTH_L1,
+    "giou": GIOU,
+    "giou+l1": [giou + 2 * l1 for giou, l1 in zip(GIOU, L1, strict=True)],
+}
+
+
+@pytest.fixture(params=sorted(losses.BOX_LOSSES))
+def loss(request):
+    return losses.get_box_loss(request.param)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_values_by_hand(name):
+    loss = losses.get_box_loss(name)
+    np.testing.assert_allclose(loss.call(tf.constant(TRUE), tf.constant(PREDICTED)), EXPECTED[name], atol=1e-6)
+    assert float(loss(TRUE, PREDICTED)) == pytest.approx(np.mean(EXPECTED[name]), abs=1e-6)
+
+
+def test_ciou_loss_is_one_minus_ciou():
+    # Two equal squares, corner to corner: no overlap, centers a diagonal apart of an enclosing box of two diagonals.
+    value = losses.get_box_loss("ciou")([[0.0, 0.0, 0.2, 0.2]], [[0.2, 0.2, 0.4, 0.4]])
+    assert float(value) == pytest.approx(1 + 1 / 4, abs=1e-5)
+    np.testing.assert_allclose(
+        losses.CIoULoss().call(tf.constant(TRUE), tf.constant(PREDICTED)), 1 - boxes.ciou(TRUE, PREDICTED), atol=1e-6
+    )
+
+
+def test_smooth_l1_is_not_just_half_of_l2_on_relative_boxes():
+    y_true, y_pred = np.zeros((1, 4), "float32"), np.full((1, 4), 0.5, "float32")
+    assert float(losses.get_box_loss("smooth_l1")(y_true, y_pred)) == pytest.approx(0.045)
+    assert float(keras.losses.Huber()(y_true, y_pred)) == pytest.approx(0.125)
+
+
+def test_a_perfect_box_costs_nothing(loss):
+    assert float(loss(TRUE, TRUE)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_one_value_per_box_without_reduction(loss):
+    config = {**loss.get_config(), "reduction": None}
+    values = type(loss).from_config(config)(TRUE, PREDICTED)
+    assert values.shape == (3,)
+    np.testing.assert_allclose(values, loss.call(tf.constant(TRUE), tf.constant(PREDICTED)), atol=1e-6)
+
+
+def test_reductions_and_sample_weights(loss):
+    values = np.asarray(loss.call(tf.constant(TRUE), tf.constant(PREDICTED)))
+    weights = np.array([1.0, 0.5, 2.0], "float32")
+    summed = type(loss).from_config({**loss.get_config(), "reduction": "sum"})
+    averaged = type(loss).from_config({**loss.get_config(), "reduction": "mean_with_sample_weight"})
+    assert float(loss(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(np.mean(values * weights), rel=1e-5)
+    assert float(summed(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(np.sum(values * weights), rel=1e-5)
+    assert float(averaged(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(
+        np.average(values, weights=weights), rel=1e-5
+    )
+
+
+def test_round_trip_through_a_config(loss):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert type(copy) is type(loss)
+    assert copy.name == loss.name
+    assert copy.get_config() == loss.get_config()
+    assert float(copy(TRUE, PREDICTED)) == float(loss(TRUE, PREDICTED))
+
+
+def test_smooth_l1_keeps_its_delta_in_a_config():
+    loss = losses.SmoothL1Loss(delta=0.3)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
+    assert float(copy(TRUE, PREDICTED)) == float(loss(TRUE, PREDICTED))
+    assert float(copy(TRUE, PREDICTED)) != float(losses.SmoothL1Loss()(TRUE, PREDICTED))
+
+
+def test_float16_predictions(loss):
+    assert float(loss(TRUE, PREDICTED.astype("float16"))) == pytest.approx(float(loss(TRUE, PREDICTED)), abs=2e-3)
+
+
+def gradient_of(function, box, target):
+    box = tf.constant([box])
+    with tf.GradientTape() as tape:
+        tape.watch(box)
+        value = function(tf.constant([target]), box)
+    return tape.gradient(value, box).numpy()[0]
+
+
+@pytest.mark.parametrize("name", ["giou", "ciou", "giou+l1"])
+def test_disjoint_boxes_are_pulled_together(name):
+    gradient = gradient_of(losses.get_box_loss(name), [0.1, 0.1, 0.2, 0.2], [0.6, 0.6, 0.9, 0.9])
+    assert np.all(np.isfinite(gradient))
+    # Descent moves against the gradient: xmax and ymax must grow towards the target.
+    assert np.all(gradient[2:] < -0.1)
+
+
+def test_pitfall_one_minus_iou_leaves_disjoint_boxes_where_they_are():
+    gradient = gradient_of(
+        lambda y_true, y_pred: 1 - boxes.iou(y_true, y_pred), [0.1, 0.1, 0.2, 0.2], [0.6, 0.6, 0.9, 0.9]
+    )
+    assert np.all(gradient == 0)
+
+
+def test_pitfall_giou_is_blind_to_where_an_inner_box_lies_and_l1_is_not():
+    inner, target = [0.15, 0.2, 0.35, 0.4], [0.1, 0.1, 0.9, 0.9]
+    shift = np.array([0.1, 0.1, 0.1, 0.1], "float32")
+    giou, both = losses.get_box_loss("giou"), losses.get_box_loss("giou+l1")
+    assert float(giou([target], [inner])) == pytest.approx(float(giou([target], [inner + shift])), abs=1e-6)
+    np.testing.assert_allclose(
+        gradient_of(both, inner, target) - gradient_of(giou, inner, target), [0.5, 0.5, -0.5, -0.5], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["giou", "ciou", "giou+l1"])
+def test_gradient_descent_finds_a_disjoint_box(name):
+    target = tf.constant([[0.55, 0.6, 0.85, 0.95]])
+    box = tf.Variable([[0.05, 0.1, 0.25, 0.2]])
+    optimizer, loss = keras.optimizers.Adam(0.01), losses.get_box_loss(name)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            value = loss(target, tf.convert_to_tensor(box))
+        optimizer.apply([tape.gradient(value, box)], [box])
+
+    optimizer.build([box])
+    for _ in range(300):
+        step()
+    assert float(boxes.iou(target, box)[0]) > 0.9
+
+
+@pytest.mark.parametrize("name", ["giou", "ciou", "giou+l1"])
+def test_shapes_that_would_broadcast_are_refused(name):
+    with pytest.raises(ValueError, match="same shape"):
+        losses.get_box_loss(name)(TRUE, PREDICTED[:, None])
+
+
+def test_get_box_loss_passes_losses_through_and_names_the_choices():
+    own = keras.losses.LogCosh()
+    assert losses.get_box_loss(own) is own
+    with pytest.raises(ValueError, match=r"'iou'.*l2, l1, smooth_l1, giou, ciou, giou\+l1"):
+        losses.get_box_loss("iou")
+    with pytest.raises(ValueError, match="None"):
+        losses.get_box_loss(None)
+
+
+def test_keras_classes_are_used_where_keras_has_them():
+    assert type(losses.get_box_loss("l2")) is keras.losses.MeanSquaredError
+    assert type(losses.get_box_loss("l1")) is keras.losses.MeanAbsoluteError
+    assert isinstance(losses.get_box_loss("smooth_l1"), keras.losses.Huber)
+    assert losses.get_box_loss("l1") is not losses.get_box_loss("l1")
+
+
+def test_weighted_sum_wants_a_weight_each():
+    weighted = losses.WeightedSumLoss([keras.losses.MeanSquaredError(), losses.GIoULoss()], [10, 0.5])
+    expected = 10 * np.mean(L2) + 0.5 * np.mean(GIOU)
+    assert float(weighted(TRUE, PREDICTED)) == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ValueError, match="2 losses and 1 weights"):
+        losses.WeightedSumLoss([losses.GIoULoss(), losses.CIoULoss()], [1.0])
+    with pytest.raises(ValueError, match="0 losses"):
+        losses.WeightedSumLoss([], [])
+
+
+def test_a_compiled_model_keeps_its_loss_when_saved(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="sigmoid")])
+    model.compile("sgd", loss=losses.get_box_loss("giou+l1"))
+    before = model.evaluate(np.ones((3, 3)), TRUE, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(loaded.loss, losses.WeightedSumLoss)
+    assert loaded.evaluate(np.ones((3, 3)), TRUE, verbose=0) == pytest.approx(before)

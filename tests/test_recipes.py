@@ -1,0 +1,54 @@
+"""From a profile to a trained model."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from clsloc_utils import datasets, pipelines, profiles, recipes, training
+
+
+@pytest.fixture
+def small_profile(voc_folder, tmp_path, monkeypatch):
+    """A profile of a small folder of pictures and a random backbone of two feature levels."""
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path / "data"))
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 32, 3))
+    fine = keras.layers.Conv2D(8, 3, strides=8, padding="same", activation="relu")(inputs)
+    coarse = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(fine)
+    file = tmp_path / "backbone.keras"
+    keras.Model(inputs, coarse).save(file)
+    return dataclasses.replace(
+        profiles.FAST, data=str(voc_folder), backbone=str(file), augmented_copies=2, head_epochs=2
+    )
+
+
+def test_finished_model_is_trained_once_and_then_found(small_profile, monkeypatch):
+    first = recipes.finished_model(small_profile)
+    monkeypatch.setattr(recipes.training, "train_heads", lambda *_, **__: pytest.fail("trained again"))
+    second = recipes.finished_model(small_profile)
+    images = np.random.default_rng(0).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+    for name, values in first.predict_on_batch(images).items():
+        np.testing.assert_array_equal(values, second.predict_on_batch(images)[name])
+
+
+def test_another_profile_gets_another_model(small_profile):
+    recipes.finished_model(small_profile)
+    recipes.finished_model(dataclasses.replace(small_profile, head_epochs=1))
+    folder = training.default_cache_directory().parent / "models"
+    assert len(list(folder.glob("*.keras"))) == 2
+
+
+def test_cached_split_holds_the_split(small_profile):
+    source = datasets.info(small_profile.data)
+    backbone = recipes.load_backbone(small_profile.backbone)
+    cache = recipes.cache_split(backbone, source, source.test_split, copies=2)
+    batches = pipelines.batches(source.name, source.test_split, image_size=32, batch_size=100)
+    images, targets = next(iter(batches))
+    assert cache.num_examples == len(images)
+    np.testing.assert_array_equal(cache.arrays["label"][: len(images)], targets["label"])
+    np.testing.assert_allclose(cache.arrays["box"][: len(images)], targets["box"])
+    assert not np.allclose(cache.arrays["box"][len(images) :], targets["box"]), "copy 1 is augmented"
+    features = backbone.predict_on_batch(images)
+    np.testing.assert_allclose(cache.arrays["coarse"][: len(images)], features, rtol=2e-3, atol=2e-2)
