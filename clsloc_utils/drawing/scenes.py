@@ -186,8 +186,8 @@ def _place(
     """One try at a size, a position and a fate (cut off, hidden, tiny, faint) for an object."""
     width, height = size
     flipped = rng.random() < 0.5
-    is_tiny = rng.random() < 0.03
-    fill = rng.uniform(0.06, 0.1) if is_tiny else (rng.uniform(0.38, 0.94) if alone else rng.uniform(0.2, 0.6))
+    is_tiny = rng.random() < 0.025
+    fill = rng.uniform(0.08, 0.14) if is_tiny else (rng.uniform(0.38, 0.94) if alone else rng.uniform(0.2, 0.6))
 
     x0, y0, x1, y1 = sketch.bounds()
     scale = fill * min(width / (x1 - x0), height / (y1 - y0))

@@ -1,0 +1,293 @@
+"""One loader for all data sources: prepares what is not prepared yet, once, and reads it as a `tf.data.Dataset`."""
+
+import contextlib
+import dataclasses
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import filelock
+import platformdirs
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from clsloc_utils.datasets import voc_folder
+
+# The TFDS builders behind each name; their splits are joined.
+_STOCK_SOURCES = {
+    "voc/2007": ("voc/2007",),
+    "voc/2012": ("voc/2012",),
+    "voc/2007+2012": ("voc/2007", "voc/2012"),
+}
+SOURCES = ("toy_voc", *_STOCK_SOURCES)
+# The test photos of VOC 2012 are published without their annotations.
+_SPLITS_WITHOUT_ANNOTATIONS = {("voc/2012", "test")}
+_SPLIT_TERM = re.compile(r"\s*(?P<name>\w+)\s*(\[.*\])?\s*")
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceInfo:
+    """What one needs to know of a data source before reading it.
+
+    The three roles are TFDS split strings for `load`. Where there is no annotated test split, the images that could be
+    used for choosing a model are cut from the training images, so that nobody tunes on what they report.
+
+    Attributes:
+        name: The source as it was named.
+        class_names: Names of the classes, in the order of their labels.
+        splits: Number of examples by name of split.
+        train_split: The examples to learn from.
+        validation_split: The examples to choose a model with.
+        test_split: The examples to report on.
+        fingerprint: Changes when the examples do: names and versions of the prepared data.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    splits: Mapping[str, int]
+    train_split: str
+    validation_split: str
+    test_split: str
+    fingerprint: str
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def load(
+    source: str | os.PathLike,
+    split: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    shuffle_files: bool = False,
+    strict: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> tf.data.Dataset:
+    """Reads a split of a data source; prepares the source first if that was not done before.
+
+    Args:
+        source: One of `SOURCES`, or a folder in VOC layout.
+        split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`.
+        data_dir: Where prepared data lies; by default the environment variable `CLSLOC_DATA_DIR`, or else the user's
+            cache folder. Several processes may prepare into it at once.
+        shuffle_files: Whether the files of the prepared data are read in random order, as TFDS's `shuffle_files`.
+        strict: For a folder: whether a bad image raises. Otherwise bad images are left out, and a warning lists them.
+        class_names: For a folder: its classes, in the order of their labels; by default those of its annotations.
+
+    Returns:
+        A `tf.data.Dataset` of examples with the features of TFDS's `voc`. `image` is a scalar string, the JPEG as it
+        was stored; `objects/bbox` is float32 `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label`
+        is int64. No JPEG is decoded, and memory does not grow with the number of examples.
+
+    Raises:
+        ValueError: The source or the split is unknown, or, with `strict`, the folder has bad images.
+    """
+    builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
+    _check_split(source, split, builders)
+    parts = []
+    for builder in builders:
+        builder_split = _annotated_terms(split, builder) if len(builders) > 1 else split
+        if builder_split:
+            parts.append(_read(builder, builder_split, shuffle_files))
+    dataset = parts[0]
+    for part in parts[1:]:
+        dataset = dataset.concatenate(part)
+    return dataset
+
+
+def info(
+    source: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    strict: bool = False,
+    class_names: Sequence[str] | None = None,
+) -> SourceInfo:
+    """Classes, splits and roles of the splits of a data source; prepares it first if that was not done before.
+
+    Args:
+        source: As for `load`.
+        data_dir: As for `load`.
+        strict: As for `load`.
+        class_names: As for `load`.
+
+    Returns:
+        A `SourceInfo`.
+
+    Raises:
+        ValueError: As for `load`.
+    """
+    builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
+    splits: dict[str, int] = {}
+    for builder in builders:
+        for name, split_info in builder.info.splits.items():
+            if _is_annotated(builder, name) or len(builders) == 1:
+                splits[name] = splits.get(name, 0) + split_info.num_examples
+    annotated = [name for name in splits if any(_is_annotated(builder, name) for builder in builders)]
+    train_split, validation_split, test_split = _roles(annotated)
+    return SourceInfo(
+        name=os.fspath(source),
+        class_names=tuple(builders[0].info.features["objects"]["label"].names),
+        splits=splits,
+        train_split=train_split,
+        validation_split=validation_split,
+        test_split=test_split,
+        fingerprint="+".join(_fingerprint(builder) for builder in builders),
+    )
+
+
+def _roles(splits: Sequence[str]) -> tuple[str, str, str]:
+    """The splits to train, validate and test on, of those that are annotated."""
+    if len(splits) == 1:
+        (only,) = splits
+        return f"{only}[:70%]", f"{only}[70%:85%]", f"{only}[85%:]"
+    if {"train", "validation", "test"} <= set(splits):
+        return "train", "validation", "test"
+    first, last = (name for name in ("train", "validation", "test") if name in splits)
+    return f"{first}[:85%]", f"{first}[85%:]", last
+
+
+def _fingerprint(builder: tfds.core.DatasetBuilder) -> str:
+    return f"{builder.info.full_name}/{getattr(builder, 'fingerprint', '')}".rstrip("/")
+
+
+# Splits.
+
+
+def _check_split(source: str | os.PathLike, split: str, builders: Sequence[tfds.core.DatasetBuilder]) -> None:
+    known = list(dict.fromkeys(name for builder in builders for name in builder.info.splits))
+    for term in split.split("+"):
+        match = _SPLIT_TERM.fullmatch(term)
+        if match is None or match["name"] not in known:
+            raise ValueError(
+                f"{os.fspath(source)} has no split {term.strip()!r}; it has {', '.join(known)}, and parts of them such "
+                f"as '{known[0]}[:80%]'."
+            )
+
+
+def _annotated_terms(split: str, builder: tfds.core.DatasetBuilder) -> str:
+    """The terms of a split such as `train+test[:50%]` for which this builder has annotated examples."""
+    terms = [term for term in split.split("+") if _is_annotated(builder, _SPLIT_TERM.fullmatch(term)["name"])]
+    return "+".join(terms)
+
+
+def _is_annotated(builder: tfds.core.DatasetBuilder, split: str) -> bool:
+    config = f"{builder.name}/{builder.builder_config.name}" if builder.builder_config else builder.name
+    return split in builder.info.splits and (config, split) not in _SPLITS_WITHOUT_ANNOTATIONS
+
+
+def _read(builder: tfds.core.DatasetBuilder, split: str, shuffle_files: bool) -> tf.data.Dataset:
+    return builder.as_dataset(
+        split=split,
+        shuffle_files=shuffle_files,
+        decoders={"image": tfds.decode.SkipDecoding()},
+        # TFDS would keep a small data set in memory whole, unasked.
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+
+
+# Preparation.
+
+
+def _prepared_builders(
+    source: str | os.PathLike,
+    data_dir: str | os.PathLike | None,
+    *,
+    strict: bool,
+    class_names: Sequence[str] | None,
+) -> list[tfds.core.DatasetBuilder]:
+    root = Path(data_dir or os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")).expanduser()
+    name = os.fspath(source)
+    if name not in SOURCES:
+        return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
+    if class_names is not None:
+        raise ValueError(f"{name} has classes of its own; class_names is for a folder in VOC layout.")
+    if name == "toy_voc":
+        # Imported here: the drawing code is needed only by those who draw.
+        from clsloc_utils.datasets.toy_voc import ToyVoc
+
+        return [_prepared(lambda: ToyVoc(data_dir=root), root)]
+    return [_prepared(lambda stock=stock: tfds.builder(stock, data_dir=root), root) for stock in _STOCK_SOURCES[name]]
+
+
+def _prepared_folder(
+    folder: str, root: Path, *, strict: bool, class_names: Sequence[str] | None
+) -> voc_folder.VocFolder:
+    if not voc_folder.in_voc_layout(folder):
+        raise ValueError(
+            f"{folder!r} is neither a known source nor a folder in VOC layout. Known sources: {', '.join(SOURCES)}. "
+            f"{voc_folder.LAYOUT}.{_inner_folder_hint(folder)}"
+        )
+    builder = _prepared(
+        lambda: voc_folder.VocFolder(folder, class_names=class_names, strict=strict, data_dir=root), root
+    )
+    if builder.report.problems:
+        if strict:
+            voc_folder.raise_on_problems(builder.report)
+        # Attributed to the caller of `load` or `info`.
+        warnings.warn(str(builder.report), stacklevel=4)
+    return builder
+
+
+def _inner_folder_hint(folder: str) -> str:
+    """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
+    path = Path(folder).expanduser()
+    inner = sorted(inner for inner in path.iterdir() if voc_folder.in_voc_layout(inner)) if path.is_dir() else []
+    return f" Did you mean {inner[0]}?" if inner else ""
+
+
+def _prepared(make_builder: Callable[[], tfds.core.DatasetBuilder], root: Path) -> tfds.core.DatasetBuilder:
+    """A builder whose data is on the disk, prepared by this process or by another one that was faster.
+
+    TFDS writes into a temporary folder that it renames at the end, so a folder of the right name is complete.
+    """
+    builder = make_builder()
+    if builder.data_path.exists():
+        return builder
+    root.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(root / f"{builder.name}.lock"):
+        builder = make_builder()
+        if isinstance(builder, tfds.core.GeneratorBasedBuilder) and builder.name == "voc":
+            builder.download_and_prepare()
+        else:
+            with _quiet_tfds():
+                builder.download_and_prepare()
+    return make_builder()
+
+
+@contextlib.contextmanager
+def _quiet_tfds() -> Iterator[None]:
+    """Keeps off what TFDS says of downloads: the builders of this package download nothing and have their own bar."""
+    tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(_WithoutDownloadNotes(sys.stdout)):
+            yield
+    finally:
+        tfds.display_progress_bar(True)
+
+
+class _WithoutDownloadNotes:
+    """Standard output without TFDS's two lines on a download."""
+
+    _NOTES = re.compile(r"(\x1b\[\d+m)*(Downloading and preparing dataset|Dataset \S+ downloaded and prepared to) ")
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._at_end_of_note = False
+
+    def write(self, text: str) -> int:
+        if self._NOTES.match(text):
+            self._at_end_of_note = True
+            return len(text)
+        if self._at_end_of_note and text == "\n":
+            self._at_end_of_note = False
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)

@@ -1,0 +1,203 @@
+"""The two-head model: one backbone, a head that names the object and a head that boxes it.
+
+    image -> "features" (the backbone) -> {"coarse", "fine"} -> "heads" -> {"label": logits, "box": rel_xyxy}
+
+Three box heads to compare, from the naive one to the one that works; all of them give a valid box whatever their weights.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from clsloc_utils.backbones import feature_extractor, load_backbone
+from clsloc_utils.metrics import ClsLocAccuracy
+
+SPATIAL_CHANNELS = 64
+FLATTEN_CHANNELS = 128
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class TwoHeadModel(keras.Model):
+    """A functional model with the outputs `label` and `box` that also measures when both are right.
+
+    Everything is as in `keras.Model`; `fit` and `evaluate` show one metric more, `clsloc_accuracy_50`, which no per-output metric of
+    `compile` can compute because it looks at both outputs.
+
+    Args:
+        inputs: As for `keras.Model`.
+        outputs: A dict with the keys `"label"` (logits `[B, num_classes]`) and `"box"` (`[B, 4]`, rel_xyxy).
+        name: Name of the model.
+        **kwargs: As for `keras.Model`.
+    """
+
+    # The arguments are spelled as in keras.Model: it is how Keras knows that a saved model can be rebuilt layer by layer.
+    def __init__(self, inputs, outputs, name=None, **kwargs):
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+        self.clsloc_accuracy = ClsLocAccuracy()
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """Adds a batch to all metrics and returns their state. Weights given per output count for both heads as a product."""
+        weight = sample_weight
+        if isinstance(sample_weight, Mapping):
+            weight = 1.0
+            for each in sample_weight.values():
+                weight = weight * ops.cast(each, "float32")
+        self.clsloc_accuracy.update_state(y, y_pred, weight)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+
+# --- box heads --------------------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class SortSides(layers.Layer):
+    """Makes a valid box of any four numbers in 0..1: the smaller x is `xmin`, the larger `xmax`, and so for y."""
+
+    def call(self, sides):
+        """`[B, 4]` in the order x, y, x, y to rel_xyxy `[B, 4]`."""
+        first, second = sides[:, :2], sides[:, 2:]
+        return ops.concatenate([ops.minimum(first, second), ops.maximum(first, second)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """The shape stays as it is."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class SoftArgmaxSides(layers.Layer):
+    """Reads the four sides of a box off four heatmaps, one for each side.
+
+    The heatmap of the left side is hot along that side. Its maximum over the rows leaves one score per column, the softmax turns
+    scores into shares that sum to 1, and the mean of the columns' positions, weighted by these shares, is where the side is: a
+    soft, differentiable arg-max (Sun et al., "Integral Human Pose Regression", 2018, arXiv 1711.08229), finer than a column.
+    The first column stands for the image's left border and the last for its right one, so that a side can be there.
+    """
+
+    def call(self, heatmaps):
+        """Heatmaps `[B, H, W, 4]` of left, top, right and bottom to `[B, 4]` in 0..1, not yet sorted."""
+        height, width = heatmaps.shape[1:3]
+        columns = ops.softmax(ops.max(heatmaps[..., 0::2], axis=1), axis=1)  # [B, W, 2]: left, right
+        rows = ops.softmax(ops.max(heatmaps[..., 1::2], axis=2), axis=1)  # [B, H, 2]: top, bottom
+        x = ops.sum(columns * ops.reshape(ops.linspace(0.0, 1.0, width), (1, width, 1)), axis=1)
+        y = ops.sum(rows * ops.reshape(ops.linspace(0.0, 1.0, height), (1, height, 1)), axis=1)
+        return ops.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """Four numbers for each image."""
+        return (input_shape[0], 4)
+
+
+def pooled_box(coarse):
+    """The naive head: the average over the map keeps what is in the image and forgets where."""
+    outputs = layers.GlobalAveragePooling2D(dtype="float32", name="box_pool")(coarse)
+    outputs = layers.BatchNormalization(momentum=0.9, dtype="float32", name="box_norm")(outputs)
+    outputs = layers.Dense(128, activation="relu", dtype="float32", name="box_hidden")(outputs)
+    return layers.Dense(4, activation="sigmoid", dtype="float32", name="box_sides")(outputs)
+
+
+def flatten_box(coarse):
+    """A 1 x 1 convolution makes the map thin enough to hand all its places to a dense layer."""
+    outputs = layers.Conv2D(FLATTEN_CHANNELS, 1, use_bias=False, dtype="float32", name="box_reduce")(coarse)
+    outputs = _normalized(outputs, "box_norm")
+    outputs = layers.Flatten(dtype="float32", name="box_flatten")(outputs)
+    # Every side sums over thousands of numbers, and Adam moves all their weights by the same step: unscaled, the first steps
+    # can throw the sides so far into the sigmoid's flat ends that they never come back.
+    outputs = layers.Rescaling(outputs.shape[-1] ** -0.5, dtype="float32", name="box_rescale")(outputs)
+    return layers.Dense(4, activation="sigmoid", dtype="float32", name="box_sides")(outputs)
+
+
+def spatial_box(coarse, fine):
+    """Two feature levels joined, two convolutions, one heatmap for each side, read by soft-argmax."""
+    # The sum instead of a concatenation halves the cost of the first 3 x 3 convolution, which is most of the head's.
+    coarse = layers.Conv2D(SPATIAL_CHANNELS, 1, dtype="float32", name="box_coarse")(coarse)
+    coarse = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name="box_upsample")(coarse)
+    fine = layers.Conv2D(SPATIAL_CHANNELS, 1, use_bias=False, dtype="float32", name="box_fine")(fine)
+    outputs = layers.Add(dtype="float32", name="box_join")([coarse, fine])
+    outputs = _normalized(outputs, "box_norm0")
+    for index in (1, 2):
+        outputs = layers.Conv2D(
+            SPATIAL_CHANNELS, 3, padding="same", use_bias=False, dtype="float32", name=f"box_conv{index}"
+        )(outputs)
+        outputs = _normalized(outputs, f"box_norm{index}")
+    heatmaps = layers.Conv2D(4, 1, dtype="float32", name="box_heatmaps")(outputs)
+    return SoftArgmaxSides(dtype="float32", name="box_sides")(heatmaps)
+
+
+def _normalized(inputs, name: str):
+    outputs = layers.BatchNormalization(momentum=0.9, dtype="float32", name=name)(inputs)
+    return layers.ReLU(dtype="float32", name=f"{name}_relu")(outputs)
+
+
+# Each box head with the feature levels it reads.
+BOX_HEADS: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "pooled": (pooled_box, ("coarse",)),
+    "flatten": (flatten_box, ("coarse",)),
+    "spatial": (spatial_box, ("coarse", "fine")),
+}
+
+
+# --- the model --------------------------------------------------------------------------------------------------------
+
+
+def two_head_model(
+    backbone: str | Path | keras.Model,
+    num_classes: int,
+    box_head: str = "spatial",
+    *,
+    dropout: float = 0.3,
+    freeze_backbone: bool = True,
+) -> TwoHeadModel:
+    """One network that says what is in an image and where.
+
+    Its sub-model `"features"` is the backbone (weights shared with the argument), `"heads"` maps features to the two
+    outputs: `model.get_layer("heads")` can be trained alone on cached features, and the whole model has then learned too.
+
+    Args:
+        backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
+        num_classes: Number of classes.
+        box_head: `"pooled"`, `"flatten"` or `"spatial"`.
+        dropout: Share of the pooled features that are hidden from the class head at each training step.
+        freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later with
+            `clsloc_utils.training.fine_tune`.
+
+    Returns:
+        A `TwoHeadModel`: float32 RGB 0..255 `[B, S, S, 3]` to `{"label": logits [B, num_classes], "box": [B, 4]}`, both float32, also under
+        mixed precision; a box is rel_xyxy with `0 <= xmin <= xmax <= 1`, and y likewise.
+
+    Raises:
+        ValueError: The box head is unknown, `num_classes` is below 1, or the backbone lacks the level the head reads.
+    """
+    if box_head not in BOX_HEADS:
+        raise ValueError(f"box_head is {box_head!r}; take one of {', '.join(BOX_HEADS)}.")
+    if num_classes < 1:
+        raise ValueError(f"num_classes is {num_classes}; it must be 1 or more.")
+    if not isinstance(backbone, keras.Model):
+        backbone = load_backbone(backbone)
+    _, levels = BOX_HEADS[box_head]
+    features = feature_extractor(backbone, require_fine="fine" in levels)
+    features.trainable = not freeze_backbone
+    heads = _heads({level: features.output[level] for level in levels}, num_classes, box_head, dropout)
+    inputs = keras.Input(tuple(backbone.inputs[0].shape[1:]), name="image")
+    maps = features(inputs)
+    return TwoHeadModel(inputs, _named_outputs(heads({level: maps[level] for level in levels})), name="two_head_model")
+
+
+def _heads(maps: dict, num_classes: int, box_head: str, dropout: float) -> TwoHeadModel:
+    """The sub-model from feature maps to both outputs. Everything here computes in float32, whatever the global policy."""
+    inputs = {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
+    outputs = layers.GlobalAveragePooling2D(dtype="float32", name="label_pool")(inputs["coarse"])
+    # Backbones differ in the scale of their features; normalized, one learning rate suits all of them.
+    outputs = layers.BatchNormalization(momentum=0.9, dtype="float32", name="label_norm")(outputs)
+    outputs = layers.Dropout(dropout, dtype="float32", name="label_dropout")(outputs)
+    logits = layers.Dense(num_classes, dtype="float32", name="label_logits")(outputs)
+    build_box, _ = BOX_HEADS[box_head]
+    box = SortSides(dtype="float32", name="box_sorted")(build_box(**inputs))
+    return TwoHeadModel(inputs, _named_outputs({"label": logits, "box": box}), name="heads")
+
+
+def _named_outputs(outputs: dict) -> dict:
+    """Gives the output layers the names of the dict's keys, as Keras's routing of losses and metrics wants it."""
+    return {key: layers.Identity(dtype="float32", name=key)(tensor) for key, tensor in outputs.items()}

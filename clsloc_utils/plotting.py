@@ -1,0 +1,570 @@
+"""Figures of the course: boxes on images, galleries, curves, and how predictions compare with the truth.
+
+Every function draws with Matplotlib and returns what it drew on; `show` puts it into a notebook together with the
+alternative text for readers who cannot see it. Figures have one width, `FIGURE_WIDTH`, and a white ground. Colours are
+those of Okabe and Ito (jfly.uni-koeln.de/color), which people with any kind of colour vision tell apart, and no figure
+relies on colour alone: what is true is drawn solid, what is predicted dashed.
+"""
+
+import base64
+import html
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import patches, patheffects, ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from clsloc_utils.boxes import iou
+
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY_BLUE, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
+PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, SKY_BLUE, PURPLE, YELLOW, BLACK)
+TRUE_COLOUR, PREDICTED_COLOUR, WRONG_COLOUR = SKY_BLUE, ORANGE, VERMILLION
+SIDES = ("left", "top", "right", "bottom")
+
+FIGURE_WIDTH = 9.6
+"""Inches; at `DOTS_PER_INCH` this is the 960 pixels that a notebook shows without shrinking."""
+DOTS_PER_INCH = 100
+
+_TITLE_HEIGHT = 0.3
+_MAX_CELL_NUMBERS = 30
+
+
+# --- Into the notebook ------------------------------------------------------------------------------------------------
+
+
+def show(figure: Figure | Axes, alt: str) -> None:
+    """Shows a figure in a notebook, with the text that stands for it where it cannot be seen.
+
+    The picture goes out as an `<img>` element: JupyterLab gives the pictures it draws itself no alternative text. The
+    plain-text output is the alternative text, which stays the same from run to run.
+
+    Args:
+        figure: What a function of this module, or `plt.subplots`, returned.
+        alt: What the figure shows, in a sentence or two: the message, not the ink.
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    from IPython.display import display  # Present in every notebook, and needed nowhere else.
+
+    if not alt.strip():
+        raise ValueError("alt is empty; say in a sentence what the figure shows.")
+    whole = figure.figure if isinstance(figure, Axes) else figure
+    png = base64.b64encode(_png(whole)).decode("ascii")
+    width = round(whole.get_figwidth() * DOTS_PER_INCH)
+    image = f'<img alt="{html.escape(alt)}" width="{width}" src="data:image/png;base64,{png}">'
+    # A figure of pyplot would be shown once more at the end of the cell.
+    plt.close(whole)
+    display({"text/html": image, "text/plain": alt}, raw=True)
+
+
+def _png(figure: Figure) -> bytes:
+    """The figure as a PNG file of its own size."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _new_figure(height: float) -> Figure:
+    """An empty figure that pyplot does not know, so that nobody has to close it."""
+    return Figure(figsize=(FIGURE_WIDTH, height), layout="constrained", facecolor="white")
+
+
+def _axes_or_new(axes: Axes | None, height: float) -> Axes:
+    return axes if axes is not None else _new_figure(height).subplots()
+
+
+# --- Images and boxes -------------------------------------------------------------------------------------------------
+
+
+def draw_boxes(
+    axes: Axes,
+    image: Any,
+    boxes: Any = (),
+    labels: Sequence[str] | None = None,
+    *,
+    colours: Sequence[str] | str | None = None,
+    predicted: bool = False,
+) -> Axes:
+    """Draws an image and boxes on it.
+
+    Args:
+        axes: Where to draw. Call it twice on the same axes, the second time with `image=None`, to add predictions.
+        image: RGB or grey values 0..255, shape `[height, width, 3]`, `[height, width, 1]` or `[height, width]`, of any
+            dtype; `None` adds boxes to the image that is there.
+        boxes: `rel_xyxy`, that is `[xmin, ymin, xmax, ymax]` in 0..1, shape `[N, 4]` or `[4]`.
+        labels: A text for each box.
+        colours: One colour for each box, or one for all; by default the colour of true or of predicted boxes.
+        predicted: Dashed lines instead of solid ones, and the label below the box instead of above.
+
+    Returns:
+        `axes`, in pixels of the image, without ticks.
+
+    Raises:
+        ValueError: `image` is `None` and the axes show no image; `labels` or `colours` do not match the boxes.
+    """
+    boxes = np.asarray(boxes, dtype="float32").reshape(-1, 4)
+    if labels is not None and len(labels) != len(boxes):
+        raise ValueError(f"{len(labels)} labels for {len(boxes)} boxes; give one for each.")
+    height, width = _image_size_of(axes) if image is None else _draw_image(axes, image)
+    for index, (box, colour) in enumerate(zip(boxes, _colour_of_each(colours, len(boxes), predicted), strict=True)):
+        corners = box * (width, height, width, height)
+        _draw_rectangle(axes, corners, colour, dashed=predicted)
+        if labels is not None:
+            _draw_label(axes, corners, labels[index], colour, below=predicted)
+    return axes
+
+
+def _colour_of_each(colours: Sequence[str] | str | None, count: int, predicted: bool) -> list[str]:
+    """One colour for each box."""
+    if colours is None:
+        colours = PREDICTED_COLOUR if predicted else TRUE_COLOUR
+    if isinstance(colours, str):
+        return [colours] * count
+    if len(colours) != count:
+        raise ValueError(f"{len(colours)} colours for {count} boxes; give one for each, or one for all.")
+    return list(colours)
+
+
+def _as_picture(image: Any) -> np.ndarray:
+    """uint8 `[height, width, 3]` of what a model or a data set holds."""
+    pixels = np.asarray(image)
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    if pixels.ndim != 3 or pixels.shape[-1] not in (1, 3):
+        raise ValueError(f"image has the shape {pixels.shape}; expected [height, width, 3] or [height, width, 1].")
+    return np.broadcast_to(np.clip(np.round(pixels), 0, 255).astype("uint8"), (*pixels.shape[:2], 3))
+
+
+def _draw_image(axes: Axes, image: Any) -> tuple[int, int]:
+    """Draws the image so that coordinates count from its very corner, and returns its height and width."""
+    picture = _as_picture(image)
+    height, width = picture.shape[:2]
+    axes.imshow(picture, extent=(0, width, height, 0), interpolation="antialiased")
+    axes.set(xticks=[], yticks=[], xlim=(0, width), ylim=(height, 0))
+    return height, width
+
+
+def _image_size_of(axes: Axes) -> tuple[int, int]:
+    """Height and width of the image that the axes show."""
+    if not axes.images:
+        raise ValueError("image is None, but the axes show no image yet; pass the image in the first call.")
+    return axes.images[0].get_array().shape[:2]
+
+
+def _draw_rectangle(axes: Axes, corners: np.ndarray, colour: str, dashed: bool) -> None:
+    """A rectangle with a dark edge around its line: it stands out on light and on dark grounds."""
+    xmin, ymin, xmax, ymax = corners
+    rectangle = patches.Rectangle(
+        (xmin, ymin),
+        xmax - xmin,
+        ymax - ymin,
+        fill=False,
+        linewidth=2.2,
+        edgecolor=colour,
+        linestyle=(0, (4, 1.5)) if dashed else "solid",
+        joinstyle="miter",
+        path_effects=[patheffects.withStroke(linewidth=4.2, foreground="#000000a0")],
+    )
+    axes.add_patch(rectangle)
+
+
+def _draw_label(axes: Axes, corners: np.ndarray, label: str, colour: str, below: bool) -> None:
+    """A label at a corner of the box, outside where the image leaves room, and always on the image."""
+    xmin, ymin, xmax, ymax = corners
+    height, width = _image_size_of(axes)
+    left = (xmin + xmax) / 2 < 0.6 * width
+    if below:
+        y, vertical = ymax, "top" if ymax < 0.9 * height else "bottom"
+    else:
+        y, vertical = ymin, "bottom" if ymin > 0.1 * height else "top"
+    axes.text(
+        np.clip(xmin if left else xmax, 0, width),
+        np.clip(y, 0, height),
+        label,
+        fontsize=9,
+        color="black",
+        horizontalalignment="left" if left else "right",
+        verticalalignment=vertical,
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+        clip_on=True,
+    )
+
+
+def gallery(
+    images: Any,
+    *,
+    titles: Sequence[str] | None = None,
+    boxes: Sequence | None = None,
+    labels: Sequence[Sequence[str]] | None = None,
+    predicted_boxes: Sequence | None = None,
+    columns: int = 4,
+) -> Figure:
+    """Images side by side, with their boxes.
+
+    Args:
+        images: As `draw_boxes` takes them; they may differ in size.
+        titles: A text above each image.
+        boxes: True boxes of each image, `rel_xyxy`, shape `[N, 4]` or `[4]` each.
+        labels: A text for each of these boxes, for each image.
+        predicted_boxes: Predicted boxes of each image, likewise.
+        columns: Images in a row.
+
+    Returns:
+        A figure of constant width, with one axes for each image.
+
+    Raises:
+        ValueError: There is no image, or one of the lists has not as many elements as there are images.
+    """
+    _check_counts(len(images), titles=titles, boxes=boxes, labels=labels, predicted_boxes=predicted_boxes)
+    figure, grid = _image_grid(images, columns, title_lines=_line_count(titles))
+    for index, (axes, image) in enumerate(zip(grid, images, strict=True)):
+        draw_boxes(axes, image, () if boxes is None else boxes[index], None if labels is None else labels[index])
+        if predicted_boxes is not None:
+            draw_boxes(axes, None, predicted_boxes[index], predicted=True)
+        if titles is not None:
+            axes.set_title(titles[index], fontsize=_title_size(columns))
+    return figure
+
+
+def _title_size(columns: int) -> float:
+    """Points at which 26 letters, as in "motorbike, not diningtable", fit above one of the images in a row."""
+    return min(10.0, 38 / columns)
+
+
+def _check_counts(count: int, **lists: Sequence | None) -> None:
+    """Each of the lists, where given, holds an element for each image."""
+    if count == 0:
+        raise ValueError("images is empty; there is nothing to draw.")
+    for name, values in lists.items():
+        if values is not None and len(values) != count:
+            raise ValueError(f"{name} has {len(values)} elements for {count} images; give one for each.")
+
+
+def _line_count(titles: Sequence[str] | None) -> int:
+    return max(title.count("\n") + 1 for title in titles) if titles else 0
+
+
+def _image_grid(images: Any, columns: int, title_lines: int, header: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """A figure just high enough for the images in rows, and one axes for each of them."""
+    rows = math.ceil(len(images) / columns)
+    tallest = max(np.shape(image)[0] / np.shape(image)[1] for image in images)
+    figure = _new_figure(rows * (FIGURE_WIDTH / columns * tallest + 0.2 * title_lines + 0.08) + header)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(images) :]:
+        axes.remove()
+    return figure, list(grid[: len(images)])
+
+
+def prediction_gallery(
+    images: Any,
+    predictions: Mapping[str, Any],
+    class_names: Sequence[str],
+    *,
+    which: str = "worst",
+    count: int = 8,
+    columns: int = 4,
+) -> Figure:
+    """What a two-head model says about images, beside the truth: true boxes solid, predicted ones dashed.
+
+    The title of an image names the predicted class, the true one where it differs, and the IoU of the boxes.
+
+    Args:
+        images: As `draw_boxes` takes them, N of them.
+        predictions: What `clsloc_utils.training.predict` returns for them: `label` and `true_label`, class numbers
+            `[N]`; `box` and `true_box`, `rel_xyxy` `[N, 4]`.
+        class_names: Names of the classes.
+        which: `"worst"` shows the lowest IoU first, `"best"` the highest, `"first"` the images as they come.
+        count: How many images to show at most.
+        columns: Images in a row.
+
+    Returns:
+        A figure of constant width, with one axes for each image shown.
+
+    Raises:
+        ValueError: `which` is none of the three, or the numbers of images and predictions differ.
+    """
+    labels, true_labels = np.asarray(predictions["label"]), np.asarray(predictions["true_label"])
+    boxes, true_boxes = np.asarray(predictions["box"]), np.asarray(predictions["true_box"])
+    _check_counts(len(images), label=labels, true_label=true_labels, box=boxes, true_box=true_boxes)
+    ious = np.asarray(iou(true_boxes, boxes))
+    chosen = _in_order(ious, which)[:count]
+    figure, grid = _image_grid([images[index] for index in chosen], columns, title_lines=2, header=_TITLE_HEIGHT)
+    for axes, index in zip(grid, chosen, strict=True):
+        draw_boxes(axes, images[index], true_boxes[index])
+        draw_boxes(axes, None, boxes[index], predicted=True)
+        name, true_name = class_names[labels[index]], class_names[true_labels[index]]
+        wrong = labels[index] != true_labels[index]
+        emphasis = {"color": WRONG_COLOUR, "weight": "bold"} if wrong else {}
+        title = f"{name}, not {true_name}" if wrong else name
+        axes.set_title(f"{title}\nIoU {ious[index]:.2f}", fontsize=_title_size(columns), **emphasis)
+    _legend_of_boxes(figure)
+    return figure
+
+
+def _in_order(ious: np.ndarray, which: str) -> np.ndarray:
+    """Indices of the images as `which` asks for them; ties keep their order."""
+    if which == "first":
+        return np.arange(len(ious))
+    if which not in ("worst", "best"):
+        raise ValueError(f"which is {which!r}; choose worst, best or first.")
+    return np.argsort(ious if which == "worst" else -ious, kind="stable")
+
+
+def _legend_of_boxes(figure: Figure) -> None:
+    """Says above the images what the two kinds of lines are."""
+    solid = plt.Line2D([], [], color=TRUE_COLOUR, linewidth=2.2, label="true box")
+    dashed = plt.Line2D([], [], color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), label="predicted box")
+    figure.legend(handles=[solid, dashed], loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+
+
+def side_heatmaps(image: Any, heatmaps: Any, box: Any = None) -> Figure:
+    """The four maps of a spatial box head over the image: where the network sees each side of the box.
+
+    Args:
+        image: As `draw_boxes` takes it.
+        heatmaps: Logits of one map for each side in the order left, top, right, bottom, shape `[h, w, 4]`. What is
+            shown is the weight of each place in the soft-argmax, 1 at the map's maximum.
+        box: The box that came of them, `rel_xyxy`, shape `[4]`; its side is drawn on each map.
+
+    Returns:
+        A figure with four axes.
+
+    Raises:
+        ValueError: `heatmaps` does not hold four maps.
+    """
+    heatmaps = np.asarray(heatmaps, dtype="float32")
+    if heatmaps.ndim != 3 or heatmaps.shape[-1] != len(SIDES):
+        raise ValueError(f"heatmaps has the shape {heatmaps.shape}; expected [h, w, 4].")
+    figure, grid = _image_grid([image] * len(SIDES), columns=len(SIDES), title_lines=1)
+    for index, (axes, side) in enumerate(zip(grid, SIDES, strict=True)):
+        grey = np.asarray(_as_picture(image)).mean(axis=-1)
+        height, width = _draw_image(axes, 128 + grey / 2)
+        heat = np.exp(heatmaps[..., index] - heatmaps[..., index].max())
+        axes.imshow(
+            heat,
+            extent=(0, width, height, 0),
+            cmap="magma_r",
+            alpha=0.85 * heat,
+            interpolation="bilinear",
+            vmin=0,
+            vmax=1,
+        )
+        if box is not None:
+            _draw_side(axes, float(box[index]) * (width, height)[index % 2], vertical=index % 2 == 0)
+        axes.set_title(f"{side} side", fontsize=10)
+    return figure
+
+
+def _draw_side(axes: Axes, position: float, vertical: bool) -> None:
+    """One side of a box as a line across the whole image."""
+    line = axes.axvline if vertical else axes.axhline
+    edge = [patheffects.withStroke(linewidth=4.2, foreground="#000000a0")]
+    line(position, color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), path_effects=edge)
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def loss_curves(history: Any, names: Sequence[str] | None = None, *, columns: int = 3) -> Figure:
+    """How losses and metrics went from epoch to epoch, on the training and on the validation data.
+
+    Args:
+        history: What `fit` returned, or its `history`: name -> value of each epoch, with `val_` before the names that
+            were measured on the validation data.
+        names: Which of them to show, without `val_`; by default all but the learning rate.
+        columns: Curves in a row.
+
+    Returns:
+        A figure with one axes for each name: training dashed, validation solid.
+
+    Raises:
+        ValueError: `history` is empty or lacks one of the names.
+    """
+    values = dict(getattr(history, "history", history))
+    available = list(dict.fromkeys(name.removeprefix("val_") for name in values))
+    names = [name for name in available if name != "learning_rate"] if names is None else list(names)
+    if not names or not set(names) <= set(available):
+        raise ValueError(f"history holds {available}; asked for {names}.")
+    columns = min(columns, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = _new_figure(2.6 * rows + _TITLE_HEIGHT)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid[len(names) :]:
+        axes.remove()
+    for axes, name in zip(grid, names, strict=False):
+        _draw_curve(axes, values.get(name), "training", ORANGE, (0, (4, 1.5)))
+        _draw_curve(axes, values.get(f"val_{name}"), "validation", BLUE, "solid")
+        axes.set_title(name.replace("_", " "), fontsize=10)
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.tick_params(labelsize=9)
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+    lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
+    figure.legend(handles=lines.values(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    return figure
+
+
+def _draw_curve(axes: Axes, values: Sequence[float] | None, label: str, colour: str, style: Any) -> None:
+    if values is not None:
+        epochs = np.arange(1, len(values) + 1)
+        axes.plot(epochs, values, label=label, color=colour, linestyle=style, linewidth=2, marker=".", markersize=5)
+
+
+def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
+    """Which class is taken for which: percent of the true class, row by row.
+
+    Args:
+        y_true: True class numbers, shape `[N]`.
+        y_pred: Predicted class numbers, shape `[N]`.
+        class_names: Names of the C classes.
+        axes: Where to draw; by default on a figure of its own.
+
+    Returns:
+        The figure. A row's name carries its number of examples; percents are rounded, and 0 is left blank.
+
+    Raises:
+        ValueError: The two differ in length, or hold a number that is no class.
+    """
+    shares, totals = _row_shares(np.asarray(y_true), np.asarray(y_pred), len(class_names))
+    size = len(class_names)
+    axes = _axes_or_new(axes, height=min(9.0, 2.4 + 0.34 * size))
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(size), class_names, rotation=90 if size > 8 else 0, fontsize=9)
+    axes.set_yticks(
+        range(size), [f"{name} ({total})" for name, total in zip(class_names, totals, strict=True)], fontsize=9
+    )
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class (examples)")
+    axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#d0d0d0", linewidth=0.6)
+    axes.tick_params(which="both", length=0)
+    if size <= _MAX_CELL_NUMBERS:
+        for row, column in np.argwhere(np.round(100 * shares) > 0):
+            share = shares[row, column]
+            colour = "white" if share > 0.6 else "black"
+            axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=9, color=colour)
+    return axes.figure
+
+
+def _row_shares(y_true: np.ndarray, y_pred: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each predicted class within each true class, `[C, C]`, and examples of each true class, `[C]`."""
+    if y_true.shape != y_pred.shape or y_true.ndim != 1:
+        raise ValueError(f"y_true has the shape {y_true.shape}, y_pred {y_pred.shape}; both must be [N].")
+    for name, labels in (("y_true", y_true), ("y_pred", y_pred)):
+        strange = labels[(labels < 0) | (labels >= size)]
+        if strange.size:
+            raise ValueError(f"{name} holds {strange[0]}, but there are {size} class names (0 to {size - 1}).")
+    counts = np.zeros((size, size), dtype="int64")
+    np.add.at(counts, (y_true, y_pred), 1)
+    totals = counts.sum(axis=1)
+    return counts / np.maximum(totals, 1)[:, np.newaxis], totals
+
+
+def iou_histogram(ious: Any, threshold: float = 0.5, axes: Axes | None = None) -> Figure:
+    """How well the predicted boxes overlap the true ones.
+
+    Args:
+        ious: IoU of each pair of boxes, 0..1, shape `[N]`.
+        threshold: From which IoU on a box counts as right.
+        axes: Where to draw; by default on a figure of its own.
+
+    Returns:
+        The figure: 20 bars, those below the threshold hatched; the legend says the share of boxes on either side.
+
+    Raises:
+        ValueError: There is no IoU, or one is outside 0..1.
+    """
+    ious = np.asarray(ious, dtype="float64").ravel()
+    if ious.size == 0 or not np.all((ious >= 0) & (ious <= 1)):
+        raise ValueError("ious must hold at least one number, each in 0..1.")
+    axes = _axes_or_new(axes, height=3.2)
+    bins = np.linspace(0, 1, 21)
+    right = ious >= threshold
+    for chosen, colour, hatch, words in (
+        (right, BLUE, None, f"IoU of {threshold:g} or more"),
+        (~right, ORANGE, "///", "less"),
+    ):
+        label = f"{words}: {100 * chosen.mean():.1f} % of {ious.size}"
+        axes.hist(ious[chosen], bins=bins, color=colour, hatch=hatch, edgecolor="white", label=label)
+    axes.axvline(ious.mean(), color="black", linestyle="dotted", linewidth=2, label=f"mean IoU: {ious.mean():.3f}")
+    axes.set(xlim=(0, 1), xlabel="IoU of predicted and true box", ylabel="images")
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=10)
+    return axes.figure
+
+
+def class_balance(labels: Any, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
+    """How many examples each class has, the most frequent on top.
+
+    Args:
+        labels: Class numbers, shape `[N]`.
+        class_names: Names of the C classes.
+        axes: Where to draw; by default on a figure of its own.
+
+    Returns:
+        The figure: one bar for each class, with its count beside it.
+
+    Raises:
+        ValueError: A label is no class.
+    """
+    labels = np.asarray(labels)
+    _, counts = _row_shares(labels, labels, len(class_names))
+    order = np.argsort(counts, kind="stable")
+    axes = _axes_or_new(axes, height=1.0 + 0.24 * len(class_names))
+    bars = axes.barh([class_names[index] for index in order], counts[order], color=BLUE)
+    axes.bar_label(bars, padding=3, fontsize=9)
+    axes.set_xlabel("examples")
+    axes.margins(x=0.08, y=0.01)
+    axes.tick_params(axis="y", length=0, labelsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes.figure
+
+
+def box_statistics(boxes: Any, resolution: int = 64) -> Figure:
+    """Where the boxes of a data set are, and how large: what there is to know about a box without looking.
+
+    Args:
+        boxes: `rel_xyxy`, shape `[N, 4]`.
+        resolution: Places along each side of the map.
+
+    Returns:
+        A figure with three axes: the share of boxes that cover each place, with the mean box dashed on it; width
+        against height of each box; and how much of the image the boxes fill.
+
+    Raises:
+        ValueError: There is no box.
+    """
+    boxes = np.asarray(boxes, dtype="float32").reshape(-1, 4)
+    if not len(boxes):
+        raise ValueError("boxes is empty; there is nothing to count.")
+    figure = _new_figure(height=3.2)
+    where, shape, size = figure.subplots(1, 3)
+    picture = where.imshow(_coverage(boxes, resolution), extent=(0, 1, 1, 0), cmap="viridis", vmin=0, vmax=1)
+    _draw_rectangle(where, boxes.mean(axis=0), PREDICTED_COLOUR, dashed=True)
+    where.set(xlabel="x, relative", ylabel="y, relative", title="covered by (dashed: mean box)")
+    figure.colorbar(picture, ax=where, location="left", format=ticker.PercentFormatter(xmax=1))
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    shape.scatter(width, height, s=6, alpha=0.3, color=BLUE, edgecolors="none")
+    shape.set(xlim=(0, 1), ylim=(0, 1), xlabel="width", ylabel="height", title="width and height", aspect="equal")
+    size.hist(width * height, bins=np.linspace(0, 1, 21), color=BLUE, edgecolor="white")
+    size.set(xlim=(0, 1), xlabel="area, share of the image", ylabel="boxes", title="area")
+    for axes in (where, shape, size):
+        axes.set_box_aspect(1)
+        axes.title.set_fontsize(10)
+    return figure
+
+
+def _coverage(boxes: np.ndarray, resolution: int) -> np.ndarray:
+    """Share of the boxes that hold the centre of each place, `[resolution, resolution]`, rows from top to bottom."""
+    centres = (np.arange(resolution) + 0.5) / resolution
+    inside_x = (boxes[:, 0:1] <= centres) & (centres < boxes[:, 2:3])
+    inside_y = (boxes[:, 1:2] <= centres) & (centres < boxes[:, 3:4])
+    return inside_y.T.astype("float32") @ inside_x.astype("float32") / len(boxes)

@@ -1,0 +1,759 @@
+"""Training: features computed once and kept on disk, heads trained on them in seconds, fine-tuning, evaluation.
+
+While the backbone is frozen it gives the same features in every epoch. `cache_features` runs it once and writes them to disk;
+`train_heads` then only pays for the heads. `fine_tune` is the second step, with the backbone learning too.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import keras
+import numpy as np
+import platformdirs
+import tensorflow as tf
+
+from clsloc_utils.backbones import feature_extractor
+from clsloc_utils.losses import get_box_loss
+from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU
+from clsloc_utils.progress import progress
+
+CACHE_FORMAT = 1
+_TARGETS = {"label": np.int32, "box": np.float32}
+
+
+def set_seed(seed: int) -> None:
+    """Makes everything that follows repeatable bit for bit on one machine: weights, dropout, shuffling, TensorFlow's kernels.
+
+    Args:
+        seed: Any integer from 0 to 2**32 - 1.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+# --- feature cache ----------------------------------------------------------------------------------------------------
+
+
+class FeatureCacheError(ValueError):
+    """A feature cache that must not be used: it is short, altered, unreadable, or made of something else."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureCache:
+    """Features and targets of a data set, on disk.
+
+    Attributes:
+        path: Folder of the cache.
+        manifest: Content of its `manifest.json`: key, and shape, dtype, size and SHA-256 of each file.
+        arrays: `"coarse"` and, where the backbone has it, `"fine"`: float16 `[N, h, w, C]`, memory-mapped; `"label"`: int32 `[N]`; `"box"`: float32
+            `[N, 4]`, rel_xyxy. The rows of copy 0, the plain images, come first, then those of copy 1, and so on.
+        copies: How many versions of each image there are.
+    """
+
+    path: Path
+    manifest: dict
+    arrays: dict[str, np.ndarray]
+    copies: int
+
+    @property
+    def num_examples(self) -> int:
+        """Number of images, augmented copies not counted."""
+        return len(self.arrays["label"]) // self.copies
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the feature maps."""
+        return tuple(name for name in self.arrays if name not in _TARGETS)
+
+    def batches(
+        self, batch_size: int = 32, *, levels: Iterable[str] | None = None, copies: int | None = None, seed: int | None = None
+    ) -> "FeatureBatches":
+        """Batches for `fit`, `evaluate` and `predict`.
+
+        Args:
+            batch_size: Examples in a batch; the last one may be smaller.
+            levels: Feature maps to read; `None` for all.
+            copies: How many of the copies to go through, 1 for the plain images only; `None` for all.
+            seed: Shuffles, anew in every epoch; `None` keeps the order.
+
+        Returns:
+            A `keras.utils.PyDataset` of `({level: float32 [B, h, w, C]}, {"label": [B], "box": [B, 4]})`.
+        """
+        return FeatureBatches(self, batch_size, levels, copies, seed)
+
+    @classmethod
+    def open(cls, path: str | Path, key: Mapping | None = None) -> "FeatureCache":
+        """Opens a cache after checking all of it.
+
+        Args:
+            path: Folder of the cache.
+            key: What it must have been made of; `None` takes any.
+
+        Returns:
+            The cache.
+
+        Raises:
+            FeatureCacheError: A file is missing, short or altered, or the cache was made of something else.
+        """
+        path = Path(path)
+        manifest = _read_manifest(path)
+        if key is not None and manifest["key"] != key:
+            raise FeatureCacheError(f"{path}: made of {manifest['key']}, not of {key}")
+        arrays = {name: _open_array(path / f"{name}.npy", entry) for name, entry in manifest["arrays"].items()}
+        return cls(path, manifest, arrays, manifest["key"]["copies"])
+
+
+class FeatureBatches(keras.utils.PyDataset):
+    """Batches of a `FeatureCache`; see `FeatureCache.batches`."""
+
+    def __init__(
+        self, cache: FeatureCache, batch_size: int, levels: Iterable[str] | None, copies: int | None, seed: int | None
+    ):
+        super().__init__()
+        missing = set(levels or ()) - set(cache.levels)
+        if missing:
+            raise FeatureCacheError(f"{cache.path}: it has no level {sorted(missing)[0]!r}, only {', '.join(cache.levels)}")
+        if copies is not None and not 1 <= copies <= cache.copies:
+            raise FeatureCacheError(f"{cache.path}: {copies} copies are asked for, it has {cache.copies}")
+        self.cache, self.batch_size, self.seed = cache, batch_size, seed
+        self.levels = tuple(levels) if levels is not None else cache.levels
+        self.num_rows = cache.num_examples * (cache.copies if copies is None else copies)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return -(-self.num_rows // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[dict, dict]:
+        """One batch."""
+        rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = np.sort(rows)  # Reads the disk in one direction; order does not matter within a batch.
+        features = {level: self.cache.arrays[level][rows].astype(np.float32) for level in self.levels}
+        return features, {name: self.cache.arrays[name][rows] for name in _TARGETS}
+
+    def __iter__(self) -> Iterator[tuple[dict, dict]]:
+        """All batches of this epoch."""
+        return (self[index] for index in range(len(self)))
+
+    def on_epoch_end(self) -> None:
+        """Keras calls this; the next epoch gets another order."""
+        self.epoch += 1
+
+    def _order(self) -> np.ndarray:
+        if self.seed is None:
+            return np.arange(self.num_rows)
+        return np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+
+
+def cache_features(
+    model: keras.Model,
+    batches: Callable[[int], Iterable] | Iterable,
+    key: Mapping,
+    *,
+    copies: int = 1,
+    directory: str | Path | None = None,
+    total: int | None = None,
+    description: str = "features",
+) -> FeatureCache:
+    """Runs a backbone over a data set once and keeps its feature maps on disk; the next call with the same key finds them.
+
+    Memory stays flat: batch after batch is appended to the files. They are written into a temporary folder, which gets its final
+    name when all is complete, so that an interrupted run leaves nothing that could be taken for a cache. A cache is checked
+    when it is found (see `FeatureCache.open`); a bad one is computed again, and a line says why.
+
+    Args:
+        model: A two-head model (its `"features"` are run) or a backbone.
+        batches: Gives batches `(images, targets)`: images float32 RGB 0..255 `[B, S, S, 3]`, targets a dict of `"label"` `[B]` and `"box"`
+            `[B, 4]` rel_xyxy. Either something to iterate over, or, for several copies, a function that takes the number of
+            the copy: 0 for the plain images, the others for augmented ones.
+        key: What the batches are made of, in words and numbers that JSON can hold: source, version, split, image size, filter,
+            augmentation with its seed. Two data sets that differ must differ here. The backbone (architecture, weights,
+            preprocessing) is added by this function.
+        copies: How many times to go through the data.
+        directory: Folder of all caches; `None` for `default_cache_directory()`.
+        total: Number of images in one copy when known, for the progress bar.
+        description: Words for the progress bar.
+
+    Returns:
+        The `FeatureCache`.
+
+    Raises:
+        ValueError: The key is not JSON, the batches are empty or malformed, a copy has another number of images than the first, or
+            a feature does not fit half precision.
+    """
+    features = _features_of(model)
+    full_key = {"data": _plain_json(key), "copies": copies, "backbone": backbone_fingerprint(features)}
+    root = Path(directory) if directory is not None else default_cache_directory()
+    root.mkdir(parents=True, exist_ok=True)
+    name = _sha256_of_json(full_key)[:24]
+    # Two notebooks may want the same features at once: the second one waits and finds them.
+    with filelock.FileLock(root / f"{name}.lock"):
+        path = root / name
+        if path.exists():
+            try:
+                return FeatureCache.open(path, full_key)
+            except FeatureCacheError as error:
+                print(f"Feature cache not used, computing it again: {error}.")
+        for left_over in root.glob(f"{name}.part-*"):
+            shutil.rmtree(left_over)
+        with _temporary_folder(root, f"{name}.part-") as folder:
+            _write_cache(folder, features, batches, full_key, total, description)
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(folder, path)
+        return FeatureCache.open(path, full_key)
+
+
+def default_cache_directory() -> Path:
+    """Where feature caches are kept: `features` in the folder `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
+    return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")) / "features"
+
+
+def backbone_fingerprint(features: keras.Model) -> str:
+    """SHA-256 of a model's architecture and weights, the same however often it was built and whatever its layers are called.
+
+    Args:
+        features: A functional model, such as `clsloc_utils.backbones.feature_extractor` returns.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    names = {layer.name: f"layer {index}" for index, layer in enumerate(features.layers)}
+
+    def canonical(value):
+        if isinstance(value, dict):
+            # Neither changes what the model computes; the identity of an object is another one in each run.
+            ignored = ("trainable", "shared_object_id")
+            return {names.get(name, name): canonical(each) for name, each in value.items() if name not in ignored}
+        if isinstance(value, list):
+            return [canonical(each) for each in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    config = canonical(json.loads(features.to_json()))
+    # The model's own name, and Keras's version, which to_json adds.
+    digest = hashlib.sha256(_sha256_of_json(config["config"] | {"name": ""}).encode())
+    for layer in features.layers:
+        for weight in layer.weights:
+            array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+            digest.update(f"{array.dtype.name}{array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _features_of(model: keras.Model) -> keras.Model:
+    """The feature extractor inside a two-head model, or around a backbone."""
+    if any(layer.name == "features" for layer in model.layers):
+        return model.get_layer("features")
+    return model if model.name == "features" else feature_extractor(model, require_fine=False)
+
+
+def _plain_json(key: Mapping) -> dict:
+    try:
+        return json.loads(json.dumps(key, sort_keys=True))
+    except TypeError as error:
+        raise ValueError(f"key of a feature cache: {error}; use text, numbers, lists and dicts only.") from error
+
+
+def _sha256_of_json(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _temporary_folder(root: Path, prefix: str) -> Iterator[Path]:
+    """A folder that is gone afterwards unless it was renamed, also after an error or a keyboard interrupt."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_cache(folder: Path, features: keras.Model, batches, key: dict, total: int | None, description: str) -> None:
+    started = time.perf_counter()
+    dtypes = {level: np.float16 for level in features.output} | _TARGETS
+    copies = key["copies"]
+    with contextlib.ExitStack() as stack:
+        writers = {
+            name: stack.enter_context(_NpyWriter(folder / f"{name}.npy", dtype)) for name, dtype in dtypes.items()
+        }
+        all_images = None if total is None else total * copies
+        bar = stack.enter_context(progress(total=all_images, description=description))
+        for copy in range(copies):
+            for rows in _rows(features, _batches_of_copy(batches, copy, copies)):
+                for name, writer in writers.items():
+                    writer.append(rows[name])
+                bar.update(len(rows["label"]))
+            _check_count(writers["label"].count, copy)
+    arrays = {name: _describe_array(folder / f"{name}.npy") for name in dtypes}
+    manifest = {"format": CACHE_FORMAT, "key": key, "arrays": arrays, "seconds": time.perf_counter() - started}
+    manifest["sha256"] = _sha256_of_json(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+
+def _batches_of_copy(batches, copy: int, copies: int) -> Iterable:
+    if callable(batches):
+        return batches(copy)
+    if copies > 1:
+        raise ValueError(f"{copies} copies are asked for: pass a function of the copy's number as batches.")
+    return batches
+
+
+def _check_count(count: int, copy: int) -> None:
+    """All copies must have as many images as the first; `count` is how many there are up to and with this one."""
+    if count == 0 or count % (copy + 1):
+        raise ValueError(
+            f"batches: {count} images after copy {copy}; every copy must have the same number, and at least one image."
+        )
+
+
+def _rows(features: keras.Model, batches: Iterable) -> Iterator[dict[str, np.ndarray]]:
+    """Feature maps and targets, batch by batch."""
+    for images, targets in batches:
+        rows = dict(features.predict_on_batch(images))
+        for name in _TARGETS:
+            if name not in targets or len(targets[name]) != len(rows["coarse"]):
+                raise ValueError(f"batches: targets must have {name!r} with one entry for each image; got {targets}.")
+            rows[name] = np.asarray(targets[name])
+        yield rows
+
+
+class _NpyWriter:
+    """Appends rows to a `.npy` file whose final length is not yet known.
+
+    NumPy pads the header so that its first axis can grow in place: it is written for zero rows first and again on closing.
+    """
+
+    def __init__(self, file: Path, dtype: type):
+        self.name, self.dtype = file.stem, np.dtype(dtype)
+        self.count, self.row_shape = 0, None
+        self.stream = open(file, "w+b")
+
+    def __enter__(self):
+        return self
+
+    def append(self, rows: np.ndarray) -> None:
+        """Adds rows `[B, ...]`, converted to the file's dtype."""
+        with np.errstate(over="ignore"):
+            converted = np.ascontiguousarray(rows, self.dtype)
+        if self.dtype.kind == "f" and not np.isfinite(converted).all():
+            raise ValueError(
+                f"{self.name}: values from {np.min(rows)} to {np.max(rows)} do not fit {self.dtype.name}. Check the "
+                "backbone's weights and preprocessing, and the boxes."
+            )
+        if self.row_shape is None:
+            self.row_shape = converted.shape[1:]
+            self._write_header()
+        if converted.shape[1:] != self.row_shape:
+            raise ValueError(f"{self.name}: a row of shape {converted.shape[1:]} after rows of {self.row_shape}.")
+        self.stream.write(converted)
+        self.count += len(converted)
+
+    def _write_header(self) -> None:
+        header = {"descr": self.dtype.str, "fortran_order": False, "shape": (self.count, *self.row_shape)}
+        np.lib.format.write_array_header_1_0(self.stream, header)
+
+    def __exit__(self, *unused):
+        if self.row_shape is not None:
+            self.stream.seek(0)
+            self._write_header()
+        self.stream.close()
+
+
+def _describe_array(file: Path) -> dict:
+    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    return {
+        "dtype": array.dtype.name,
+        "shape": list(array.shape),
+        "bytes": file.stat().st_size,
+        "sha256": _sha256_of_file(file),
+    }
+
+
+def _sha256_of_file(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> dict:
+    file = path / "manifest.json"
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FeatureCacheError(f"{file}: unreadable ({error})") from error
+    if not isinstance(manifest, dict) or manifest.pop("sha256", None) != _sha256_of_json(manifest):
+        raise FeatureCacheError(f"{file}: altered since it was written, its SHA-256 differs")
+    if manifest["format"] != CACHE_FORMAT:
+        raise FeatureCacheError(f"{file}: format {manifest['format']}, this version of the package reads {CACHE_FORMAT}")
+    return manifest
+
+
+def _open_array(file: Path, entry: dict) -> np.ndarray:
+    """One array of a cache, memory-mapped, after comparing its file with the manifest."""
+    if not file.is_file():
+        raise FeatureCacheError(f"{file}: missing")
+    if file.stat().st_size != entry["bytes"]:
+        raise FeatureCacheError(f"{file}: {file.stat().st_size} bytes, its manifest says {entry['bytes']}")
+    if _sha256_of_file(file) != entry["sha256"]:
+        raise FeatureCacheError(f"{file}: altered since it was written, its SHA-256 differs")
+    return np.load(file, mmap_mode="r", allow_pickle=False)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def compile_model(
+    model: keras.Model,
+    *,
+    box_loss: str | keras.losses.Loss = "giou+l1",
+    box_weight: float = 1.0,
+    label_weight: float = 1.0,
+    optimizer: str | keras.optimizers.Optimizer = "adamw",
+) -> None:
+    """Compiles a model of the outputs `label` and `box`: a loss and the fitting metrics for each, by name.
+
+    Args:
+        model: A two-head model or its `"heads"`.
+        box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
+        box_weight: Factor of the box loss in the sum.
+        label_weight: Factor of the cross-entropy; 0 trains the box alone.
+        optimizer: As in `keras.Model.compile`.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": get_box_loss(box_loss)},
+        loss_weights={"label": label_weight, "box": box_weight},
+        metrics={
+            "label": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            "box": [MeanBoxIoU(), BoxAccuracy()],
+        },
+    )
+
+
+class ClsLocEarlyStopping(keras.callbacks.EarlyStopping):
+    """Keeps the weights of the epoch with the best cls-loc accuracy in validation; mean IoU settles ties.
+
+    On a hundred validation images cls-loc accuracy moves in steps of a percent, and many epochs share the best one.
+
+    Args:
+        patience: Epochs without a better value after which training ends; `None` never ends it early.
+    """
+
+    def __init__(self, patience: int | None = None):
+        endless = patience is None
+        super().__init__(
+            monitor="val_clsloc_accuracy_50",
+            mode="max",
+            patience=10**9 if endless else patience,
+            restore_best_weights=True,
+        )
+
+    def get_monitor_value(self, logs: dict | None) -> float | None:
+        """The value that is to grow: cls-loc accuracy, and a thousandth of the mean IoU."""
+        accuracy = super().get_monitor_value(logs)
+        return None if accuracy is None else accuracy + 1e-3 * logs["val_box_mean_iou"]
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """One line for a whole `fit`: a bar over all batches, with the last epoch's metrics behind it.
+
+    Args:
+        description: Words in front of the bar.
+    """
+
+    SHOWN = {"loss": "loss", "label_accuracy": "accuracy", "box_mean_iou": "iou", "clsloc_accuracy_50": "clsloc"}
+
+    def __init__(self, description: str):
+        super().__init__()
+        self.description = description
+        self.bar = None
+
+    def on_train_begin(self, logs=None):
+        """Opens the bar; batches are counted when Keras knows their number, else epochs."""
+        self.steps = self.params.get("steps")
+        self.bar = progress(total=self.params["epochs"] * (self.steps or 1), description=self.description)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """One batch more."""
+        if self.steps:
+            self.bar.update(1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Shows the metrics, those of the validation data where there are some."""
+        if not self.steps:
+            self.bar.update(1)
+        values = {shown: logs.get(f"val_{name}", logs.get(name)) for name, shown in self.SHOWN.items()}
+        values = {shown: f"{value:.3f}" for shown, value in values.items() if value is not None}
+        self.bar.set_postfix({"epoch": epoch + 1, **values})
+
+    def on_train_end(self, logs=None):
+        """Closes the bar."""
+        self.bar.close()
+
+
+def train_heads(
+    model: keras.Model,
+    train_cache: FeatureCache,
+    validation_cache: FeatureCache | None = None,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 4e-3,
+    box_loss: str | keras.losses.Loss = "giou+l1",
+    box_weight: float = 1.0,
+    label_weight: float = 1.0,
+    patience: int | None = None,
+    seed: int = 0,
+    description: str = "heads",
+    show_progress: bool = True,
+) -> keras.callbacks.History:
+    """Trains the two heads on cached features: AdamW (Loshchilov and Hutter 2019), its rate falling to 0 along a cosine.
+
+    Args:
+        model: A two-head model, whose `"heads"` learn, or these heads themselves.
+        train_cache: Features of the training images, all copies are used.
+        validation_cache: Features of other images, its plain copy is used. When given, the weights of the best epoch by cls-loc
+            accuracy are kept; never give the images you will report on.
+        epochs: Passes over the training features, at most.
+        batch_size: Examples in a batch.
+        learning_rate: The rate of the first step.
+        weight_decay: AdamW's weight decay.
+        box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
+        box_weight: Factor of the box loss in the sum.
+        label_weight: Factor of the cross-entropy in the sum.
+        patience: Epochs without a better validation after which training ends; `None` runs all.
+        seed: Of the batches' order. Call `set_seed` before building the model to fix the rest.
+        description: Words for the progress bar.
+        show_progress: Whether to show one.
+
+    Returns:
+        Keras's `History`.
+
+    Raises:
+        FeatureCacheError: The cache lacks a feature level that the heads read.
+    """
+    heads = _heads_of(model)
+    levels = tuple(heads.input)
+    batches = train_cache.batches(batch_size, levels=levels, seed=seed)
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+    compile_model(heads, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+    callbacks = [ProgressBar(description)] if show_progress else []
+    validation = None
+    if validation_cache is not None:
+        validation = validation_cache.batches(256, levels=levels, copies=1)
+        callbacks.append(ClsLocEarlyStopping(patience))
+    # Keras would shuffle the order of the batches on top; theirs is fixed by the seed already.
+    return heads.fit(
+        batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
+    )
+
+
+def _heads_of(model: keras.Model) -> keras.Model:
+    """The heads inside a two-head model, or the model itself when it is them."""
+    return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
+
+
+def fine_tune(
+    model: keras.Model,
+    train_batches: Any,
+    validation_batches: Any = None,
+    *,
+    epochs: int,
+    layers: str = "last",
+    learning_rate: float = 2e-4,
+    weight_decay: float = 4e-3,
+    box_loss: str | keras.losses.Loss = "giou+l1",
+    box_weight: float = 1.0,
+    label_weight: float = 1.0,
+    steps_per_epoch: int | None = None,
+    patience: int | None = None,
+    description: str = "fine-tune",
+    show_progress: bool = True,
+) -> keras.callbacks.History:
+    """Trains backbone and heads together with a small learning rate, after the heads have been trained.
+
+    All BatchNorm layers stay frozen, statistics and all: those of the pretraining saw far more images than a short fine-tuning
+    shows, and batches of a few images would spoil them. The rate rises over the first tenth of the steps and then falls along a
+    cosine. Afterwards the backbone is frozen again.
+
+    Args:
+        model: A two-head model with trained heads.
+        train_batches: `(image, targets)` batches as `fit` takes them, of a known number of batches.
+        validation_batches: The same of other images. When given, the weights of the best epoch by cls-loc accuracy are kept.
+        epochs: Passes over the training images, at most.
+        layers: `"last"`: only the backbone's layers after its `"fine"` map learn; `"all"`: all of them.
+        learning_rate: The highest rate.
+        weight_decay: AdamW's weight decay.
+        box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
+        box_weight: Factor of the box loss in the sum.
+        label_weight: Factor of the cross-entropy in the sum.
+        steps_per_epoch: Number of batches in an epoch, for the schedule, when `train_batches` cannot tell.
+        patience: Epochs without a better validation after which training ends; `None` runs all.
+        description: Words for the progress bar.
+        show_progress: Whether to show one.
+
+    Returns:
+        Keras's `History`.
+
+    Raises:
+        ValueError: `layers` is neither `"last"` nor `"all"`, or the number of batches is not known.
+    """
+    if layers not in ("last", "all"):
+        raise ValueError(f"layers is {layers!r}; take 'last' or 'all'.")
+    steps = epochs * (steps_per_epoch or _num_batches(train_batches))
+    warm_up = max(1, steps // 10)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
+    )
+    callbacks = [ProgressBar(description)] if show_progress else []
+    if validation_batches is not None:
+        callbacks.append(ClsLocEarlyStopping(patience))
+    with _unfrozen(model, layers):
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+        compile_model(model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+        return model.fit(
+            train_batches, validation_data=validation_batches, epochs=epochs, callbacks=callbacks, verbose=0
+        )
+
+
+def _num_batches(batches: Any) -> int:
+    if hasattr(batches, "__len__") and not isinstance(batches, tf.data.Dataset):
+        return len(batches)
+    cardinality = int(batches.cardinality()) if isinstance(batches, tf.data.Dataset) else -2
+    if cardinality < 0:
+        raise ValueError("train_batches: the number of batches is not known; pass steps_per_epoch.")
+    return cardinality
+
+
+@contextlib.contextmanager
+def _unfrozen(model: keras.Model, layers: str) -> Iterator[None]:
+    """Lets the backbone learn for a while: all its layers, or those after the fine map; BatchNorm layers never."""
+    features = model.get_layer("features")
+    first = _first_layer_after_fine(features) if layers == "last" else 0
+    every_layer = [*features.layers, *_heads_of(model).layers]
+    before = [layer.trainable for layer in every_layer]
+    features_before = features.trainable
+    features.trainable = True
+    for index, layer in enumerate(every_layer):
+        if index < first or isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    try:
+        yield
+    finally:
+        features.trainable = features_before
+        for layer, trainable in zip(every_layer, before, strict=True):
+            layer.trainable = trainable
+
+
+def _first_layer_after_fine(features: keras.Model) -> int:
+    """Index, in the order of computation, of the layer that follows the one with the fine map."""
+    outputs = features.get_config()["output_layers"]
+    if "fine" not in outputs:
+        raise ValueError("layers='last' begins after the backbone's fine map, but this one has none; take 'all'.")
+    return [layer.name for layer in features.layers].index(outputs["fine"][0]) + 1
+
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+
+def evaluate(
+    model: keras.Model, batches: Any, *, description: str = "evaluate", show_progress: bool = False
+) -> dict[str, float]:
+    """Measures a model, batch after batch.
+
+    Args:
+        model: A two-head model, or its `"heads"` when `batches` is a cache.
+        batches: `(image, targets)` batches, or a `FeatureCache` (its plain copy is used).
+        description: Words for the progress bar.
+        show_progress: Whether to show one.
+
+    Returns:
+        A dict: `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more), `clsloc_accuracy_50` (share
+        of images with both right), `num_examples`.
+
+    Raises:
+        ValueError: There are no examples, or batches without targets.
+    """
+    label_accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    box_metrics = [MeanBoxIoU(), BoxAccuracy()]
+    both = ClsLocAccuracy()
+    num_examples = 0
+    for outputs, targets in _outputs(model, batches, description, show_progress):
+        if targets is None:
+            raise ValueError("evaluate: the batches hold images without targets; use predict for those.")
+        label_accuracy.update_state(targets["label"], outputs["label"])
+        for metric in box_metrics:
+            metric.update_state(targets["box"], outputs["box"])
+        both.update_state(targets, outputs)
+        num_examples += len(outputs["box"])
+    if num_examples == 0:
+        raise ValueError("evaluate: there are no examples.")
+    results = {metric.name: float(metric.result()) for metric in (label_accuracy, *box_metrics, both)}
+    return results | {"num_examples": num_examples}
+
+
+def predict(
+    model: keras.Model, batches: Any, *, description: str = "predict", show_progress: bool = False
+) -> dict[str, np.ndarray]:
+    """What a model says about each image, in order.
+
+    Args:
+        model: A two-head model, or its `"heads"` when `batches` is a cache.
+        batches: `(image, targets)` or plain image batches, a `FeatureCache` (its plain copy is used), or one array of images,
+            float32 RGB 0..255 `[N, S, S, 3]`.
+        description: Words for the progress bar.
+        show_progress: Whether to show one.
+
+    Returns:
+        A dict of NumPy arrays: `label` int `[N]`, the most probable class; `score` `[N]`, its probability; `probabilities` `[N, num_classes]`; `box` `[N, 4]`
+        rel_xyxy; and, where the batches have targets, `true_label` `[N]` and `true_box` `[N, 4]`.
+
+    Raises:
+        ValueError: There are no examples.
+    """
+    collected: dict[str, list] = {}
+    for outputs, targets in _outputs(model, batches, description, show_progress):
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["label"], axis=-1))
+        found = {
+            "label": probabilities.argmax(axis=-1),
+            "score": probabilities.max(axis=-1),
+            "probabilities": probabilities,
+            "box": outputs["box"],
+        }
+        if targets is not None:
+            found |= {"true_label": np.asarray(targets["label"]), "true_box": np.asarray(targets["box"])}
+        for name, values in found.items():
+            collected.setdefault(name, []).append(values)
+    if not collected:
+        raise ValueError("predict: there are no examples.")
+    return {name: np.concatenate(values) for name, values in collected.items()}
+
+
+def _outputs(model: keras.Model, batches: Any, description: str, show_progress: bool) -> Iterator[tuple[dict, dict | None]]:
+    """The model's outputs with the targets, or `None`, of each batch."""
+    if isinstance(batches, FeatureCache):
+        model = _heads_of(model)
+        batches = batches.batches(256, levels=tuple(model.input), copies=1)
+    if isinstance(batches, keras.utils.PyDataset):
+        sequence, count = (batches[index] for index in range(len(batches))), len(batches)
+    elif isinstance(batches, np.ndarray):
+        sequence, count = (batches[start : start + 64] for start in range(0, len(batches), 64)), -(-len(batches) // 64)
+    else:
+        sequence, count = batches, None
+    with progress(total=count, description=description) if show_progress else contextlib.nullcontext() as bar:
+        for batch in sequence:
+            images, targets = batch if isinstance(batch, tuple) else (batch, None)
+            yield model.predict_on_batch(images), targets
+            if bar is not None:
+                bar.update(1)

@@ -1,0 +1,139 @@
+"""What several test modules share: small folders in VOC layout, the real photos if there are any, a place for data."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+from PIL import Image, ImageDraw
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+GROUND = (128, 128, 128)
+COLOURS = {"disc": (220, 30, 30), "square": (30, 170, 30), "triangle": (30, 30, 220)}
+
+
+class Drawn(NamedTuple):
+    """An object to draw, and what its annotation says. The box is `(xmin, ymin, xmax, ymax)`, in pixels."""
+
+    label: str
+    box: tuple[float, float, float, float]
+    is_difficult: bool = False
+    is_truncated: bool = False
+    pose: str = "Unspecified"
+
+
+class VocWriter:
+    """Writes a folder in VOC layout, photo by photo."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("JPEGImages", "Annotations", "ImageSets/Main"):
+            (folder / name).mkdir(parents=True)
+
+    def image_path(self, name: str) -> Path:
+        return self.folder / "JPEGImages" / f"{name}.jpg"
+
+    def annotation_path(self, name: str) -> Path:
+        return self.folder / "Annotations" / f"{name}.xml"
+
+    def add(self, name: str, objects: Sequence[Drawn], size: tuple[int, int] = (96, 64)) -> None:
+        """Draws a photo and annotates it."""
+        image = Image.new("RGB", size, GROUND)
+        for drawn in objects:
+            draw_shape(ImageDraw.Draw(image), drawn)
+        image.save(self.image_path(name), quality=95, subsampling=0)
+        self.annotate(name, objects, size)
+
+    def annotate(self, name: str, objects: Sequence[Drawn], size: tuple[int, int] = (96, 64)) -> None:
+        root = ElementTree.Element("annotation")
+        ElementTree.SubElement(root, "filename").text = f"{name}.jpg"
+        size_element = ElementTree.SubElement(root, "size")
+        for field, value in zip(("width", "height", "depth"), (*size, 3), strict=True):
+            ElementTree.SubElement(size_element, field).text = str(value)
+        for drawn in objects:
+            element = ElementTree.SubElement(root, "object")
+            ElementTree.SubElement(element, "name").text = drawn.label
+            ElementTree.SubElement(element, "pose").text = drawn.pose
+            ElementTree.SubElement(element, "truncated").text = str(int(drawn.is_truncated))
+            ElementTree.SubElement(element, "difficult").text = str(int(drawn.is_difficult))
+            box_element = ElementTree.SubElement(element, "bndbox")
+            for field, value in zip(("xmin", "ymin", "xmax", "ymax"), drawn.box, strict=True):
+                ElementTree.SubElement(box_element, field).text = str(value)
+        ElementTree.ElementTree(root).write(self.annotation_path(name))
+
+    def list(self, file: str, names: Sequence[str]) -> None:
+        """Writes a list of names, such as `train.txt`."""
+        (self.folder / "ImageSets" / "Main" / file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def draw_shape(draw: ImageDraw.ImageDraw, drawn: Drawn) -> None:
+    xmin, ymin, xmax, ymax = drawn.box
+    inner = (xmin, ymin, xmax - 1, ymax - 1)  # Pillow counts the last pixel in
+    colour = COLOURS.get(drawn.label, (220, 30, 30))
+    if drawn.label == "disc":
+        draw.ellipse(inner, fill=colour)
+    elif drawn.label == "triangle":
+        draw.polygon([(xmin, ymax - 1), (xmax - 1, ymax - 1), ((xmin + xmax) / 2, ymin)], fill=colour)
+    else:
+        draw.rectangle(inner, fill=colour)
+
+
+def write_shapes(writer: VocWriter) -> None:
+    """24 photos of coloured shapes: 16 in train.txt, 8 in val.txt.
+
+    In train, 14 photos hold one object, which in `shape_03` is difficult; `shape_05` and `shape_11` hold an ordinary
+    and a difficult one. In val, 6 photos hold one object and two hold two ordinary ones.
+    """
+    labels = list(COLOURS)
+    for number in range(24):
+        width, height = 64 + 8 * (number % 5), 96 - 8 * (number % 4)
+        xmin, ymin = 4 + 3 * (number % 7), 6 + 2 * (number % 11)
+        side = 24 + 2 * (number % 6)
+        objects = [Drawn(labels[number % 3], (xmin, ymin, xmin + side, ymin + side + 4), is_difficult=number == 3)]
+        if number % 6 == 5:
+            corner = (width - 14, height - 12, width - 2, height - 2)
+            objects.append(Drawn(labels[(number + 1) % 3], corner, is_difficult=number < 16))
+        writer.add(f"shape_{number:02d}", objects, (width, height))
+    writer.list("train.txt", [f"shape_{number:02d}" for number in range(16)])
+    writer.list("val.txt", [f"shape_{number:02d}" for number in range(16, 24)])
+
+
+@pytest.fixture
+def voc_writer(tmp_path: Path) -> VocWriter:
+    """A `VocWriter` on an empty folder of this test."""
+    return VocWriter(tmp_path / "photos")
+
+
+@pytest.fixture(scope="session")
+def make_voc_folder() -> Callable[[Path], Path]:
+    """A function that fills a new folder as `write_shapes` says, and returns it."""
+
+    def make(folder: Path) -> Path:
+        write_shapes(VocWriter(folder))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def voc_folder(make_voc_folder: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 24 photos of coloured shapes, for reading only: see `write_shapes`."""
+    return make_voc_folder(tmp_path_factory.mktemp("voc") / "shapes")
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tests prepare their data: one folder for all workers of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "clsloc_data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real photos and a real backbone; the test is skipped where there is none."""
+    folder = Path(os.environ.get("CLSLOC_REAL_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not (folder / "wildlife_voc").is_dir():
+        pytest.skip("no real photos: set CLSLOC_REAL_DATA to a folder that holds wildlife_voc/ and backbones/")
+    return folder

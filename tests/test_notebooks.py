@@ -1,0 +1,190 @@
+"""The notebooks of the course as files (their cells are run by nbval), and the tools that look after them."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from check_notebooks import problems
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbval.plugin import coalesce_streams, get_sanitize_patterns
+
+from clsloc_utils.progress import progress
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+
+
+def test_course_begins_with_four_notebooks():
+    expected = ["00_start", "01_problem_framing", "02_data_filtering", "03_two_head_model"]
+    assert [path.stem for path in NOTEBOOKS][:4] == expected
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_in_order(path):
+    assert problems(path) == []
+
+
+# --- The checks themselves --------------------------------------------------------------------------------------------
+
+
+def code(number, source="1 + 1", outputs=None, **metadata):
+    """A code cell that ran as the number-th, by default with one compared output."""
+    result = new_output("execute_result", {"text/plain": "2"}, execution_count=number)
+    return new_code_cell(source, execution_count=number, outputs=[result] if outputs is None else outputs, **metadata)
+
+
+@pytest.fixture
+def notebook():
+    """A notebook without faults."""
+    cells = [new_markdown_cell("# Title\n\nWords."), *(code(number) for number in range(1, 9))]
+    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+@pytest.fixture
+def problems_of(tmp_path):
+    """Saves a notebook and checks it."""
+
+    def check(notebook):
+        path = tmp_path / "some.ipynb"
+        nbformat.write(notebook, path)
+        return problems(path)
+
+    return check
+
+
+def test_notebook_without_faults_passes(notebook, problems_of):
+    assert problems_of(notebook) == []
+
+
+def html(source):
+    return new_output("display_data", {"text/html": source, "text/plain": "words"})
+
+
+FAULTS = {
+    "kernel": (lambda n: n.metadata.kernelspec.update(name="my_environment"), "kernel is 'my_environment'"),
+    "order": (lambda n: n.cells.insert(1, code(9)), "not run from top to bottom"),
+    "not run": (lambda n: n.cells.append(code(None, outputs=[])), "not run from top to bottom"),
+    "error": (
+        lambda n: n.cells.append(code(9, outputs=[new_output("error", ename="KeyError", evalue="box", traceback=[])])),
+        "code cell 9 failed with KeyError: box",
+    ),
+    "stderr": (
+        lambda n: n.cells.append(code(9, outputs=[new_output("stream", name="stderr", text="Warning!")])),
+        "code cell 9 wrote to standard error: 'Warning!'",
+    ),
+    "length": (lambda n: n.cells.append(code(9, source="x = 1\n" * 26)), "cell 10 has 26 lines"),
+    "picture": (
+        lambda n: n.cells.append(code(9, outputs=[new_output("display_data", {"image/png": "aaaa"})])),
+        "cell 10 draws a picture without alternative text",
+    ),
+    "html picture": (
+        lambda n: n.cells.append(code(9, outputs=[html('<img src="a.png">')])),
+        "without alternative text",
+    ),
+    "empty alt": (lambda n: n.cells.append(code(9, outputs=[html('<img alt=" ">')])), "without alternative text"),
+    "markdown picture": (lambda n: n.cells.append(new_markdown_cell("![](some.ipynb)")), "without alternative text"),
+    "no title": (lambda n: n.cells.pop(0), "0 headings of the first level"),
+    "two titles": (lambda n: n.cells.append(new_markdown_cell("# Another")), "2 headings of the first level"),
+    "title not first": (lambda n: n.cells.insert(0, new_markdown_cell("## Before")), "as the first heading"),
+    "heading jump": (lambda n: n.cells.append(new_markdown_cell("### Deep")), "jumps from level 1 to 3"),
+    "link": (
+        lambda n: n.cells.append(new_markdown_cell("[next](04_absent.ipynb#top)")),
+        "04_absent.ipynb#top leads nowhere",
+    ),
+    "ignored output": (lambda n: n.cells[1].metadata.update(tags=["nbval-ignore-output"]), "only 7 of its cells"),
+    "ignored by comment": (lambda n: n.cells[1].update(source="# NBVAL_IGNORE_OUTPUT\n1"), "only 7 of its cells"),
+    "skipped": (lambda n: n.cells[1].metadata.update(tags=["nbval-skip"]), "only 7 of its cells"),
+    "only pictures": (lambda n: n.cells[1].update(outputs=[html('<img alt="a" src="b">')]), "only 7 of its cells"),
+    "only a bar": (
+        lambda n: n.cells[1].update(outputs=[new_output("stream", text="fit: 100%|###| 2/2 [00:01<00:00]\n")]),
+        "only 7 of its cells",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "expected"), FAULTS.values(), ids=FAULTS.keys())
+def test_fault_is_found(notebook, problems_of, spoil, expected):
+    spoil(notebook)
+    found = problems_of(notebook)
+    assert len(found) == 1
+    assert expected in found[0]
+
+
+def test_what_is_allowed(notebook, problems_of):
+    failing = [new_output("error", ename="ValueError", evalue="as meant", traceback=[])]
+    picture = new_output("display_data", {"image/png": "aaaa"}, metadata={"image/png": {"alt": "A cat"}})
+    notebook.cells += [
+        code(9, outputs=failing, metadata={"tags": ["raises-exception"]}),
+        code(10, outputs=[picture, html('<img alt="A dog" src="data:...">')]),
+        new_markdown_cell(
+            "## Two\n\n```\n# a comment, no heading\n```\n\n[home](https://keras.io) ![a cat](some.ipynb)"
+        ),
+    ]
+    assert problems_of(notebook) == []
+
+
+# --- What the comparison of outputs overlooks -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def comparable():
+    """What nbval compares of a text that a cell printed."""
+    patterns = get_sanitize_patterns((REPOSITORY / "tests" / "nbval_sanitize.cfg").read_text(encoding="utf-8"))
+    assert len(patterns) == 3
+
+    def sanitize(text):
+        (stream,) = coalesce_streams([new_output("stream", name="stdout", text=text)])
+        for pattern, replacement in patterns:
+            stream.text = re.sub(pattern, replacement, stream.text)
+        return stream.text
+
+    return sanitize
+
+
+def printed_bar(capsys, elapsed, **arguments):
+    """What a progress bar prints that began so many seconds ago."""
+    with progress(description="training", **arguments) as bar:
+        bar.start_t -= elapsed
+        bar.update(5)
+        bar.set_postfix(loss=elapsed / 7)
+        bar.refresh()
+        bar.update(7)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [{"total": 12}, {}], ids=["known length", "unknown length"])
+def test_progress_bars_that_took_different_times_are_equal(capsys, comparable, arguments):
+    fast, slow = (printed_bar(capsys, seconds, **arguments) for seconds in (0.5, 4000.0))
+    assert fast.splitlines()[-1] != slow.splitlines()[-1]
+    assert comparable(fast) == comparable(slow)
+    assert "training: " in comparable(fast)
+    assert "12" in comparable(fast), "the count is compared"
+
+
+def test_progress_bars_of_other_counts_or_names_differ(comparable):
+    bar = "training: 100%|██████████| 12/12 [00:03<00:00,  3.40it/s]\n"
+    others = [bar.replace("12/12", "13/13"), bar.replace("training", "testing"), bar + bar, bar.replace("100%", " 99%")]
+    assert all(comparable(bar) != comparable(other) for other in others)
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("accuracy 0.951", "accuracy 0.952"),
+        ("shape (32, 4)", "shape (4, 32)"),
+        ("| cat | 12/20 [best] |", "| cat | 13/20 [best] |"),
+        ("| cat | 12/20 [0.5] |", "| cat | 12/20 [0.6] |"),
+        ("box [0.10, 0.20, 0.30, 0.40]", "box [0.20, 0.10, 0.30, 0.40]"),
+        ("12it [3, 4]", "12it [3, 5]"),
+        ("took 3.4 s", "took 3.5 s"),
+    ],
+)
+def test_everything_else_is_compared(comparable, text, other):
+    assert comparable(text) != comparable(other)
+
+
+def test_pixels_of_a_shown_figure_are_not_compared_but_its_text_is(comparable):
+    image = '<img alt="A {}" width="960" src="data:image/png;base64,{}">'
+    assert comparable(image.format("cat", "iVBORw0KGgo+/=")) == comparable(image.format("cat", "AAAA"))
+    assert comparable(image.format("cat", "AAAA")) != comparable(image.format("dog", "AAAA"))

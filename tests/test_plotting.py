@@ -1,0 +1,412 @@
+"""What the figures show, not only that they are drawn."""
+
+import base64
+import io
+import itertools
+import re
+import types
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from clsloc_utils import plotting
+
+CLASS_NAMES = ("cat", "dog", "bird")
+
+
+@pytest.fixture
+def image():
+    """A dark image, 40 pixels high and 80 wide, with a light quarter at the top left."""
+    pixels = np.full((40, 80, 3), 20.0, dtype="float32")
+    pixels[:20, :40] = 200.0
+    return pixels
+
+
+@pytest.fixture
+def axes():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def rectangles(axes):
+    """(xmin, ymin, xmax, ymax) of every rectangle in the axes, rounded."""
+    found = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    corners = [
+        (*patch.get_xy(), patch.get_x() + patch.get_width(), patch.get_y() + patch.get_height()) for patch in found
+    ]
+    return [tuple(round(float(value), 3) for value in box) for box in corners]
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+# --- draw_boxes -------------------------------------------------------------------------------------------------------
+
+
+def test_box_is_drawn_in_pixels_of_the_image(axes, image):
+    assert plotting.draw_boxes(axes, image, [0.25, 0.1, 0.5, 0.9], ["cat"]) is axes
+    assert rectangles(axes) == [(20, 4, 40, 36)]
+    assert texts(axes) == ["cat"]
+    assert axes.get_xlim() == (0, 80)
+    assert axes.get_ylim() == (40, 0), "the first row of the image is on top"
+
+
+def test_image_is_drawn_as_it_is(axes, image):
+    plotting.draw_boxes(axes, image)
+    shown = axes.images[0].get_array()
+    assert shown.dtype == np.uint8
+    assert shown[0, 0].tolist() == [200, 200, 200]
+    assert shown[39, 79].tolist() == [20, 20, 20]
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"), [([[300.0, -5.0]], [255, 0]), ([[9.6, 7.4]], [10, 7])], ids=["clipped", "rounded"]
+)
+def test_values_outside_of_bytes(axes, values, shown):
+    plotting.draw_boxes(axes, np.array(values))
+    assert axes.images[0].get_array()[0, :, 0].tolist() == shown
+
+
+def test_grey_image_of_one_channel_becomes_rgb(axes):
+    plotting.draw_boxes(axes, np.full((2, 3, 1), 7, dtype="uint8"))
+    assert axes.images[0].get_array().shape == (2, 3, 3)
+
+
+def test_predicted_box_is_dashed_and_of_another_colour(axes, image):
+    plotting.draw_boxes(axes, image, [[0.0, 0.0, 0.5, 0.5]])
+    plotting.draw_boxes(axes, None, [[0.5, 0.5, 1.0, 1.0]], predicted=True)
+    assert rectangles(axes) == [(0, 0, 40, 20), (40, 20, 80, 40)]
+    true, predicted = axes.patches
+    assert true.get_linestyle() == "solid"
+    assert predicted.get_linestyle() != "solid"
+    assert to_hex(true.get_edgecolor()).upper() == plotting.TRUE_COLOUR.upper()
+    assert to_hex(predicted.get_edgecolor()).upper() == plotting.PREDICTED_COLOUR.upper()
+
+
+def test_own_colours(axes, image):
+    plotting.draw_boxes(axes, image, [[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], colours=["#112233", "#445566"])
+    assert [to_hex(patch.get_edgecolor()) for patch in axes.patches] == ["#112233", "#445566"]
+
+
+@pytest.mark.parametrize("box", [[0, 0, 0.3, 0.3], [0.8, 0.8, 1, 1], [0, 0, 1, 1], [0.7, 0, 1, 0.1]])
+@pytest.mark.parametrize("predicted", [False, True])
+def test_label_lies_on_the_image(axes, image, box, predicted):
+    plotting.draw_boxes(axes, image, box, ["dog"], predicted=predicted)
+    axes.figure.canvas.draw()
+    label, frame = axes.texts[0].get_window_extent(), axes.get_window_extent()
+    assert label.x0 >= frame.x0 - 1
+    assert label.x1 <= frame.x1 + 1
+    assert label.y0 >= frame.y0 - 1
+    assert label.y1 <= frame.y1 + 1
+
+
+def test_labels_of_true_and_predicted_box_do_not_overlap(axes, image):
+    plotting.draw_boxes(axes, image, [0.2, 0.3, 0.6, 0.7], ["cat"])
+    plotting.draw_boxes(axes, None, [0.2, 0.3, 0.6, 0.7], ["dog"], predicted=True)
+    axes.figure.canvas.draw()
+    first, second = (text.get_window_extent() for text in axes.texts)
+    assert not first.overlaps(second)
+
+
+def test_prediction_without_an_image_is_refused(axes):
+    with pytest.raises(ValueError, match="no image yet"):
+        plotting.draw_boxes(axes, None, [0, 0, 1, 1], predicted=True)
+
+
+def test_counts_that_do_not_match_are_refused(axes, image):
+    with pytest.raises(ValueError, match="2 labels for 1 boxes"):
+        plotting.draw_boxes(axes, image, [0, 0, 1, 1], ["cat", "dog"])
+    with pytest.raises(ValueError, match="1 colours for 2 boxes"):
+        plotting.draw_boxes(axes, image, [[0, 0, 1, 1]] * 2, colours=["red"])
+
+
+def test_strange_image_is_refused(axes):
+    with pytest.raises(ValueError, match=r"\(4, 4, 2\)"):
+        plotting.draw_boxes(axes, np.zeros((4, 4, 2)))
+
+
+# --- Galleries --------------------------------------------------------------------------------------------------------
+
+
+def test_gallery_puts_titles_and_boxes_where_they_belong(image):
+    boxes = [[0, 0, 0.5, 0.5], [[0, 0, 0.25, 1], [0.5, 0, 1, 1]], []]
+    figure = plotting.gallery(
+        [image] * 3,
+        titles=["one", "two", "none"],
+        boxes=boxes,
+        labels=[["cat"], ["dog", "bird"], []],
+        predicted_boxes=[[0.5, 0.5, 1, 1]] * 3,
+        columns=2,
+    )
+    assert [axes.get_title() for axes in figure.axes] == ["one", "two", "none"]
+    assert [texts(axes) for axes in figure.axes] == [["cat"], ["dog", "bird"], []]
+    assert rectangles(figure.axes[0]) == [(0, 0, 40, 20), (40, 20, 80, 40)]
+    assert rectangles(figure.axes[1]) == [(0, 0, 20, 40), (40, 0, 80, 40), (40, 20, 80, 40)]
+    assert rectangles(figure.axes[2]) == [(40, 20, 80, 40)]
+    assert [patch.get_linestyle() == "solid" for patch in figure.axes[1].patches] == [True, True, False]
+
+
+def test_galleries_have_one_width(image):
+    widths = {plotting.gallery([image] * count, columns=columns).get_figwidth() for count, columns in ((1, 4), (9, 3))}
+    assert widths == {plotting.FIGURE_WIDTH}
+
+
+def test_gallery_refuses_lists_of_other_length(image):
+    with pytest.raises(ValueError, match="titles has 1 elements for 2 images"):
+        plotting.gallery([image] * 2, titles=["one"])
+    with pytest.raises(ValueError, match="images is empty"):
+        plotting.gallery([])
+
+
+@pytest.fixture
+def predictions(image):
+    """Three images: IoU 0.5 and right, IoU 1 and wrong, IoU 0 and right."""
+    predictions = {
+        "label": np.array([0, 2, 2]),
+        "box": np.array([[0, 0, 1, 0.5], [0, 0, 1, 1], [0.5, 0.5, 1, 1]], dtype="float32"),
+        "true_label": np.array([0, 1, 2]),
+        "true_box": np.array([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0.5, 0.5]], dtype="float32"),
+    }
+    return [image] * 3, predictions, CLASS_NAMES
+
+
+@pytest.mark.parametrize(
+    ("which", "titles"),
+    [
+        ("worst", ["bird\nIoU 0.00", "cat\nIoU 0.50", "bird, not dog\nIoU 1.00"]),
+        ("best", ["bird, not dog\nIoU 1.00", "cat\nIoU 0.50", "bird\nIoU 0.00"]),
+        ("first", ["cat\nIoU 0.50", "bird, not dog\nIoU 1.00", "bird\nIoU 0.00"]),
+    ],
+)
+def test_predictions_in_order_of_iou(predictions, which, titles):
+    figure = plotting.prediction_gallery(*predictions, which=which)
+    assert [axes.get_title() for axes in figure.axes] == titles
+
+
+def test_predictions_count_keeps_the_first(predictions):
+    figure = plotting.prediction_gallery(*predictions, which="best", count=1)
+    assert [axes.get_title() for axes in figure.axes] == ["bird, not dog\nIoU 1.00"]
+
+
+def test_predictions_show_both_boxes_and_what_is_wrong(predictions):
+    figure = plotting.prediction_gallery(*predictions, which="given")
+    right, wrong, _ = figure.axes
+    assert rectangles(right) == [(0, 0, 80, 40), (0, 0, 80, 20)]
+    assert [patch.get_linestyle() == "solid" for patch in right.patches] == [True, False]
+    assert to_hex(right.title.get_color()) == "#000000"
+    assert to_hex(wrong.title.get_color()).upper() == plotting.WRONG_COLOUR
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["true box", "predicted box"]
+
+
+def test_long_titles_do_not_touch(image):
+    names = ("motorbike", "diningtable")
+    predictions = {
+        "label": [0] * 8,
+        "true_label": [1] * 8,
+        "box": [[0.0, 0, 1, 1]] * 8,
+        "true_box": [[0.0, 0, 1, 1]] * 8,
+    }
+    for columns in (4, 8):
+        figure = plotting.prediction_gallery([image] * 8, predictions, names, columns=columns)
+        figure.draw_without_rendering()
+        extents = [axes.title.get_window_extent() for axes in figure.axes[:columns]]
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(extents))
+
+
+def test_predictions_refuse_an_unknown_order_and_counts_that_differ(predictions):
+    with pytest.raises(ValueError, match="'random'; choose worst, best or first"):
+        plotting.prediction_gallery(*predictions, which="random")
+    images, *rest = predictions
+    with pytest.raises(ValueError, match="label has 3 elements for 2 images"):
+        plotting.prediction_gallery(images[:2], *rest)
+
+
+def test_side_heatmaps_show_each_side_of_the_box(image):
+    heatmaps = np.zeros((4, 8, 4), dtype="float32")
+    for side, (row, column) in enumerate([(1, 0), (0, 3), (2, 7), (3, 5)]):
+        heatmaps[row, column, side] = 5.0
+    figure = plotting.side_heatmaps(image, heatmaps, [0.1, 0.2, 0.8, 0.9])
+    assert [axes.get_title() for axes in figure.axes] == ["left side", "top side", "right side", "bottom side"]
+    peaks = [np.unravel_index(np.argmax(axes.images[1].get_array()), (4, 8)) for axes in figure.axes]
+    assert [tuple(int(value) for value in peak) for peak in peaks] == [(1, 0), (0, 3), (2, 7), (3, 5)]
+    left, top, right, bottom = (axes.lines[0] for axes in figure.axes)
+    np.testing.assert_allclose([left.get_xdata(), right.get_xdata()], [[8, 8], [64, 64]], rtol=1e-6)
+    np.testing.assert_allclose([top.get_ydata(), bottom.get_ydata()], [[8, 8], [36, 36]], rtol=1e-6)
+    assert all(axes.images[1].get_extent() == [0, 80, 40, 0] for axes in figure.axes)
+
+
+def test_side_heatmaps_show_the_weights_of_the_soft_argmax(image):
+    heatmaps = np.log([[2.0, 1.0], [0.5, 4.0]])[..., np.newaxis].repeat(4, axis=-1)
+    figure = plotting.side_heatmaps(image, heatmaps)
+    for axes in figure.axes:
+        np.testing.assert_allclose(axes.images[1].get_array(), [[0.5, 0.25], [0.125, 1.0]], rtol=1e-5)
+
+
+def test_side_heatmaps_refuse_another_number_of_maps(image):
+    with pytest.raises(ValueError, match=r"\(4, 4, 3\)"):
+        plotting.side_heatmaps(image, np.zeros((4, 4, 3)))
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_loss_curves_draw_training_and_validation():
+    history = {"loss": [3.0, 2.0], "val_loss": [4.0, 3.5], "box_loss": [1.0, 0.5], "learning_rate": [0.1, 0.1]}
+    figure = plotting.loss_curves(history)
+    assert [axes.get_title() for axes in figure.axes] == ["loss", "box loss"]
+    curves = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in figure.axes[0].lines}
+    assert curves == {"training": ([1, 2], [3.0, 2.0]), "validation": ([1, 2], [4.0, 3.5])}
+    assert [line.get_label() for line in figure.axes[1].lines] == ["training"]
+    assert len({line.get_linestyle() for line in figure.axes[0].lines}) == 2, "told apart without colour"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["training", "validation"]
+
+
+def test_loss_curves_take_what_fit_returns_and_a_choice_of_names():
+    returned = types.SimpleNamespace(history={"loss": [1.0], "val_loss": [2.0], "accuracy": [0.5]})
+    figure = plotting.loss_curves(returned, ["accuracy"])
+    assert [axes.get_title() for axes in figure.axes] == ["accuracy"]
+
+
+def test_loss_curves_refuse_a_name_that_is_not_there():
+    with pytest.raises(ValueError, match=r"\['loss'\]; asked for \['iou'\]"):
+        plotting.loss_curves({"loss": [1.0]}, ["iou"])
+    with pytest.raises(ValueError, match="holds"):
+        plotting.loss_curves({})
+
+
+def test_confusion_matrix_counts_rows_of_true_classes():
+    figure = plotting.confusion_matrix([0, 0, 0, 0, 1], [0, 0, 0, 2, 1], CLASS_NAMES)
+    (axes,) = figure.axes
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0, 0.25], [0, 1, 0], [0, 0, 0]])
+    cells = {text.get_position(): text.get_text() for text in axes.texts}
+    assert cells == {(0, 0): "75", (2, 0): "25", (1, 1): "100"}, "x is the predicted class, y the true one"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat (4)", "dog (1)", "bird (0)"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["cat", "dog", "bird"]
+
+
+def test_confusion_matrix_of_twenty_classes_is_readable():
+    names = [f"diningtable{number}" for number in range(20)]
+    figure = plotting.confusion_matrix(np.arange(20), np.roll(np.arange(20), 1), names)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels(), axes.texts):
+        assert all(label.get_fontsize() >= 8 for label in labels)
+    rows = [label.get_window_extent() for label in axes.get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in itertools.pairwise(rows))
+
+
+def test_confusion_matrix_refuses_labels_that_are_no_class():
+    with pytest.raises(ValueError, match="y_pred holds 3, but there are 3 class names"):
+        plotting.confusion_matrix([0, 1], [0, 3], CLASS_NAMES)
+    with pytest.raises(ValueError, match="y_true holds -1"):
+        plotting.confusion_matrix([-1], [0], CLASS_NAMES)
+    with pytest.raises(ValueError, match="shape"):
+        plotting.confusion_matrix([0, 1], [0], CLASS_NAMES)
+
+
+def test_iou_histogram_splits_at_the_threshold():
+    figure = plotting.iou_histogram([0.1, 0.49, 0.5, 0.9, 1.0])
+    (axes,) = figure.axes
+    right, wrong = ([patch.get_height() for patch in container] for container in axes.containers)
+    assert (sum(right), sum(wrong)) == (3, 2)
+    assert right[10] == 1, "0.5 counts as right, in the bar from 0.5 to 0.55"
+    assert wrong[9] == 1
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "IoU of 0.5 or more: 60.0 % of 5",
+        "less: 40.0 % of 5",
+        "mean IoU: 0.598",
+    ]
+
+
+def test_iou_histogram_takes_given_axes(axes):
+    assert plotting.iou_histogram([0.3], threshold=0.75, axes=axes) is axes.figure
+    assert "IoU of 0.75 or more: 0.0 % of 1" in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("ious", [[], [1.2], [-0.1], [float("nan")]])
+def test_iou_histogram_refuses_what_is_no_iou(ious):
+    with pytest.raises(ValueError, match="ious"):
+        plotting.iou_histogram(ious)
+
+
+def test_class_balance_sorts_by_count():
+    figure = plotting.class_balance([2, 0, 2, 2, 0], CLASS_NAMES)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "cat", "bird"]
+    assert [bar.get_width() for bar in axes.patches] == [0, 2, 3]
+    assert texts(axes) == ["0", "2", "3"]
+
+
+def test_box_statistics():
+    boxes = [[0, 0, 0.5, 0.25], [0, 0, 1.0, 0.75]]
+    figure = plotting.box_statistics(boxes, resolution=4)
+    where, shape, size = figure.axes[:3]
+    coverage = [[1, 1, 0.5, 0.5], [0.5] * 4, [0.5] * 4, [0] * 4]
+    np.testing.assert_allclose(where.images[0].get_array(), coverage)
+    assert rectangles(where) == [(0, 0, 0.75, 0.5)]
+    np.testing.assert_allclose(shape.collections[0].get_offsets(), [[0.5, 0.25], [1.0, 0.75]])
+    heights = [patch.get_height() for patch in size.patches]
+    assert [index for index, height in enumerate(heights) if height] == [2, 15], "areas 0.125 and 0.75"
+
+
+def test_box_statistics_needs_boxes():
+    with pytest.raises(ValueError, match="boxes is empty"):
+        plotting.box_statistics([])
+
+
+# --- show -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a notebook would receive, as a list of MIME bundles."""
+    bundles = []
+
+    def display(bundle, raw):
+        assert raw
+        bundles.append(bundle)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return bundles
+
+
+def test_show_gives_a_picture_with_its_alternative_text(shown, image):
+    plotting.show(plotting.gallery([image]), alt='A dark image with a "light" quarter')
+    (bundle,) = shown
+    assert bundle["text/plain"] == 'A dark image with a "light" quarter'
+    assert 'alt="A dark image with a &quot;light&quot; quarter"' in bundle["text/html"]
+    png = base64.b64decode(re.search(r'src="data:image/png;base64,([^"]+)"', bundle["text/html"]).group(1))
+    assert Image.open(io.BytesIO(png)).width == plotting.FIGURE_WIDTH * plotting.DOTS_PER_INCH
+
+
+def test_show_closes_figures_of_pyplot_so_that_they_appear_once(shown):
+    _, axes = plt.subplots()
+    number = axes.figure.number
+    plotting.show(axes, alt="An empty figure")
+    assert len(shown) == 1
+    assert not plt.fignum_exists(number)
+
+
+def test_functions_leave_no_figure_with_pyplot(image):
+    before = plt.get_fignums()
+    plotting.gallery([image])
+    plotting.iou_histogram([0.5])
+    assert plt.get_fignums() == before
+
+
+def test_show_needs_an_alternative_text(shown):
+    with pytest.raises(ValueError, match="alt is empty"):
+        plotting.show(plotting.iou_histogram([0.5]), alt=" ")
+    assert shown == []
+
+
+def test_same_data_same_bytes(shown, image):
+    for _ in range(2):
+        plotting.show(plotting.gallery([image], titles=["one"], boxes=[[0, 0, 0.5, 0.5]]), alt="One image")
+    assert shown[0] == shown[1]

@@ -1,0 +1,36 @@
+"""Draws images/result.png, the picture at the top of the README: test pictures of the fast profile and the model's answers.
+
+python tools/make_result_picture.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from clsloc_utils import datasets, pipelines, plotting, profiles, recipes, training
+
+PICTURE = Path(__file__).resolve().parent.parent / "images" / "result.png"
+
+
+def main() -> None:
+    """The first eight test images, as they come: none was chosen."""
+    profile = profiles.FAST
+    source, model = datasets.info(profile.data), recipes.finished_model(profile)
+    batches = pipelines.batches(
+        profile.data, source.test_split, image_size=model.input_shape[1], batch_size=8, difficult="count"
+    )
+    images, targets = next(iter(batches))
+    found = training.predict(model, np.asarray(images))
+    figure = plotting.prediction_gallery(
+        images,
+        targets,
+        {"label": found["probabilities"], "box": found["box"]},
+        source.class_names,
+        order="given",
+    )
+    figure.savefig(PICTURE, dpi=plotting.DOTS_PER_INCH, metadata={"Software": None})
+    print(f"{PICTURE}: {PICTURE.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

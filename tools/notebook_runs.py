@@ -1,0 +1,86 @@
+"""Running notebooks outside of JupyterLab; shared by build_course.py and update_notebooks.py."""
+
+import re
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+CELL_TIMEOUT_SECONDS = 600
+_ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
+
+
+class NotebookFailed(RuntimeError):
+    """A notebook stopped with an error; the message names the notebook, the cell and the error."""
+
+
+def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks of the course in the order of their numbers.
+
+    Args:
+        folder: Where they lie.
+
+    Returns:
+        Paths of the `.ipynb` files of the folder itself.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    paths = sorted(folder.glob("*.ipynb"))
+    if not paths:
+        raise FileNotFoundError(f"{folder} holds no .ipynb file.")
+    return paths
+
+
+def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
+    """Runs a notebook from top to bottom in a fresh kernel; the file itself stays as it is.
+
+    Args:
+        path: The notebook. Its cells run in its folder, as they do in JupyterLab.
+
+    Returns:
+        The notebook with its new outputs, and the seconds this took.
+
+    Raises:
+        NotebookFailed: A cell raised an error, took too long, or lost its kernel.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    begun = []
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT_SECONDS,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=lambda cell, cell_index: begun.append(cell),
+    )
+    begin = time.perf_counter()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise NotebookFailed(_failure(path, begun, f"{error.ename}: {error.evalue}", error.traceback)) from error
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise NotebookFailed(_failure(path, begun, f"{type(error).__name__}: {error}")) from error
+    seconds = time.perf_counter() - begin
+    _keep_last_states(notebook)
+    return notebook, seconds
+
+
+def _failure(path: Path, begun: list[nbformat.NotebookNode], error: str, traceback: str = "") -> str:
+    """Which notebook, which cell, what it says, and what went wrong in it."""
+    source = "\n".join(f"    {line}" for line in begun[-1].source.splitlines())
+    message = f"{path.name}, code cell {len(begun)} failed with {error}\n{source}"
+    return f"{message}\n{_ANSI_COLOUR.sub('', traceback)}" if traceback else message
+
+
+def _keep_last_states(notebook: nbformat.NotebookNode) -> None:
+    """Keeps of a progress bar what is left on the screen at the end: the file stays small, and so do its changes."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = _OVERWRITTEN.sub("", output.text)
