@@ -50,11 +50,12 @@ def _residual_block(inputs, filters: int, strides: int, name: str):
 
 
 def tiny_resnet(image_size: int = 128) -> keras.Model:
-    """A residual network for two CPU cores, with random weights: 0.8 million parameters, 96 million multiply-adds at 128 pixels.
+    """A residual network for two CPU cores, with random weights.
 
-    A 3 x 3 stem and a pooling, then five basic blocks (32, 64, 64, 144 and 144 filters) as in He et al., "Deep Residual
-    Learning for Image Recognition", 2015 (arXiv 1512.03385). The last map has stride 16, its neighbour stride 8.
-    `load_backbone("tiny_resnet")` gives the same network with our pretrained weights.
+    0.8 million parameters, 98 million multiply-adds for an image of 128 pixels. A 3 x 3 stem and a pooling, then five
+    basic blocks (32, 64, 64, 144 and 144 filters) as in He et al., "Deep Residual Learning for Image Recognition", 2015
+    (arXiv 1512.03385). The last map has stride 16, its neighbour stride 8. `load_backbone("tiny_resnet")` gives the
+    same network with our pretrained weights.
 
     Args:
         image_size: Side of the square input in pixels, a multiple of 16.
@@ -172,9 +173,10 @@ def alexnet(image_size: int = 224) -> keras.Model:
     As in Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012: 96
     filters of 11 x 11 with stride 4, 256 of 5 x 5, then 384, 384 and 256 of 3 x 3; ReLU everywhere; local response
     normalization after the first two; overlapping 3 x 3 pooling with stride 2 after the first, second and fifth.
-    Three things differ: one tower instead of two halves on two GPUs; a zero padding ("same") that makes every stride halve the
-    side exactly (the paper's sides 55, 27, 13 and 6 become 56, 28, 14 and 7 at 224 pixels); and He's initialization,
-    with which five layers learn under any optimizer. Pixels are scaled to -1..1 instead of having the mean image subtracted.
+    Three things differ: one tower instead of two halves on two GPUs; a zero padding ("same") that makes every stride
+    halve the side exactly (the paper's sides 55, 27, 13 and 6 become 56, 28, 14 and 7 at 224 pixels); and He's
+    initialization, with which five layers learn under any optimizer. Pixels are scaled to -1..1 instead of having the
+    mean image subtracted.
 
     Args:
         image_size: Side of the square input in pixels, a multiple of 32.
@@ -256,7 +258,8 @@ def application_names() -> dict[str, tuple[str, str]]:
 def _application(module_name: str, function_name: str, image_size: int, weights) -> keras.Model:
     """Builds one of `keras.applications` without its top, its preprocessing in front."""
     inputs = keras.Input((image_size, image_size, 3), name="image")
-    # Where the network rescales by itself (EfficientNet, ConvNeXt, MobileNetV3), Keras's `preprocess_input` changes nothing.
+    # Where the network rescales by itself (EfficientNet, ConvNeXt, MobileNetV3), Keras's `preprocess_input` changes
+    # nothing.
     pixels = ApplicationPreprocessing(module_name, name="preprocessing")(inputs)
     function = getattr(keras.applications, function_name)
     try:
@@ -265,10 +268,10 @@ def _application(module_name: str, function_name: str, image_size: int, weights)
         if "URL fetch failure" not in str(error):
             raise
         raise ConnectionError(
-            f"backbone {function_name!r}: its ImageNet weights could not be downloaded ({error}). Remedies: connect to "
-            f"the internet and run again; or save keras.applications.{function_name}(include_top=False) on a connected "
-            "machine as a .keras file, preprocessing included, and set CLSLOC_BACKBONE (or pass backbone=) to that file; "
-            "or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights come with "
+            f"backbone {function_name!r}: its ImageNet weights could not be downloaded. Tried: {error}. Remedies: "
+            "connect to the internet and run again; or, on a connected machine, run "
+            f"load_backbone({function_name!r}).save('backbone.keras'), copy the file here and set CLSLOC_BACKBONE to its "
+            "path; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights come with "
             "the course."
         ) from error
 
@@ -277,7 +280,9 @@ def _application(module_name: str, function_name: str, image_size: int, weights)
 
 
 def load_backbone(
-    name_or_file_or_model: str | Path | keras.Model, image_size: int | None = None, weights: str | Path | None = "default"
+    name_or_file_or_model: str | Path | keras.Model,
+    image_size: int | None = None,
+    weights: str | Path | None = "default",
 ) -> keras.Model:
     """A backbone by name, from a file, or a model checked to be one.
 
@@ -285,11 +290,11 @@ def load_backbone(
         name_or_file_or_model: `"tiny_resnet"`, `"alexnet"`, a model of `keras.applications` with or without underscores
             (`"resnet50"`, `"mobilenet_v2"`), the path of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its
             preprocessing inside.
-        image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 224 for the
-            others). A file or model with an input of fixed size keeps its own: read `backbone.input_shape[1]`.
+        image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 224
+            for the others). A file or model with an input of fixed size keeps its own: read `backbone.input_shape[1]`.
         weights: `"default"` for the ones that belong to the name (ours for `tiny_resnet`, ImageNet's for
-            `keras.applications`, random ones for `alexnet`, the file's own), `None` for random ones, or a file: `.npz` from
-            `save_weights` for `tiny_resnet` and `alexnet`, `.weights.h5` for `keras.applications`.
+            `keras.applications`, random ones for `alexnet`, the file's own), `None` for random ones, or a file: `.npz`
+            from `save_weights` for `tiny_resnet` and `alexnet`, `.weights.h5` for `keras.applications`.
 
     Returns:
         A `keras.Model` that maps float32 RGB 0..255 `[B, S, S, 3]` to one feature map `[B, h, w, C]`.
@@ -297,14 +302,17 @@ def load_backbone(
     Raises:
         FileNotFoundError: The `.keras` file or the file of weights is missing.
         ConnectionError: ImageNet weights cannot be downloaded; the message lists the remedies.
-        ValueError: The name is unknown, the image size does not fit, or the model does not map one RGB image to one map.
+        ValueError: The name is unknown, the image size does not fit, or the model does not map one RGB image to one
+            map.
     """
     if isinstance(name_or_file_or_model, keras.Model):
         return _fixed_size(name_or_file_or_model, image_size, "the given model", weights)
     text = str(name_or_file_or_model)
     if text.endswith(".keras"):
         if not Path(text).is_file():
-            raise FileNotFoundError(f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name.")
+            raise FileNotFoundError(
+                f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."
+            )
         return _fixed_size(keras.models.load_model(text, compile=False), image_size, text, weights)
     name = text.lower().replace("_", "")
     if name in ("tinyresnet", "alexnet"):
@@ -358,7 +366,7 @@ def _fixed_size(model: keras.Model, image_size: int | None, origin: str, weights
 
 
 def _replay(model: keras.Model, inputs, keep: Callable | None = None):
-    """Runs the layers of a model, weights shared, on another input; `keep` sees every layer's output, nested ones too."""
+    """Runs the layers of a model, weights shared, on another input; `keep` sees each layer's output, nested or not."""
 
     def call(layer, *arguments, **keywords):
         if isinstance(layer, keras.Model) and hasattr(layer, "layers") and hasattr(layer, "inputs"):
@@ -387,7 +395,8 @@ def feature_extractor(backbone: keras.Model, require_fine: bool = True) -> keras
 
     Args:
         backbone: As `load_backbone` returns it.
-        require_fine: Whether a backbone without a map of twice the side is an error; if not, `"fine"` is left out for it.
+        require_fine: Whether a backbone without a map of twice the side is an error; if not, `"fine"` is left out for
+            it.
 
     Returns:
         A `keras.Model` named `"features"`: float32 RGB 0..255 `[B, S, S, 3]` to
@@ -403,9 +412,9 @@ def feature_extractor(backbone: keras.Model, require_fine: bool = True) -> keras
     fine = [each for each in maps if len(getattr(each, "shape", ())) == 4 and tuple(each.shape[1:3]) == wanted]
     if not fine and require_fine:
         raise ValueError(
-            f"backbone {backbone.name!r}: its last map is {coarse.shape[1]} x {coarse.shape[2]}, and no layer gives one of "
-            f"{wanted[0]} x {wanted[1]}, which the spatial box head reads too. Try another image_size (a multiple of 32), or "
-            "another box head."
+            f"backbone {backbone.name!r}: its last map is {coarse.shape[1]} x {coarse.shape[2]}, and no layer gives "
+            f"one of {wanted[0]} x {wanted[1]}, which the spatial box head reads too. Try another image_size (a multiple of 32), "
+            "or another box head."
         )
     levels = {"coarse": coarse, "fine": fine[-1]} if fine else {"coarse": coarse}
     return keras.Model(inputs, levels, name="features")

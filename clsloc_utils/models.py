@@ -2,7 +2,8 @@
 
     image -> "features" (the backbone) -> {"coarse", "fine"} -> "heads" -> {"label": logits, "box": rel_xyxy}
 
-Three box heads to compare, from the naive one to the one that works; all of them give a valid box whatever their weights.
+Three box heads to compare, from the naive one to the one that works; all of them give a valid box whatever their
+weights.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,8 +24,8 @@ FLATTEN_CHANNELS = 128
 class TwoHeadModel(keras.Model):
     """A functional model with the outputs `label` and `box` that also measures when both are right.
 
-    Everything is as in `keras.Model`; `fit` and `evaluate` show one metric more, `clsloc_accuracy_50`, which no per-output metric of
-    `compile` can compute because it looks at both outputs.
+    Everything is as in `keras.Model`; `fit` and `evaluate` show one metric more, `clsloc_accuracy_50`, which no
+    per-output metric of `compile` can compute because it looks at both outputs.
 
     Args:
         inputs: As for `keras.Model`.
@@ -33,13 +34,13 @@ class TwoHeadModel(keras.Model):
         **kwargs: As for `keras.Model`.
     """
 
-    # The arguments are spelled as in keras.Model: it is how Keras knows that a saved model can be rebuilt layer by layer.
+    # The arguments are spelled as in keras.Model: so Keras knows that it can rebuild a saved model layer by layer.
     def __init__(self, inputs, outputs, name=None, **kwargs):
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
         self.clsloc_accuracy = ClsLocAccuracy()
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
-        """Adds a batch to all metrics and returns their state. Weights given per output count for both heads as a product."""
+        """Adds a batch to all metrics and returns their state. Weights given per output count here as their product."""
         weight = sample_weight
         if isinstance(sample_weight, Mapping):
             weight = 1.0
@@ -70,10 +71,11 @@ class SortSides(layers.Layer):
 class SoftArgmaxSides(layers.Layer):
     """Reads the four sides of a box off four heatmaps, one for each side.
 
-    The heatmap of the left side is hot along that side. Its maximum over the rows leaves one score per column, the softmax turns
-    scores into shares that sum to 1, and the mean of the columns' positions, weighted by these shares, is where the side is: a
-    soft, differentiable arg-max (Sun et al., "Integral Human Pose Regression", 2018, arXiv 1711.08229), finer than a column.
-    The first column stands for the image's left border and the last for its right one, so that a side can be there.
+    The heatmap of the left side is hot along that side. Its maximum over the rows leaves one score per column, the
+    softmax turns scores into shares that sum to 1, and the mean of the columns' positions, weighted by these shares, is
+    where the side is: a soft, differentiable arg-max (Sun et al., "Integral Human Pose Regression", 2018, arXiv
+    1711.08229), finer than a column. The first column stands for the image's left border and the last for its right
+    one, so that a side can be there.
     """
 
     def call(self, heatmaps):
@@ -93,7 +95,6 @@ class SoftArgmaxSides(layers.Layer):
 def pooled_box(coarse):
     """The naive head: the average over the map keeps what is in the image and forgets where."""
     outputs = layers.GlobalAveragePooling2D(dtype="float32", name="box_pool")(coarse)
-    outputs = layers.BatchNormalization(momentum=0.9, dtype="float32", name="box_norm")(outputs)
     outputs = layers.Dense(128, activation="relu", dtype="float32", name="box_hidden")(outputs)
     return layers.Dense(4, activation="sigmoid", dtype="float32", name="box_sides")(outputs)
 
@@ -103,8 +104,8 @@ def flatten_box(coarse):
     outputs = layers.Conv2D(FLATTEN_CHANNELS, 1, use_bias=False, dtype="float32", name="box_reduce")(coarse)
     outputs = _normalized(outputs, "box_norm")
     outputs = layers.Flatten(dtype="float32", name="box_flatten")(outputs)
-    # Every side sums over thousands of numbers, and Adam moves all their weights by the same step: unscaled, the first steps
-    # can throw the sides so far into the sigmoid's flat ends that they never come back.
+    # Every side sums over thousands of numbers, and Adam moves all their weights by the same step: unscaled, the first
+    # steps can throw the sides so far into the sigmoid's flat ends that they never come back.
     outputs = layers.Rescaling(outputs.shape[-1] ** -0.5, dtype="float32", name="box_rescale")(outputs)
     return layers.Dense(4, activation="sigmoid", dtype="float32", name="box_sides")(outputs)
 
@@ -153,19 +154,20 @@ def two_head_model(
     """One network that says what is in an image and where.
 
     Its sub-model `"features"` is the backbone (weights shared with the argument), `"heads"` maps features to the two
-    outputs: `model.get_layer("heads")` can be trained alone on cached features, and the whole model has then learned too.
+    outputs: `model.get_layer("heads")` can be trained alone on cached features, and the whole model has then learned
+        too.
 
     Args:
         backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
         num_classes: Number of classes.
         box_head: `"pooled"`, `"flatten"` or `"spatial"`.
         dropout: Share of the pooled features that are hidden from the class head at each training step.
-        freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later with
-            `clsloc_utils.training.fine_tune`.
+        freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later
+            with `clsloc_utils.training.fine_tune`.
 
     Returns:
-        A `TwoHeadModel`: float32 RGB 0..255 `[B, S, S, 3]` to `{"label": logits [B, num_classes], "box": [B, 4]}`, both float32, also under
-        mixed precision; a box is rel_xyxy with `0 <= xmin <= xmax <= 1`, and y likewise.
+        A `TwoHeadModel`: float32 RGB 0..255 `[B, S, S, 3]` to `{"label": logits [B, num_classes], "box": [B, 4]}`, both
+        float32, also under mixed precision; a box is rel_xyxy with `0 <= xmin <= xmax <= 1`, and y likewise.
 
     Raises:
         ValueError: The box head is unknown, `num_classes` is below 1, or the backbone lacks the level the head reads.
@@ -186,11 +188,9 @@ def two_head_model(
 
 
 def _heads(maps: dict, num_classes: int, box_head: str, dropout: float) -> TwoHeadModel:
-    """The sub-model from feature maps to both outputs. Everything here computes in float32, whatever the global policy."""
+    """The sub-model from feature maps to both outputs. All of it computes in float32, whatever the global policy."""
     inputs = {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
     outputs = layers.GlobalAveragePooling2D(dtype="float32", name="label_pool")(inputs["coarse"])
-    # Backbones differ in the scale of their features; normalized, one learning rate suits all of them.
-    outputs = layers.BatchNormalization(momentum=0.9, dtype="float32", name="label_norm")(outputs)
     outputs = layers.Dropout(dropout, dtype="float32", name="label_dropout")(outputs)
     logits = layers.Dense(num_classes, dtype="float32", name="label_logits")(outputs)
     build_box, _ = BOX_HEADS[box_head]

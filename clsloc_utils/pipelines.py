@@ -169,13 +169,13 @@ def _flips(batch_size: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -
 
 def _crop_and_flip_images(images: tf.Tensor, windows: tf.Tensor, flips: tf.Tensor) -> tf.Tensor:
     """The images seen through their windows, mirrored where asked, at their old size."""
-    height, width = tf.unstack(tf.cast(tf.shape(images)[1:3], tf.float32))
+    height, width = images.shape[1:3]
     # A frame of one repeated pixel: without it a window that ends at the border of the image would get a grey edge.
     framed = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]], mode="SYMMETRIC")
     xmin, ymin, xmax, ymax = tf.unstack(windows, axis=1)
     xmin, xmax = tf.where(flips, xmax, xmin), tf.where(flips, xmin, xmax)
 
-    def pixel_centres(low: tf.Tensor, high: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def pixel_centres(low: tf.Tensor, high: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Where the first and last pixel of the crop lie, as `crop_and_resize` counts: from pixel centre to centre."""
         half_pixel = (high - low) / (2.0 * size)
         return tuple((side * size + 0.5) / (size + 1.0) for side in (low + half_pixel, high - half_pixel))
@@ -186,7 +186,7 @@ def _crop_and_flip_images(images: tf.Tensor, windows: tf.Tensor, flips: tf.Tenso
         framed,
         boxes=tf.stack([top, left, bottom, right], axis=1),
         box_indices=tf.range(tf.shape(images)[0]),
-        crop_size=tf.shape(images)[1:3],
+        crop_size=(height, width),
         extrapolation_value=127.5,
     )
 

@@ -365,8 +365,9 @@ def side_heatmaps(image: Any, heatmaps: Any, box: Any = None) -> Figure:
 def _draw_side(axes: Axes, position: float, vertical: bool) -> None:
     """One side of a box as a line across the whole image."""
     line = axes.axvline if vertical else axes.axhline
-    edge = [patheffects.withStroke(linewidth=4.2, foreground="#000000a0")]
-    line(position, color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), path_effects=edge)
+    edge = [patheffects.withStroke(linewidth=2.8, foreground="#000000a0")]
+    # Gaps wide enough to see the map between the dashes.
+    line(position, color=PREDICTED_COLOUR, linewidth=1.4, linestyle=(0, (3, 4)), path_effects=edge)
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Training: features computed once and kept on disk, heads trained on them in seconds, fine-tuning, evaluation.
 
-While the backbone is frozen it gives the same features in every epoch. `cache_features` runs it once and writes them to disk;
-`train_heads` then only pays for the heads. `fine_tune` is the second step, with the backbone learning too.
+While the backbone is frozen it gives the same features in every epoch. `cache_features` runs it once and writes them to
+disk; `train_heads` then only pays for the heads. `fine_tune` is the second step, with the backbone learning too.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import filelock
 import keras
@@ -32,7 +32,7 @@ _TARGETS = {"label": np.int32, "box": np.float32}
 
 
 def set_seed(seed: int) -> None:
-    """Makes everything that follows repeatable bit for bit on one machine: weights, dropout, shuffling, TensorFlow's kernels.
+    """Makes what follows repeatable bit for bit on one machine: weights, dropout, shuffling, TensorFlow's kernels.
 
     Args:
         seed: Any integer from 0 to 2**32 - 1.
@@ -55,8 +55,9 @@ class FeatureCache:
     Attributes:
         path: Folder of the cache.
         manifest: Content of its `manifest.json`: key, and shape, dtype, size and SHA-256 of each file.
-        arrays: `"coarse"` and, where the backbone has it, `"fine"`: float16 `[N, h, w, C]`, memory-mapped; `"label"`: int32 `[N]`; `"box"`: float32
-            `[N, 4]`, rel_xyxy. The rows of copy 0, the plain images, come first, then those of copy 1, and so on.
+        arrays: `"coarse"` and, where the backbone has it, `"fine"`: float16 `[N, h, w, C]`, memory-mapped; `"label"`:
+            int32 `[N]`; `"box"`: float32 `[N, 4]`, rel_xyxy. The rows of copy 0, the plain images, come first, then
+            those of copy 1, and so on.
         copies: How many versions of each image there are.
     """
 
@@ -76,7 +77,12 @@ class FeatureCache:
         return tuple(name for name in self.arrays if name not in _TARGETS)
 
     def batches(
-        self, batch_size: int = 32, *, levels: Iterable[str] | None = None, copies: int | None = None, seed: int | None = None
+        self,
+        batch_size: int = 32,
+        *,
+        levels: Iterable[str] | None = None,
+        copies: int | None = None,
+        seed: int | None = None,
     ) -> "FeatureBatches":
         """Batches for `fit`, `evaluate` and `predict`.
 
@@ -122,7 +128,9 @@ class FeatureBatches(keras.utils.PyDataset):
         super().__init__()
         missing = set(levels or ()) - set(cache.levels)
         if missing:
-            raise FeatureCacheError(f"{cache.path}: it has no level {sorted(missing)[0]!r}, only {', '.join(cache.levels)}")
+            raise FeatureCacheError(
+                f"{cache.path}: it has no level {sorted(missing)[0]!r}, only {', '.join(cache.levels)}"
+            )
         if copies is not None and not 1 <= copies <= cache.copies:
             raise FeatureCacheError(f"{cache.path}: {copies} copies are asked for, it has {cache.copies}")
         self.cache, self.batch_size, self.seed = cache, batch_size, seed
@@ -165,20 +173,20 @@ def cache_features(
     total: int | None = None,
     description: str = "features",
 ) -> FeatureCache:
-    """Runs a backbone over a data set once and keeps its feature maps on disk; the next call with the same key finds them.
+    """Runs a backbone over a data set once and keeps the feature maps on disk, where the next call finds them.
 
-    Memory stays flat: batch after batch is appended to the files. They are written into a temporary folder, which gets its final
-    name when all is complete, so that an interrupted run leaves nothing that could be taken for a cache. A cache is checked
-    when it is found (see `FeatureCache.open`); a bad one is computed again, and a line says why.
+    Memory stays flat: batch after batch is appended to the files. They are written into a temporary folder, which gets
+    its final name when all is complete, so that an interrupted run leaves nothing that could be taken for a cache. A
+    cache is checked when it is found (see `FeatureCache.open`); a bad one is computed again, and a line says why.
 
     Args:
         model: A two-head model (its `"features"` are run) or a backbone.
-        batches: Gives batches `(images, targets)`: images float32 RGB 0..255 `[B, S, S, 3]`, targets a dict of `"label"` `[B]` and `"box"`
-            `[B, 4]` rel_xyxy. Either something to iterate over, or, for several copies, a function that takes the number of
-            the copy: 0 for the plain images, the others for augmented ones.
-        key: What the batches are made of, in words and numbers that JSON can hold: source, version, split, image size, filter,
-            augmentation with its seed. Two data sets that differ must differ here. The backbone (architecture, weights,
-            preprocessing) is added by this function.
+        batches: Gives batches `(images, targets)`: images float32 RGB 0..255 `[B, S, S, 3]`, targets a dict of
+            `"label"` `[B]` and `"box"` `[B, 4]` rel_xyxy. Either something to iterate over, or, for several copies, a
+            function that takes the number of the copy: 0 for the plain images, the others for augmented ones.
+        key: What the batches are made of, in words and numbers that JSON can hold: source, version, split, image size,
+            filter, augmentation with its seed. Two data sets that differ must differ here. The backbone (architecture,
+            weights, preprocessing) is added by this function.
         copies: How many times to go through the data.
         directory: Folder of all caches; `None` for `default_cache_directory()`.
         total: Number of images in one copy when known, for the progress bar.
@@ -188,8 +196,8 @@ def cache_features(
         The `FeatureCache`.
 
     Raises:
-        ValueError: The key is not JSON, the batches are empty or malformed, a copy has another number of images than the first, or
-            a feature does not fit half precision.
+        ValueError: The key is not JSON, the batches are empty or malformed, a copy has another number of images than
+            the first, or a feature does not fit half precision.
     """
     features = _features_of(model)
     full_key = {"data": _plain_json(key), "copies": copies, "backbone": backbone_fingerprint(features)}
@@ -215,12 +223,12 @@ def cache_features(
 
 
 def default_cache_directory() -> Path:
-    """Where feature caches are kept: `features` in the folder `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
+    """Where feature caches lie: `features` in the folder `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
     return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")) / "features"
 
 
 def backbone_fingerprint(features: keras.Model) -> str:
-    """SHA-256 of a model's architecture and weights, the same however often it was built and whatever its layers are called.
+    """SHA-256 of a model's architecture and weights, the same whenever it was built and whatever its layers' names.
 
     Args:
         features: A functional model, such as `clsloc_utils.backbones.feature_extractor` returns.
@@ -252,9 +260,10 @@ def backbone_fingerprint(features: keras.Model) -> str:
 
 def _features_of(model: keras.Model) -> keras.Model:
     """The feature extractor inside a two-head model, or around a backbone."""
-    if any(layer.name == "features" for layer in model.layers):
-        return model.get_layer("features")
-    return model if model.name == "features" else feature_extractor(model, require_fine=False)
+    for each in (model, *model.layers):
+        if each.name == "features" and isinstance(each, keras.Model) and isinstance(each.output, dict):
+            return each
+    return feature_extractor(model, require_fine=False)
 
 
 def _plain_json(key: Mapping) -> dict:
@@ -280,7 +289,7 @@ def _temporary_folder(root: Path, prefix: str) -> Iterator[Path]:
 
 def _write_cache(folder: Path, features: keras.Model, batches, key: dict, total: int | None, description: str) -> None:
     started = time.perf_counter()
-    dtypes = {level: np.float16 for level in features.output} | _TARGETS
+    dtypes = dict.fromkeys(features.output, np.float16) | _TARGETS
     copies = key["copies"]
     with contextlib.ExitStack() as stack:
         writers = {
@@ -330,13 +339,14 @@ def _rows(features: keras.Model, batches: Iterable) -> Iterator[dict[str, np.nda
 class _NpyWriter:
     """Appends rows to a `.npy` file whose final length is not yet known.
 
-    NumPy pads the header so that its first axis can grow in place: it is written for zero rows first and again on closing.
+    NumPy pads the header so that its first axis can grow in place: it is written for zero rows first and again on
+    closing.
     """
 
     def __init__(self, file: Path, dtype: type):
         self.name, self.dtype = file.stem, np.dtype(dtype)
         self.count, self.row_shape = 0, None
-        self.stream = open(file, "w+b")
+        self.stream = open(file, "wb")  # noqa: SIM115 - the writer itself is the context manager
 
     def __enter__(self):
         return self
@@ -393,7 +403,9 @@ def _read_manifest(path: Path) -> dict:
     if not isinstance(manifest, dict) or manifest.pop("sha256", None) != _sha256_of_json(manifest):
         raise FeatureCacheError(f"{file}: altered since it was written, its SHA-256 differs")
     if manifest["format"] != CACHE_FORMAT:
-        raise FeatureCacheError(f"{file}: format {manifest['format']}, this version of the package reads {CACHE_FORMAT}")
+        raise FeatureCacheError(
+            f"{file}: format {manifest['format']}, this version of the package reads {CACHE_FORMAT}"
+        )
     return manifest
 
 
@@ -470,7 +482,12 @@ class ProgressBar(keras.callbacks.Callback):
         description: Words in front of the bar.
     """
 
-    SHOWN = {"loss": "loss", "label_accuracy": "accuracy", "box_mean_iou": "iou", "clsloc_accuracy_50": "clsloc"}
+    SHOWN: ClassVar = {
+        "loss": "loss",
+        "label_accuracy": "accuracy",
+        "box_mean_iou": "iou",
+        "clsloc_accuracy_50": "clsloc",
+    }
 
     def __init__(self, description: str):
         super().__init__()
@@ -517,13 +534,15 @@ def train_heads(
     description: str = "heads",
     show_progress: bool = True,
 ) -> keras.callbacks.History:
-    """Trains the two heads on cached features: AdamW (Loshchilov and Hutter 2019), its rate falling to 0 along a cosine.
+    """Trains the two heads on cached features.
+
+    The optimizer is AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101), its rate falls to 0 along a cosine.
 
     Args:
         model: A two-head model, whose `"heads"` learn, or these heads themselves.
         train_cache: Features of the training images, all copies are used.
-        validation_cache: Features of other images, its plain copy is used. When given, the weights of the best epoch by cls-loc
-            accuracy are kept; never give the images you will report on.
+        validation_cache: Features of other images, its plain copy is used. When given, the weights of the best epoch by
+            cls-loc accuracy are kept; never give the images you will report on.
         epochs: Passes over the training features, at most.
         batch_size: Examples in a batch.
         learning_rate: The rate of the first step.
@@ -554,9 +573,7 @@ def train_heads(
         validation = validation_cache.batches(256, levels=levels, copies=1)
         callbacks.append(ClsLocEarlyStopping(patience))
     # Keras would shuffle the order of the batches on top; theirs is fixed by the seed already.
-    return heads.fit(
-        batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0
-    )
+    return heads.fit(batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
 
 
 def _heads_of(model: keras.Model) -> keras.Model:
@@ -583,14 +600,15 @@ def fine_tune(
 ) -> keras.callbacks.History:
     """Trains backbone and heads together with a small learning rate, after the heads have been trained.
 
-    All BatchNorm layers stay frozen, statistics and all: those of the pretraining saw far more images than a short fine-tuning
-    shows, and batches of a few images would spoil them. The rate rises over the first tenth of the steps and then falls along a
-    cosine. Afterwards the backbone is frozen again.
+    All BatchNorm layers stay frozen, statistics and all: those of the pretraining saw far more images than a short
+    fine-tuning shows, and batches of a few images would spoil them. The rate rises over the first tenth of the steps
+    and then falls along a cosine. Afterwards the backbone is frozen again.
 
     Args:
         model: A two-head model with trained heads.
         train_batches: `(image, targets)` batches as `fit` takes them, of a known number of batches.
-        validation_batches: The same of other images. When given, the weights of the best epoch by cls-loc accuracy are kept.
+        validation_batches: The same of other images. When given, the weights of the best epoch by cls-loc accuracy are
+            kept.
         epochs: Passes over the training images, at most.
         layers: `"last"`: only the backbone's layers after its `"fine"` map learn; `"all"`: all of them.
         learning_rate: The highest rate.
@@ -679,8 +697,8 @@ def evaluate(
         show_progress: Whether to show one.
 
     Returns:
-        A dict: `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more), `clsloc_accuracy_50` (share
-        of images with both right), `num_examples`.
+        A dict: `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more),
+        `clsloc_accuracy_50` (share of images with both right), `num_examples`.
 
     Raises:
         ValueError: There are no examples, or batches without targets.
@@ -710,14 +728,15 @@ def predict(
 
     Args:
         model: A two-head model, or its `"heads"` when `batches` is a cache.
-        batches: `(image, targets)` or plain image batches, a `FeatureCache` (its plain copy is used), or one array of images,
-            float32 RGB 0..255 `[N, S, S, 3]`.
+        batches: `(image, targets)` or plain image batches, a `FeatureCache` (its plain copy is used), or one array of
+            images, float32 RGB 0..255 `[N, S, S, 3]`.
         description: Words for the progress bar.
         show_progress: Whether to show one.
 
     Returns:
-        A dict of NumPy arrays: `label` int `[N]`, the most probable class; `score` `[N]`, its probability; `probabilities` `[N, num_classes]`; `box` `[N, 4]`
-        rel_xyxy; and, where the batches have targets, `true_label` `[N]` and `true_box` `[N, 4]`.
+        A dict of NumPy arrays: `label` int `[N]`, the most probable class; `score` `[N]`, its probability;
+        `probabilities` `[N, num_classes]`; `box` `[N, 4]` rel_xyxy; and, where the batches have targets, `true_label`
+        `[N]` and `true_box` `[N, 4]`.
 
     Raises:
         ValueError: There are no examples.
@@ -740,7 +759,9 @@ def predict(
     return {name: np.concatenate(values) for name, values in collected.items()}
 
 
-def _outputs(model: keras.Model, batches: Any, description: str, show_progress: bool) -> Iterator[tuple[dict, dict | None]]:
+def _outputs(
+    model: keras.Model, batches: Any, description: str, show_progress: bool
+) -> Iterator[tuple[dict, dict | None]]:
     """The model's outputs with the targets, or `None`, of each batch."""
     if isinstance(batches, FeatureCache):
         model = _heads_of(model)

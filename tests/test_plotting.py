@@ -195,7 +195,7 @@ def test_predictions_count_keeps_the_first(predictions):
 
 
 def test_predictions_show_both_boxes_and_what_is_wrong(predictions):
-    figure = plotting.prediction_gallery(*predictions, which="given")
+    figure = plotting.prediction_gallery(*predictions, which="first")
     right, wrong, _ = figure.axes
     assert rectangles(right) == [(0, 0, 80, 40), (0, 0, 80, 20)]
     assert [patch.get_linestyle() == "solid" for patch in right.patches] == [True, False]

@@ -16,9 +16,7 @@ def test_fast_is_the_default_and_empty_means_unset():
 
 def test_variables_override_one_field_each():
     changed = profiles.current_profile({"CLSLOC_DATA": "photos", "CLSLOC_BACKBONE": "net.keras"})
-    assert changed == dataclasses.replace(
-        profiles.FAST, name="fast (overridden)", data="photos", backbone="net.keras"
-    )
+    assert changed == dataclasses.replace(profiles.FAST, name="fast (overridden)", data="photos", backbone="net.keras")
     only_data = profiles.current_profile({"CLSLOC_PROFILE": "full", "CLSLOC_DATA": "photos"})
     assert only_data.data == "photos"
     assert only_data.backbone == profiles.FULL.backbone

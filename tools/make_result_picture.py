@@ -5,8 +5,6 @@ python tools/make_result_picture.py
 
 from pathlib import Path
 
-import numpy as np
-
 from clsloc_utils import datasets, pipelines, plotting, profiles, recipes, training
 
 PICTURE = Path(__file__).resolve().parent.parent / "images" / "result.png"
@@ -19,15 +17,9 @@ def main() -> None:
     batches = pipelines.batches(
         profile.data, source.test_split, image_size=model.input_shape[1], batch_size=8, difficult="count"
     )
-    images, targets = next(iter(batches))
-    found = training.predict(model, np.asarray(images))
-    figure = plotting.prediction_gallery(
-        images,
-        targets,
-        {"label": found["probabilities"], "box": found["box"]},
-        source.class_names,
-        order="given",
-    )
+    images, _ = next(iter(batches))
+    found = training.predict(model, batches.take(1))
+    figure = plotting.prediction_gallery(images, found, source.class_names, which="first")
     figure.savefig(PICTURE, dpi=plotting.DOTS_PER_INCH, metadata={"Software": None})
     print(f"{PICTURE}: {PICTURE.stat().st_size:,} bytes")
 

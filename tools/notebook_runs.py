@@ -54,6 +54,7 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
         notebook,
         timeout=CELL_TIMEOUT_SECONDS,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},

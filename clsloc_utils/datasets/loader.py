@@ -26,7 +26,7 @@ _STOCK_SOURCES = {
 SOURCES = ("toy_voc", *_STOCK_SOURCES)
 # The test photos of VOC 2012 are published without their annotations.
 _SPLITS_WITHOUT_ANNOTATIONS = {("voc/2012", "test")}
-_SPLIT_TERM = re.compile(r"\s*(?P<name>\w+)\s*(\[.*\])?\s*")
+_SPLIT_TERM = re.compile(r"(?P<name>\w+)(\[.*\](\(\w+\))?)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,15 +86,17 @@ def load(
         is int64. No JPEG is decoded, and memory does not grow with the number of examples.
 
     Raises:
-        ValueError: The source or the split is unknown, or, with `strict`, the folder has bad images.
+        ValueError: The source or the split is unknown, the split is empty, or the folder has bad images (`strict`).
     """
     builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
     _check_split(source, split, builders)
     parts = []
     for builder in builders:
         builder_split = _annotated_terms(split, builder) if len(builders) > 1 else split
-        if builder_split:
+        if builder_split and builder.info.splits[builder_split].num_examples:
             parts.append(_read(builder, builder_split, shuffle_files))
+    if not parts:
+        raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
     dataset = parts[0]
     for part in parts[1:]:
         dataset = dataset.concatenate(part)
@@ -159,13 +161,19 @@ def _fingerprint(builder: tfds.core.DatasetBuilder) -> str:
 # Splits.
 
 
+def _sizes(builders: Sequence[tfds.core.DatasetBuilder]) -> str:
+    return ", ".join(
+        f"{name} has {part.num_examples} examples" for builder in builders for name, part in builder.info.splits.items()
+    )
+
+
 def _check_split(source: str | os.PathLike, split: str, builders: Sequence[tfds.core.DatasetBuilder]) -> None:
     known = list(dict.fromkeys(name for builder in builders for name in builder.info.splits))
     for term in split.split("+"):
         match = _SPLIT_TERM.fullmatch(term)
         if match is None or match["name"] not in known:
             raise ValueError(
-                f"{os.fspath(source)} has no split {term.strip()!r}; it has {', '.join(known)}, and parts of them such "
+                f"{os.fspath(source)} has no split {term!r}; it has {', '.join(known)}, and parts of them such "
                 f"as '{known[0]}[:80%]'."
             )
 

@@ -1,0 +1,386 @@
+"""Filter, parse, augment and batch: on drawings whose pixels tell where the object is, and on the real photos."""
+
+import io
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import Drawn, VocWriter, draw_shape
+from PIL import Image, ImageDraw
+
+from clsloc_utils import datasets, pipelines
+from clsloc_utils.pipelines import Augmentation, augment, batches, parse, single_object, to_batches
+
+SIGNATURE = {
+    "image": tf.TensorSpec((), tf.string),
+    "objects": {
+        "label": tf.TensorSpec((None,), tf.int64),
+        "bbox": tf.TensorSpec((None, 4), tf.float32),
+        "is_difficult": tf.TensorSpec((None,), tf.bool),
+    },
+}
+
+
+def jpeg(objects, size=(96, 64)):
+    image = Image.new("RGB", size, (20, 60, 20))
+    for drawn in objects:
+        draw_shape(ImageDraw.Draw(image), drawn)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+def example(labels, difficult=None, image=b"this is no JPEG", bbox=(0.25, 0.5, 0.75, 1.0)):
+    return {
+        "image": image,
+        "objects": {
+            "label": np.array(labels, np.int64),
+            "bbox": np.array([bbox] * len(labels), np.float32).reshape(-1, 4),
+            "is_difficult": np.array(difficult or [False] * len(labels), bool),
+        },
+    }
+
+
+def as_dataset(examples):
+    return tf.data.Dataset.from_generator(lambda: iter(examples), output_signature=SIGNATURE)
+
+
+# Filter.
+
+
+@pytest.mark.parametrize(
+    ("difficult", "kept"), [("count", [1, 2]), ("exclude", [1]), ("ignore", [1, 4])], ids=lambda value: str(value)
+)
+def test_difficult_objects(difficult, kept):
+    examples = [
+        example([], []),
+        example([1]),
+        example([2], [True]),
+        example([3, 3]),
+        example([5, 4, 5], [True, False, True]),
+        example([6, 6], [True, True]),
+    ]
+    result = list(single_object(as_dataset(examples), difficult).as_numpy_iterator())
+    assert [item["objects"]["label"].tolist() for item in result] == [[label] for label in kept]
+    assert all(item["objects"]["bbox"].shape == (1, 4) for item in result)
+
+
+def test_an_ignored_object_takes_its_box_with_it():
+    mixed = example([5, 4], [True, False])
+    mixed["objects"]["bbox"] = np.array([[0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]], np.float32)
+    (kept,) = single_object(as_dataset([mixed]), "ignore").as_numpy_iterator()
+    np.testing.assert_allclose(kept["objects"]["bbox"], [[0.1, 0.2, 0.3, 0.4]])
+
+
+def test_an_unknown_choice_lists_the_choices():
+    with pytest.raises(ValueError, match="count, exclude, ignore"):
+        single_object(as_dataset([]), "skip")
+
+
+@pytest.mark.parametrize(
+    ("difficult", "train", "validation"), [("count", 14, 6), ("exclude", 13, 6), ("ignore", 15, 6)]
+)
+def test_counts_of_a_folder(voc_folder, data_dir, difficult, train, validation):
+    for split, count in (("train", train), ("validation", validation)):
+        kept = single_object(datasets.load(voc_folder, split, data_dir=data_dir), difficult)
+        assert sum(1 for _ in kept) == count
+
+
+def test_no_jpeg_of_a_rejected_image_is_decoded():
+    good = example([3], image=jpeg([]))
+    rejected = [example([1, 2]), example([]), example([7, 7, 7])]
+    result = list(to_batches(single_object(as_dataset([*rejected, good, *rejected])), image_size=16, batch_size=8))
+    assert [targets["label"].numpy().tolist() for _, targets in result] == [[3]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="JPEG"):  # had one been decoded, we would know
+        list(to_batches(single_object(as_dataset([example([1])])), image_size=16, batch_size=8))
+
+
+# Parse.
+
+
+def test_parse_gives_the_documented_tensors():
+    drawn = Drawn("square", (48, 16, 96, 48))
+    image, targets = parse(32)(example([7], image=jpeg([drawn])))
+    assert image.shape == (32, 32, 3)
+    assert image.dtype == tf.float32
+    assert targets["label"].dtype == tf.int32
+    assert targets["label"].shape == ()
+    assert targets["box"].dtype == tf.float32
+    assert targets["label"].numpy() == 7
+    np.testing.assert_allclose(targets["box"], [0.5, 0.25, 1.0, 0.75])  # x before y, unlike TFDS
+    np.testing.assert_allclose(image[4, 4], [20, 60, 20], atol=3)  # RGB, 0 to 255
+    np.testing.assert_allclose(image[16, 24], [30, 170, 30], atol=3)
+
+
+@pytest.mark.parametrize("size", [(96, 64), (64, 96), (300, 40)])
+def test_squashing_keeps_relative_boxes_true(size):
+    width, height = size
+    xmin, ymin, xmax, ymax = width // 4, height // 8, width // 2, height // 2
+    image = jpeg([Drawn("square", (xmin, ymin, xmax, ymax))], size)
+    bbox = (ymin / height, xmin / width, ymax / height, xmax / width)
+    square, targets = parse(64)(example([0], image=image, bbox=bbox))
+    np.testing.assert_allclose(64 * targets["box"], extent(square.numpy()), atol=1.01)
+
+
+def test_large_images_are_not_sampled_sparsely():
+    """Stripes one pixel wide become even grey; picking single pixels would show some of them."""
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::2] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(stripes).save(buffer, "JPEG", quality=100, subsampling=0)
+    image, _ = parse(48)(example([0], image=buffer.getvalue()))
+    assert np.abs(image.numpy() - 127.5).max() < 40
+
+
+def extent(image):
+    """`[xmin, ymin, xmax, ymax]` in pixels of the green object: 140 more green than red, where the ground has 40."""
+    rows, columns = np.nonzero(image[..., 1] - image[..., 0] > 90)
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], float)
+
+
+# Augment.
+
+COLOURS_AS_THEY_ARE = {"brightness": 0.0, "contrast": 0.0}
+NOTHING = Augmentation(flip=False, zoom_in=0.0, zoom_out=0.0, stretch=0.0, **COLOURS_AS_THEY_ARE)
+
+
+def drawn_batches(count, image_size=96, batch_size=32):
+    """Images with one bright green rectangle on dark ground, and its exact box."""
+    random = np.random.default_rng(0)
+    images = np.full((count, image_size, image_size, 3), (20, 60, 20), np.float32)
+    boxes = np.zeros((count, 4), np.float32)
+    for index in range(count):
+        xmin, ymin = random.integers(0, image_size - 12, 2)
+        xmax, ymax = (random.integers(start + 8, image_size + 1) for start in (xmin, ymin))
+        images[index, ymin:ymax, xmin:xmax] = (30, 170, 30)
+        boxes[index] = np.array([xmin, ymin, xmax, ymax]) / image_size
+    targets = {"label": np.arange(count, dtype=np.int32), "box": boxes}
+    return tf.data.Dataset.from_tensor_slices((images, targets)).batch(batch_size)
+
+
+def together(dataset):
+    """All batches of a dataset as arrays."""
+    parts = list(dataset.as_numpy_iterator())
+    images = np.concatenate([images for images, _ in parts])
+    return images, {name: np.concatenate([targets[name] for _, targets in parts]) for name in parts[0][1]}
+
+
+def test_the_box_goes_where_the_pixels_go():
+    originals, original_targets = together(drawn_batches(256))
+    images, targets = together(augment(drawn_batches(256), Augmentation(**COLOURS_AS_THEY_ARE), seed=0))
+    extents = np.stack([extent(image) for image in images])
+    np.testing.assert_allclose(96 * targets["box"], extents, atol=1.01)
+    assert np.abs(96 * targets["box"] - extents).mean() < 0.35
+    assert np.abs(targets["box"] - original_targets["box"]).max(axis=1).min() > 1e-3  # every box moved
+    np.testing.assert_array_equal(targets["label"], original_targets["label"])
+    assert images.shape == originals.shape
+
+
+def test_the_whole_object_stays_in_sight():
+    """The area of the object in its crop is that of its box, so nothing of it was cut off."""
+    images, targets = together(augment(drawn_batches(256), Augmentation(**COLOURS_AS_THEY_ARE), seed=1))
+    # Blended pixels of the outline count by their share: green runs from 60 (ground) to 170 (object), 127.5 is outside.
+    outside = np.abs(images - 127.5).max(axis=-1) < 1
+    share = np.where(outside, 0, (images[..., 1] - 60) / 110).clip(0, 1).sum(axis=(1, 2)) / 96**2
+    widths, heights = targets["box"][:, 2] - targets["box"][:, 0], targets["box"][:, 3] - targets["box"][:, 1]
+    np.testing.assert_allclose(share, widths * heights, atol=0.02)
+
+
+def test_boxes_stay_valid():
+    corners = np.array([[0, 0, 1, 1], [0, 0, 0.01, 0.01], [0.99, 0.99, 1, 1], [0, 0.4, 1, 0.41]], np.float32)
+    boxes = np.tile(corners, (100, 1))
+    targets = {"label": np.zeros(400, np.int32), "box": boxes}
+    dataset = tf.data.Dataset.from_tensor_slices((np.zeros((400, 8, 8, 3), np.float32), targets)).batch(50)
+    _, targets = together(augment(dataset, Augmentation(zoom_in=0.9, zoom_out=1.0, stretch=1.0), seed=0))
+    assert targets["box"].min() >= 0
+    assert targets["box"].max() <= 1
+    assert (targets["box"][:, 2:] - targets["box"][:, :2]).min() > 0.004
+
+
+def test_the_image_without_its_object_moves_too():
+    """A crop is a zoom and a shift of all pixels: a gradient over x and y tells for each pixel where it came from."""
+    side = 64
+    ramp = (np.arange(side) + 0.5) / side
+    image = np.stack([np.tile(ramp, (side, 1)), np.tile(ramp[:, None], (1, side)), np.full((side, side), 1.0)], -1)
+    boxes = np.tile(np.array([[0.3, 0.35, 0.6, 0.7]], np.float32), (64, 1))
+    dataset = tf.data.Dataset.from_tensor_slices(
+        (np.tile(255 * image[None].astype(np.float32), (64, 1, 1, 1)), {"box": boxes})
+    ).batch(64)
+    images, targets = together(augment(dataset, Augmentation(zoom_out=0.0, **COLOURS_AS_THEY_ARE), seed=0))
+    for moved, box in zip(images / 255, targets["box"], strict=True):
+        for channel, low, high, axis in ((0, box[0], box[2], 1), (1, box[1], box[3], 0)):
+            profile = moved[..., channel].mean(axis=1 - axis)
+            sides = np.interp([low, high], ramp, profile)  # where the pixels under the box's sides came from
+            expected = (0.3, 0.6) if axis == 1 else (0.35, 0.7)
+            np.testing.assert_allclose(np.sort(sides), expected, atol=0.005)
+
+
+def test_nothing_changes_when_all_is_switched_off():
+    originals, original_targets = together(drawn_batches(32))
+    images, targets = together(augment(drawn_batches(32), NOTHING, seed=0))
+    np.testing.assert_allclose(images, originals, atol=0.01)
+    np.testing.assert_allclose(targets["box"], original_targets["box"], atol=1e-6)
+
+
+def test_flips_are_those_of_keras():
+    originals, original_targets = together(drawn_batches(64))
+    images, targets = together(
+        augment(
+            drawn_batches(64),
+            Augmentation(flip=True, zoom_in=0.0, zoom_out=0.0, stretch=0.0, **COLOURS_AS_THEY_ARE),
+            seed=0,
+        )
+    )
+    mirror = keras.layers.RandomFlip("horizontal", bounding_box_format="rel_xyxy")
+    always = {"flips": np.ones((64, 1, 1, 1), bool), "input_shape": originals.shape}
+    boxes = {"boxes": original_targets["box"][:, None], "labels": original_targets["label"][:, None]}
+    mirrored_boxes = np.array(mirror.transform_bounding_boxes(boxes, always)["boxes"])[:, 0]
+    flipped = np.abs(images - originals).max(axis=(1, 2, 3)) > 1
+    assert 16 < flipped.sum() < 48
+    expected_images = np.where(flipped[:, None, None, None], originals[:, :, ::-1], originals)
+    expected_boxes = np.where(flipped[:, None], mirrored_boxes, original_targets["box"])
+    np.testing.assert_allclose(images, expected_images, atol=0.01)
+    np.testing.assert_allclose(targets["box"], expected_boxes, atol=1e-5)
+
+
+def test_colours_change_within_their_bounds():
+    grey = tf.data.Dataset.from_tensor_slices(
+        (np.full((200, 4, 4, 3), 100.0, np.float32), {"box": np.tile(np.float32([0, 0, 1, 1]), (200, 1))})
+    ).batch(50)
+    images, _ = together(augment(grey, Augmentation(zoom_out=0.0, brightness=0.1), seed=0))
+    levels = images.mean(axis=(1, 2, 3))
+    assert np.ptp(images, axis=(1, 2, 3)).max() < 1e-3  # contrast leaves an even image alone
+    assert levels.min() < 80
+    assert levels.max() > 120
+    assert np.abs(levels - 100).max() <= 25.5
+    dark_and_bright, _ = together(augment(drawn_batches(64), Augmentation(brightness=1.0, contrast=0.9), seed=0))
+    assert dark_and_bright.min() == 0
+    assert dark_and_bright.max() == 255
+
+
+def test_what_lies_outside_the_image_is_grey():
+    boxes = np.tile(np.float32([[0, 0, 1, 1]]), (32, 1))
+    white = tf.data.Dataset.from_tensor_slices((np.full((32, 128, 128, 3), 255, np.float32), {"box": boxes})).batch(32)
+    images, targets = together(augment(white, Augmentation(zoom_in=0.0, zoom_out=1.0, **COLOURS_AS_THEY_ARE), seed=0))
+    for image, box in zip(images, targets["box"], strict=True):
+        white_share = (image[..., 0] > 190).mean()
+        assert white_share == pytest.approx((box[2] - box[0]) * (box[3] - box[1]), abs=0.03)
+        assert image.min() >= 127.5
+
+
+# Seeds.
+
+
+def test_a_seed_fixes_every_pass(voc_folder, data_dir):
+    def passes(seed, peek=0):
+        dataset = batches(
+            voc_folder, "train", image_size=32, batch_size=4, augmented=True, shuffle=True, seed=seed, data_dir=data_dir
+        )
+        return [together(dataset)[0] for _ in range(2)]
+
+    first, again, other = passes(1), passes(1), passes(2)
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_a_pass_does_not_depend_on_how_much_was_read_of_the_one_before():
+    def second_pass(batches_read_before):
+        dataset = augment(drawn_batches(64, batch_size=8), seed=0).prefetch(4)
+        list(itertools.islice(dataset, batches_read_before))
+        return together(dataset)[0]
+
+    np.testing.assert_array_equal(second_pass(1), second_pass(8))
+
+
+def test_without_shuffling_every_pass_has_the_same_order(voc_folder, data_dir):
+    dataset = batches(voc_folder, "train", image_size=16, batch_size=4, data_dir=data_dir)
+    np.testing.assert_array_equal(together(dataset)[0], together(dataset)[0])
+
+
+def test_shuffling_changes_the_order_and_nothing_else(voc_folder, data_dir):
+    def boxes(**arguments):
+        dataset = batches(voc_folder, "train", image_size=16, batch_size=4, data_dir=data_dir, **arguments)
+        return together(dataset)[1]["box"]
+
+    plain, shuffled = boxes(), boxes(shuffle=True)
+    assert not np.array_equal(plain, shuffled)
+    np.testing.assert_array_equal(np.sort(plain, axis=0), np.sort(shuffled, axis=0))
+
+
+# All of it.
+
+
+def test_batches_are_what_a_model_takes(voc_folder, data_dir):
+    dataset = batches(voc_folder, "validation", image_size=48, batch_size=4, augmented=True, data_dir=data_dir)
+    spec_of_images, spec_of_targets = dataset.element_spec
+    assert spec_of_images == tf.TensorSpec((None, 48, 48, 3), tf.float32)
+    assert spec_of_targets == {"label": tf.TensorSpec((None,), tf.int32), "box": tf.TensorSpec((None, 4), tf.float32)}
+    assert [len(images) for images, _ in dataset] == [4, 2]
+
+
+def test_labels_and_boxes_belong_to_their_images(voc_folder, data_dir):
+    """The fixture's classes have colours of their own, on even grey."""
+    images, targets = together(batches(voc_folder, "train", image_size=64, batch_size=5, data_dir=data_dir))
+    for image, label, box in zip(images, targets["label"], targets["box"], strict=True):
+        column, row = (64 * (box[:2] + box[2:]) / 2).astype(int)
+        assert image[row, column].argmax() == label
+
+
+def test_an_augmentation_of_ones_own(voc_folder, data_dir):
+    arguments = {"image_size": 32, "batch_size": 8, "data_dir": data_dir}
+    plain, _ = together(batches(voc_folder, "train", **arguments))
+    unchanged, _ = together(batches(voc_folder, "train", augmented=NOTHING, **arguments))
+    augmented, _ = together(batches(voc_folder, "train", augmented=True, **arguments))
+    np.testing.assert_allclose(plain, unchanged, atol=0.01)
+    assert np.abs(plain - augmented).mean() > 5
+
+
+def test_rejected_images_of_a_stock_source_are_not_decoded(tmp_path, monkeypatch):
+    """TFDS's own records, whose images nobody checked when they were written."""
+    writer = VocWriter(tmp_path / "VOCdevkit/VOC2007")
+    dog = Drawn("dog", (3, 5, 50, 41))
+    for split in ("train", "val", "test"):
+        writer.add(f"{split}_one", [dog])
+        writer.annotate(f"{split}_two", [dog, dog])
+        writer.image_path(f"{split}_two").write_bytes(b"this is no JPEG")
+        writer.list(f"{split}.txt", [f"{split}_one", f"{split}_two"])
+    monkeypatch.setattr(
+        "tensorflow_datasets.download.DownloadManager.download_and_extract",
+        lambda self, urls: dict.fromkeys(urls, tmp_path),
+    )
+    images, targets = together(batches("voc/2007", "train", image_size=16, batch_size=8, data_dir=tmp_path / "data"))
+    assert images.shape == (1, 16, 16, 3)
+    assert targets["label"].tolist() == [datasets.VOC_CLASS_NAMES.index("dog")]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_it_streams(shuffle):
+    """Batches come out of a source without an end, after a bounded number of its examples."""
+    taken = itertools.count()
+    data = jpeg([], (16, 16))
+
+    def endless():
+        while True:
+            next(taken)
+            yield example([1], image=data)
+
+    endless_dataset = tf.data.Dataset.from_generator(endless, output_signature=SIGNATURE)
+    dataset = to_batches(single_object(endless_dataset), image_size=16, batch_size=4, shuffle=shuffle, augmented=True)
+    for images, _ in dataset.take(3):
+        assert images.shape == (4, 16, 16, 3)
+    assert next(taken) < 400 + (pipelines.SHUFFLE_BUFFER if shuffle else 0)
+
+
+def test_real_photos(real_data, data_dir):
+    folder = real_data / "wildlife_voc"
+    for split, count in (("train", 356), ("validation", 94)):
+        dataset = batches(folder, split, image_size=64, batch_size=32, data_dir=data_dir)
+        images, targets = together(dataset)
+        assert len(images) == count
+        assert set(targets["label"]) == {0, 1, 2, 3}
+        assert (targets["box"][:, 2:] > targets["box"][:, :2]).all()
+        assert 60 < images.mean() < 180

@@ -1,0 +1,31 @@
+"""TensorFlow's start-up notes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from clsloc_utils.quiet import silent_standard_error
+
+
+def standard_error_of(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stderr
+
+
+def test_tensorflow_starts_without_notes():
+    assert standard_error_of("import clsloc_utils.quiet, keras; print(keras.ops.ones(2))") == ""
+
+
+def test_standard_error_is_back_afterwards(capfd):
+    with silent_standard_error():
+        subprocess.run([sys.executable, "-c", "import os; os.write(2, b'lost')"], check=True)
+    subprocess.run([sys.executable, "-c", "import os; os.write(2, b'kept')"], check=True)
+    assert capfd.readouterr().err == "kept"
+
+
+def test_errors_inside_are_raised_and_standard_error_is_back(capfd):
+    with pytest.raises(ZeroDivisionError), silent_standard_error():
+        _ = 1 / 0
+    subprocess.run([sys.executable, "-c", "import os; os.write(2, b'kept')"], check=True)
+    assert capfd.readouterr().err == "kept"

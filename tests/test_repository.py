@@ -1,0 +1,238 @@
+"""The files around the package agree with each other, and the repository holds nothing that belongs to one machine."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import oldest_versions
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+import clsloc_utils
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PACKAGE = REPOSITORY / "clsloc_utils"
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+MODULE_OF = {"pillow": "PIL", "tensorflow-datasets": "tensorflow_datasets"}
+IMPORTED_BY_OTHERS = {"importlib-resources"}
+
+
+def bounds_of(requirements):
+    """Name -> version bounds of requirements."""
+    return {canonicalize_name(requirement.name): str(requirement.specifier) for requirement in requirements}
+
+
+# --- Dependencies -----------------------------------------------------------------------------------------------------
+
+
+def test_conda_environment_has_the_bounds_of_pyproject():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
+    from_conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert from_conda == [f"python{PROJECT['requires-python']}", "pip"]
+    assert from_pip[-1] == "--editable ."
+    listed = bounds_of(Requirement(line) for line in from_pip[:-1])
+    assert listed == bounds_of(oldest_versions.direct_requirements())
+
+
+def constrained_versions():
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line and not line.startswith("#")]
+    assert all(pairs), "every line is name==version"
+    return {canonicalize_name(pair.group(1)): pair.group(2) for pair in pairs}
+
+
+@pytest.mark.parametrize("requirement", oldest_versions.direct_requirements(), ids=lambda requirement: requirement.name)
+def test_every_dependency_is_bounded_and_its_tested_version_is_within(requirement):
+    assert oldest_versions.oldest_version(requirement)
+    assert requirement.specifier.contains(constrained_versions()[canonicalize_name(requirement.name)])
+
+
+def test_oldest_versions_are_printed_as_constraints(capsys):
+    oldest_versions.main()
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == len(oldest_versions.direct_requirements())
+    bounds = bounds_of(oldest_versions.direct_requirements())
+    for line in printed:
+        name, version = line.split("==")
+        assert f">={version}" in bounds[canonicalize_name(name)].split(",")
+
+
+@pytest.mark.parametrize("line", ["numpy", "numpy<3", "numpy==2.1"])
+def test_a_requirement_without_lower_bound_is_refused(line):
+    with pytest.raises(ValueError, match="exactly one lower bound"):
+        oldest_versions.oldest_version(Requirement(line))
+
+
+def imports_of(path):
+    """Full names of what a Python file imports: modules, and names from modules."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = path.relative_to(REPOSITORY).parts[: -node.level] if node.level else ()
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def test_package_imports_what_it_declares_and_declares_what_it_imports():
+    imported = {name.split(".")[0] for path in PACKAGE.rglob("*.py") for name in imports_of(path)}
+    foreign = imported - sys.stdlib_module_names - {"clsloc_utils"}
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} - IMPORTED_BY_OTHERS
+    # plotting.show is for notebooks, which IPython comes with
+    assert foreign - {"IPython"} == {MODULE_OF.get(name, name) for name in declared}
+
+
+def test_nothing_private_of_keras_is_imported():
+    for path in [*PACKAGE.rglob("*.py"), *(REPOSITORY / "tools").glob("*.py")]:
+        private = {name for name in imports_of(path) if name.startswith(("keras.src", "tensorflow.python"))}
+        assert not private, path
+
+
+# --- The package ------------------------------------------------------------------------------------------------------
+
+
+def modules_in_order():
+    """The modules in the order in which the package's docstring lists them, ground floor first."""
+    return re.findall(r"`(\w+)`", clsloc_utils.__doc__)
+
+
+def test_docstring_lists_the_modules():
+    present = {path.stem for path in PACKAGE.glob("*.py")} | {
+        path.parent.name for path in PACKAGE.glob("*/__init__.py")
+    }
+    assert present - {"__init__", "__main__"} == set(modules_in_order())
+
+
+def test_imports_point_down_the_list_of_modules():
+    order = modules_in_order()
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if module in ("__init__", "__main__"):
+            continue
+        for name in imports_of(path):
+            first, *rest = name.split(".")
+            if first == "clsloc_utils" and rest[0] in order and rest[0] != module:
+                assert order.index(rest[0]) < order.index(module), f"{module} imports {rest[0]}, which is above it"
+
+
+def test_importing_the_package_alone_is_light():
+    code = "import sys, clsloc_utils; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "False False\n"
+
+
+def test_data_files_of_the_package_exist():
+    configuration = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    for pattern in configuration["tool"]["setuptools"]["package-data"]["clsloc_utils"]:
+        files = list(PACKAGE.glob(pattern))
+        assert files, pattern
+        assert sum(file.stat().st_size for file in files) < 2_000_000
+
+
+# --- Commands ---------------------------------------------------------------------------------------------------------
+
+
+def make_targets():
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    return re.findall(r"^([a-z]+):.*## .+$", makefile, flags=re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_without_a_target_lists_them():
+    done = subprocess.run(["make"], cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60)
+    assert re.findall(r"^  make (\w+) ", done.stdout, flags=re.MULTILINE) == make_targets()
+    assert {"course", "lab", "test", "clean"} <= set(make_targets())
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_commands_in_the_documents_exist(name):
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    commands = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", text, flags=re.MULTILINE)
+    assert commands
+    assert {first or second for first, second in commands} <= set(make_targets())
+    for script in re.findall(r"python (tools/\w+\.py)", text):
+        assert (REPOSITORY / script).is_file(), script
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no executable bit")
+def test_ci_script_can_be_run():
+    script = REPOSITORY / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text(encoding="utf-8")
+
+
+def test_workflow_covers_three_systems_and_supported_versions():
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["newest"]["strategy"]["matrix"]
+    assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert all(SpecifierSet(PROJECT["requires-python"]).contains(version) for version in matrix["python"])
+    steps = [step.get("run", "") for step in workflow["jobs"]["newest"]["steps"]]
+    assert not any(re.search(r"\bmake\b", step) for step in steps), "a Windows runner has no make"
+    assert any("oldest_versions.py" in step.get("run", "") for step in workflow["jobs"]["oldest"]["steps"])
+
+
+# --- Nothing of one machine -------------------------------------------------------------------------------------------
+
+
+def text_files():
+    """Every text file that is, or would be, committed."""
+    if (REPOSITORY / ".git").exists() and shutil.which("git"):
+        command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
+        paths = [REPOSITORY / name for name in listed]
+    else:
+        made = {".venv", "build", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+        paths = [path for path in REPOSITORY.rglob("*") if not made & set(path.relative_to(REPOSITORY).parts)]
+    kinds = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".j2", ""}
+    return [path for path in paths if path.is_file() and path.suffix in kinds and path.name != ".coverage"]
+
+
+FORBIDDEN = {
+    "the host of a package registry": r"\b(pypi|pythonhosted|anaconda|conda\.io|npmjs)\.(org|com|io)\b",
+    "a path of one machine": r"(?<![\w.])/(home|Users|root|work)/\w+|[A-Z]:\\Users\\",
+    "a path of temporary files": r"(?<![\w.])/tmp/\w+|/var/folder[s]/",
+    "an address of the local network": r"\b(10|192\.168|172\.1[6-9])\.\d{1,3}\.\d{1,3}\b(?!\.?\w)",
+}
+
+
+@pytest.mark.parametrize("pattern", FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_no_file_holds(pattern):
+    files = text_files()
+    assert len(files) > 40
+    found = []
+    for path in files:
+        for match in re.finditer(pattern, path.read_text(encoding="utf-8")):
+            found.append(f"{path.relative_to(REPOSITORY)}: {match.group()}")
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("the host of a package registry", "see pypi" + ".org/simple"),
+        ("a path of one machine", "File /home" + "/jane/course/notebooks"),
+        ("a path of temporary files", "saved to /tmp" + "/tmpa1b2"),
+        ("an address of the local network", "proxy at 192.168" + ".1.20"),
+    ],
+)
+def test_the_patterns_find_what_they_are_for(kind, text):
+    assert re.search(FORBIDDEN[kind], text)
+
+
+def test_licence_is_apache_2():
+    text = (REPOSITORY / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+    assert PROJECT["license"] == "Apache-2.0"
