@@ -1,7 +1,8 @@
 """Shared, tested code of the course on image classification and localization.
 
-The modules, ground floor first: `profiles`, `progress`, `drawing`, `boxes`, `datasets`, `pipelines`, `backbones`, `losses`,
-`metrics`, `baselines`, `models`, `training`, `plotting`. An import points down this list, never up.
+The modules, ground floor first: `quiet`, `profiles`, `progress`, `checkup`, `drawing`, `boxes`, `datasets`, `pipelines`,
+`backbones`, `losses`, `metrics`, `baselines`, `models`, `training`, `recipes`, `plotting`, `cli`. An import points to
+an earlier one of this list, never to a later one.
 """
 
 import os

@@ -270,9 +270,9 @@ def _application(module_name: str, function_name: str, image_size: int, weights)
         raise ConnectionError(
             f"backbone {function_name!r}: its ImageNet weights could not be downloaded. Tried: {error}. Remedies: "
             "connect to the internet and run again; or, on a connected machine, run "
-            f"load_backbone({function_name!r}).save('backbone.keras'), copy the file here and set CLSLOC_BACKBONE to its "
-            "path; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights come with "
-            "the course."
+            f"load_backbone({function_name!r}).save('backbone.keras'), copy the file here and set CLSLOC_BACKBONE to "
+            "its path; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights come "
+            "with the course."
         ) from error
 
 
@@ -367,12 +367,14 @@ def _fixed_size(model: keras.Model, image_size: int | None, origin: str, weights
 
 def _replay(model: keras.Model, inputs, keep: Callable | None = None):
     """Runs the layers of a model, weights shared, on another input; `keep` sees each layer's output, nested or not."""
+    computed = {}
 
     def call(layer, *arguments, **keywords):
-        if isinstance(layer, keras.Model) and hasattr(layer, "layers") and hasattr(layer, "inputs"):
+        if isinstance(layer, keras.Model) and layer.inputs:
             outputs = _replay(layer, arguments[0], keep)
         else:
             outputs = layer(*arguments, **keywords)
+        computed[layer.name] = outputs
         if keep is not None:
             keep(outputs)
         return outputs
@@ -382,10 +384,9 @@ def _replay(model: keras.Model, inputs, keep: Callable | None = None):
         for layer in model.layers:
             outputs = call(layer, outputs)
         return outputs
-    replayed = keras.models.clone_model(
-        model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call
-    )
-    return replayed.output
+    # The clone itself is not needed: inside another model it would be cut off from that model's input.
+    keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
+    return computed[keras.tree.flatten(model.get_config()["output_layers"])[0]]
 
 
 def feature_extractor(backbone: keras.Model, require_fine: bool = True) -> keras.Model:
@@ -413,8 +414,8 @@ def feature_extractor(backbone: keras.Model, require_fine: bool = True) -> keras
     if not fine and require_fine:
         raise ValueError(
             f"backbone {backbone.name!r}: its last map is {coarse.shape[1]} x {coarse.shape[2]}, and no layer gives "
-            f"one of {wanted[0]} x {wanted[1]}, which the spatial box head reads too. Try another image_size (a multiple of 32), "
-            "or another box head."
+            f"one of {wanted[0]} x {wanted[1]}, which the spatial box head reads too. Try another image_size (a "
+            "multiple of 32), or another box head."
         )
     levels = {"coarse": coarse, "fine": fine[-1]} if fine else {"coarse": coarse}
     return keras.Model(inputs, levels, name="features")

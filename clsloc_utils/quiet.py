@@ -1,7 +1,7 @@
-"""Import this first and TensorFlow starts without its notes on this machine's processor and missing GPU.
+"""TensorFlow without its start-up notes on this machine's processor and missing GPU.
 
 They are written to the process's standard error before Python's logging or TensorFlow's own settings can stop them, and
-in a notebook they look like errors. Errors of the import itself are still raised.
+in a notebook they look like errors.
 """
 
 import contextlib
@@ -22,8 +22,13 @@ def silent_standard_error() -> Iterator[None]:
         os.close(nowhere)
 
 
-with silent_standard_error():
-    import tensorflow as tf
+def start_tensorflow() -> None:
+    """Imports TensorFlow and lets it look for GPUs, both without notes. Call it before anything else imports it.
 
-    # Looking for GPUs writes notes as well; whoever has one sees it in the result.
-    tf.config.list_physical_devices()
+    Raises:
+        ImportError: TensorFlow cannot be imported; the message is TensorFlow's own.
+    """
+    with silent_standard_error():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()

@@ -9,8 +9,8 @@ import dataclasses
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -223,7 +223,7 @@ def cache_features(
 
 
 def default_cache_directory() -> Path:
-    """Where feature caches lie: `features` in the folder `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
+    """Where feature caches lie: `features` in the folder `CLSLOC_DATA_DIR`, or else in the user's cache folder."""
     return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")) / "features"
 
 
@@ -280,7 +280,8 @@ def _sha256_of_json(value: Any) -> str:
 @contextlib.contextmanager
 def _temporary_folder(root: Path, prefix: str) -> Iterator[Path]:
     """A folder that is gone afterwards unless it was renamed, also after an error or a keyboard interrupt."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+    folder = root / f"{prefix}{secrets.token_hex(4)}"
+    folder.mkdir()
     try:
         yield folder
     finally:
@@ -327,8 +328,9 @@ def _check_count(count: int, copy: int) -> None:
 
 def _rows(features: keras.Model, batches: Iterable) -> Iterator[dict[str, np.ndarray]]:
     """Feature maps and targets, batch by batch."""
+    forward = _forward(features)
     for images, targets in batches:
-        rows = dict(features.predict_on_batch(images))
+        rows = forward(images)
         for name in _TARGETS:
             if name not in targets or len(targets[name]) != len(rows["coarse"]):
                 raise ValueError(f"batches: targets must have {name!r} with one entry for each image; got {targets}.")
@@ -448,6 +450,8 @@ def compile_model(
             "label": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             "box": [MeanBoxIoU(), BoxAccuracy()],
         },
+        # On a CPU, TensorFlow's own kernels convolve faster than XLA's, which also takes long to compile.
+        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
 
 
@@ -759,6 +763,18 @@ def predict(
     return {name: np.concatenate(values) for name, values in collected.items()}
 
 
+def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
+    """The model as a function from a batch to its outputs, traced once for batches of all sizes.
+
+    `predict_on_batch` would trace anew for a smaller last batch, and TensorFlow then warns of it.
+    """
+    signature = keras.tree.map_structure(
+        lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), model.input
+    )
+    outputs_of = tf.function(lambda inputs: model(inputs, training=False), [signature], autograph=False)
+    return lambda inputs: {name: values.numpy() for name, values in outputs_of(inputs).items()}
+
+
 def _outputs(
     model: keras.Model, batches: Any, description: str, show_progress: bool
 ) -> Iterator[tuple[dict, dict | None]]:
@@ -772,9 +788,10 @@ def _outputs(
         sequence, count = (batches[start : start + 64] for start in range(0, len(batches), 64)), -(-len(batches) // 64)
     else:
         sequence, count = batches, None
+    forward = _forward(model)
     with progress(total=count, description=description) if show_progress else contextlib.nullcontext() as bar:
         for batch in sequence:
             images, targets = batch if isinstance(batch, tuple) else (batch, None)
-            yield model.predict_on_batch(images), targets
+            yield forward(images), targets
             if bar is not None:
                 bar.update(1)

@@ -9,12 +9,12 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from conftest import Drawn
 from PIL import Image
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import voc_folder as module
 from clsloc_utils.datasets.voc_folder import VocFolder, report
+from conftest import Drawn
 
 GOOD = [Drawn("cat", (10, 12, 40, 50))]
 INVERTED = [Drawn("cat", (40, 12, 10, 50))]
@@ -403,9 +403,18 @@ def test_two_at_once_prepare_once(writer, tmp_path, monkeypatch):
     assert [len(result) for result in results] == [5, 5, 5]
 
 
-def test_preparing_prints_nothing(writer, tmp_path, capfd):
+def test_preparing_a_small_folder_prints_nothing(writer, tmp_path, capfd):
     datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
     assert capfd.readouterr().out == ""
+
+
+def test_preparing_a_large_folder_shows_bars_and_no_notes_on_downloads(writer, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(module, "IMAGES_THAT_TAKE_LONG", 5)
+    datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
+    output = capfd.readouterr().out
+    assert "Checking photos: 100%" in output
+    assert "Preparing photos: 100%" in output
+    assert "ownload" not in output
 
 
 def test_as_an_ordinary_tfds_builder(writer, tmp_path):

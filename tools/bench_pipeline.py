@@ -23,21 +23,21 @@ MEGABYTE = 2**20
 
 def main() -> None:
     arguments = parsed_arguments()
-    # Linux's allocator keeps freed memory for each thread apart, up to hundreds of megabytes over time; with one pool for
-    # all threads the numbers are the pipeline's own.
+    # Linux's allocator keeps freed memory for each thread apart, up to hundreds of megabytes over time; with one pool
+    # for all threads the numbers are the pipeline's own.
     os.environ["MALLOC_ARENA_MAX"] = "1"
     from clsloc_utils import datasets  # prepares the data here, so that no stage has to
 
     datasets.load(arguments.source, arguments.split, data_dir=arguments.data_dir)
-    print(f"{arguments.source}, {arguments.split}: images of {arguments.image_size} x {arguments.image_size} pixels")
-    print(f"{'stage':<42}{'read/s':>9}{'kept/s':>9}{'memory, data x 1':>19}{f'x {arguments.times}':>9}")
+    print(
+        f"{arguments.source}, {arguments.split}: single-object images, {arguments.image_size} x {arguments.image_size}"
+    )
+    print(f"{'stage':<42}{'images/s':>9}{'memory, data x 1':>19}{f'x {arguments.times}':>9}")
     for stage in STAGES:
         once = measured_apart(stage, arguments, 1)
         often = measured_apart(stage, arguments, arguments.times)
-        read, kept, seconds, memory = often
-        print(
-            f"{stage:<42}{read / seconds:>9.0f}{kept / seconds:>9.0f}{once[3]:>16.0f} MB{memory:>6.0f} MB", flush=True
-        )
+        images, seconds, memory = often
+        print(f"{stage:<42}{images / seconds:>9.0f}{once[2]:>16.0f} MB{memory:>6.0f} MB", flush=True)
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -51,24 +51,23 @@ def parsed_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured_apart(stage: str, arguments: argparse.Namespace, times: int) -> tuple[int, int, float, float]:
-    """Runs a stage in a new process; returns examples read, images kept, seconds, and megabytes added at the peak."""
+def measured_apart(stage: str, arguments: argparse.Namespace, times: int) -> tuple[int, float, float]:
+    """Runs a stage in a new process; returns single-object images, seconds, and megabytes added at the peak."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
         return process.submit(measured, stage, arguments, times).result()
 
 
-def measured(stage: str, arguments: argparse.Namespace, times: int) -> tuple[int, int, float, float]:
+def measured(stage: str, arguments: argparse.Namespace, times: int) -> tuple[int, float, float]:
     from clsloc_utils import datasets
 
     examples = datasets.load(arguments.source, arguments.split, data_dir=arguments.data_dir)
-    read = times * int(examples.cardinality())
     run = STAGES[stage](examples, arguments, times)
     with PeakMemory() as memory:
         start = time.perf_counter()
-        kept = sum(run)
+        images = sum(run)
         seconds = time.perf_counter() - start
-    return read, kept, seconds, memory.added / MEGABYTE
+    return images, seconds, memory.added / MEGABYTE
 
 
 class PeakMemory:

@@ -212,7 +212,7 @@ def start_page(chapters: list[Chapter], total_seconds: float) -> str:
 <main>
 <h1>{COURSE_TITLE}</h1>
 <p>{COURSE_SUBTITLE}. The pages below are the notebooks as they ran on this computer, with all they printed and drew.
-To work in them yourself, close this page and type <code>make lab</code>.</p>
+To work in them yourself, type <code>make lab</code>.</p>
 {first_picture(chapters)}
 <h2>The notebooks</h2>
 <table>

@@ -1,4 +1,4 @@
-"""Draws images/result.png, the picture at the top of the README: test pictures of the fast profile and the model's answers.
+"""Draws images/result.png, the picture at the top of the README: the model's answers to test pictures.
 
 python tools/make_result_picture.py
 """

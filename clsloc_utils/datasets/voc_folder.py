@@ -20,7 +20,7 @@ import re
 import struct
 import unicodedata
 import xml.etree.ElementTree
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,7 +132,7 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
         *,
         class_names: Sequence[str] | None = None,
         strict: bool = False,
-        data_dir: str | os.PathLike | None = None,
+        data_dir: str | os.PathLike,
     ):
         """Opens the folder; reads no image before `download_and_prepare`.
 
@@ -142,8 +142,9 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
                 problem. By default the classes of the usable images, in alphabetical order. As in TFDS's `voc`, a name
                 is compared in lower case.
             strict: Whether any problem makes `download_and_prepare` raise instead of leaving the bad images out.
-            data_dir: Where prepared data lies. The path below it contains the `fingerprint` of the folder, so that
-                data prepared before a file changed is never taken for the new state.
+            data_dir: Where prepared data goes. The path below it contains the `fingerprint` of the folder, so that
+                data prepared before a file changed is never taken for the new state; what it has been stays there
+                until someone deletes it.
 
         Raises:
             ValueError: The folder has no `JPEGImages` or no `Annotations`.
@@ -152,9 +153,8 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
         self.fingerprint = _fingerprint(self.folder, class_names)
         self._given_class_names = class_names
         self._strict = strict
-        root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
         readable_name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.folder.name)[:40]
-        super().__init__(data_dir=root / f"{readable_name}-{self.fingerprint}")
+        super().__init__(data_dir=Path(data_dir).expanduser() / f"{readable_name}-{self.fingerprint}")
 
     @property
     def report(self) -> FolderReport:
@@ -193,7 +193,7 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
         return {name: self._generate_examples(images) for name, images in splits.items()}
 
     def _generate_examples(self, images: Sequence["_AnnotatedImage"]) -> Iterator[tuple[str, dict]]:
-        for image in images:
+        for image in _with_progress(images, len(images), f"Preparing {self.folder.name}"):
             yield image.name, image.example()
 
 
@@ -268,9 +268,7 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> tuple[FolderReport
 
     names = [name for split_names in names_by_split.values() for name in split_names]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = pool.map(check, names)
-        if len(names) >= IMAGES_THAT_TAKE_LONG:
-            results = progress(results, total=len(names), description=f"Checking {folder.name}")
+        results = _with_progress(pool.map(check, names), len(names), f"Checking {folder.name}")
         checked = dict(zip(names, results, strict=True))
 
     splits = {}
@@ -283,6 +281,11 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> tuple[FolderReport
         allowed = sorted({item["label"] for image, _ in checked.values() if image for item in image.objects})
     num_examples = {split: len(good_images) for split, good_images in splits.items()}
     return FolderReport(str(folder), num_examples, tuple(allowed), problems), splits
+
+
+def _with_progress(iterable: Iterable, total: int, description: str) -> Iterable:
+    """A progress bar, if there is enough to do for anyone to wait."""
+    return progress(iterable, total=total, description=description) if total >= IMAGES_THAT_TAKE_LONG else iterable
 
 
 def _checked_layout(folder: str | os.PathLike) -> Path:

@@ -1,0 +1,287 @@
+"""Backbones: what they promise about sizes, preprocessing, weights and errors."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from clsloc_utils import backbones
+
+
+@pytest.fixture
+def images():
+    """Two RGB images of 64 pixels, 0..255."""
+    return np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+
+
+def small_model(size=32, channels=3, strides=(2, 2)):
+    """A model of as many convolutions as strides."""
+    inputs = outputs = keras.Input((size, size, channels))
+    for stride in strides:
+        outputs = keras.layers.Conv2D(4, 3, strides=stride, padding="same")(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def multiply_adds(model):
+    """Multiplications of all convolutions for one image."""
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    return sum(int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:3])) for layer in convolutions)
+
+
+# --- tiny_resnet
+
+
+def test_tiny_resnet_is_as_small_as_it_says():
+    model = backbones.tiny_resnet(128)
+    assert model.output_shape == (None, 8, 8, 144)
+    assert 0.75e6 < model.count_params() < 0.9e6
+    assert 90e6 < multiply_adds(model) < 100e6
+
+
+def test_tiny_resnet_scales_its_input():
+    model = backbones.tiny_resnet(32)
+    scaled = keras.Model(model.input, model.get_layer("scale").output)
+    pixels = np.array([0, 127.5, 255], "float32").reshape(1, 1, 1, 3) * np.ones((1, 32, 32, 1), "float32")
+    np.testing.assert_allclose(scaled.predict_on_batch(pixels)[0, 0, 0], [-1, 0, 1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "size"), [(backbones.tiny_resnet, 120), (backbones.alexnet, 112), (backbones.alexnet, 0)]
+)
+def test_sizes_that_do_not_fit_the_strides_are_refused(build, size):
+    with pytest.raises(ValueError, match=f"image_size is {size}; take a multiple of"):
+        build(size)
+
+
+def test_shipped_weights_are_small_and_loaded():
+    assert backbones.TINY_RESNET_WEIGHTS.stat().st_size < 2e6
+    first, second = (backbones.load_backbone("tiny_resnet", 64).get_weights() for _ in range(2))
+    random = backbones.load_backbone("tiny_resnet", 64, weights=None).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not np.array_equal(first[0], random[0])
+
+
+def test_weights_survive_a_file_in_half_precision(tmp_path, images):
+    model = backbones.tiny_resnet(64)
+    backbones.save_weights(model, tmp_path / "new" / "weights.npz")
+    other = backbones.load_backbone("tiny_resnet", 64, weights=tmp_path / "new" / "weights.npz")
+    np.testing.assert_allclose(other.predict_on_batch(images), model.predict_on_batch(images), rtol=0.02, atol=0.02)
+    for before, after in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(before.astype("float16"), after)
+
+
+def test_weights_too_large_for_half_precision_are_not_written(tmp_path):
+    model = small_model()
+    model.layers[-1].bias.assign([0, 0, 1e6, 0])
+    with pytest.raises(ValueError, match="bias does not fit half precision"):
+        backbones.save_weights(model, tmp_path / "weights.npz")
+    assert not (tmp_path / "weights.npz").exists()
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    backbones.save_weights(small_model(), tmp_path / "weights.npz")
+    with pytest.raises(ValueError, match=r"weights\.npz: not the weights of tiny_resnet"):
+        backbones.load_backbone("tiny_resnet", weights=tmp_path / "weights.npz")
+
+
+def test_weights_of_other_shapes_are_refused(tmp_path):
+    model = small_model()
+    backbones.save_weights(model, tmp_path / "weights.npz")
+    wider = keras.models.clone_model(
+        model, clone_function=lambda layer: layer.from_config(layer.get_config() | {"kernel_size": (5, 5)})
+    )
+    with pytest.raises(ValueError, match=r"kernel is \(3, 3, 3, 4\), .* has \(5, 5, 3, 4\)"):
+        backbones.load_weights(wider, tmp_path / "weights.npz")
+
+
+def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(backbones, "TINY_RESNET_WEIGHTS", tmp_path / "tiny_resnet.npz")
+    with pytest.raises(FileNotFoundError, match="pretrain_tiny_resnet"):
+        backbones.load_backbone("tiny_resnet")
+    with pytest.raises(FileNotFoundError, match="no such file of weights"):
+        backbones.load_backbone("tiny_resnet", weights=tmp_path / "mine.npz")
+
+
+# --- alexnet
+
+
+def test_alexnet_has_the_papers_layers():
+    model = backbones.load_backbone("alexnet")
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [96, 256, 384, 384, 256]
+    assert [layer.kernel_size[0] for layer in convolutions] == [11, 5, 3, 3, 3]
+    assert [layer.output.shape[1] for layer in convolutions] == [56, 28, 14, 14, 14]
+    pools = [layer for layer in model.layers if isinstance(layer, keras.layers.MaxPooling2D)]
+    assert all(layer.pool_size == (3, 3) and layer.strides == (2, 2) for layer in pools)
+    assert model.output_shape == (None, 7, 7, 256)
+    assert model.count_params() == 3_747_200
+
+
+def test_local_response_normalization_agrees_with_tensorflow():
+    inputs = np.random.default_rng(0).normal(0, 30, (2, 3, 4, 11)).astype("float32")
+    ours = backbones.LocalResponseNormalization(radius=2, bias=2.0, alpha=1e-4, beta=0.75)(inputs)
+    theirs = tf.nn.local_response_normalization(inputs, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_local_response_normalization_bears_half_precision():
+    inputs = np.full((1, 1, 1, 5), 1000, "float16")  # Its square is not a half-precision number.
+    outputs = np.asarray(backbones.LocalResponseNormalization(dtype="float16")(inputs))
+    np.testing.assert_allclose(outputs[0, 0, 0, 2], 1000 / 502**0.75, rtol=2e-3)
+
+
+def test_alexnet_is_saved_with_its_layers(tmp_path, images):
+    model = backbones.alexnet(64)
+    model.save(tmp_path / "alexnet.keras")
+    loaded = backbones.load_backbone(tmp_path / "alexnet.keras")
+    np.testing.assert_array_equal(loaded.predict_on_batch(images), model.predict_on_batch(images))
+    assert loaded.get_layer("norm1").alpha == 1e-4
+
+
+# --- keras.applications
+
+
+def test_every_application_is_found():
+    names = backbones.application_names()
+    functions = {name for name in dir(keras.applications) if name[0].isupper()}
+    assert {function for _, function in names.values()} == functions
+    for module, _ in names.values():
+        assert callable(getattr(keras.applications, module).preprocess_input)
+
+
+def test_resnet50_sees_bgr_without_the_mean():
+    model = backbones.load_backbone("resnet50", 64, weights=None)
+    assert model.input_shape == (None, 64, 64, 3)
+    assert model.output_shape == (None, 2, 2, 2048)
+    preprocessed = keras.Model(model.input, model.get_layer("preprocessing").output)
+    red = np.zeros((1, 64, 64, 3), "float32")
+    red[..., 0] = 255
+    np.testing.assert_allclose(
+        preprocessed.predict_on_batch(red)[0, 0, 0], [-103.939, -116.779, 255 - 123.68], atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "mobilenet_v2", "mobilenetv2"])
+def test_spelling_of_an_application_does_not_matter(name):
+    model = backbones.load_backbone(name, 32, weights=None)
+    preprocessed = keras.Model(model.input, model.get_layer("preprocessing").output)
+    white = np.full((1, 32, 32, 3), 255, "float32")
+    np.testing.assert_allclose(preprocessed.predict_on_batch(white), 1, atol=1e-6)
+
+
+def test_preprocessing_keeps_single_precision_and_is_saved(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = backbones.load_backbone("mobilenet_v2", 32, weights=None)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.get_layer("preprocessing").compute_dtype == "float32"
+    preprocessing = keras.Model(model.input, model.get_layer("preprocessing").output)
+    preprocessing.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_layer("preprocessing").application == "mobilenet_v2"
+    assert loaded.get_layer("preprocessing").compute_dtype == "float32"
+
+
+def test_weights_of_an_application_from_a_file(tmp_path):
+    model = backbones.load_backbone("vgg16", 32, weights=None)
+    model.layers[-2].bias.assign_add(np.arange(512.0))
+    model.save_weights(tmp_path / "mine.weights.h5")
+    loaded = backbones.load_backbone("vgg16", 32, weights=tmp_path / "mine.weights.h5")
+    for before, after in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_without_internet_the_remedies_are_named(monkeypatch):
+    def no_network(**_):
+        raise Exception("URL fetch failure on https://example.org/weights.h5: None -- Name not known")
+
+    monkeypatch.setattr(keras.applications, "ResNet50", no_network)
+    with pytest.raises(ConnectionError) as error:
+        backbones.load_backbone("resnet50")
+    for words in ("ResNet50", "example.org/weights.h5", "CLSLOC_BACKBONE", "weights=None", "tiny_resnet"):
+        assert words in str(error.value)
+
+
+def test_other_errors_of_an_application_stay_what_they_are():
+    with pytest.raises(ValueError, match="weights"):
+        backbones.load_backbone("resnet50", 64, weights="no_such_file")
+
+
+# --- the lookup
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: small_model(channels=1), r"its input is \(None, 32, 32, 1\); it must be square RGB"),
+        (lambda: keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten()]), "it must be a feature map"),
+        (lambda: keras.Sequential([keras.layers.Conv2D(4, 3)]), "functional or sequential"),
+        (lambda: small_model(size=None), "give image_size"),
+    ],
+)
+def test_models_that_are_no_backbones_are_refused(model, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.load_backbone(model())
+
+
+def test_a_model_of_fixed_size_is_taken_as_it_is():
+    model = small_model(size=32)
+    assert backbones.load_backbone(model, image_size=64) is model
+
+
+def test_a_model_without_a_size_gets_one():
+    model = small_model(size=None)
+    sized = backbones.load_backbone(model, image_size=48)
+    assert sized.input_shape == (None, 48, 48, 3)
+    assert sized.output_shape == (None, 12, 12, 4)
+    assert sized.trainable_weights[0] is model.trainable_weights[0]
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match=r"'resnet51'.*tiny_resnet.*ResNet50"):
+        backbones.load_backbone("resnet51")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        backbones.load_backbone(tmp_path / "mine.keras")
+    with pytest.raises(ValueError, match="brings its own"):
+        backbones.load_backbone(small_model(), weights=None)
+
+
+# --- feature levels
+
+
+def test_levels_are_the_last_maps_of_their_sizes(images):
+    model = backbones.tiny_resnet(64)
+    levels = backbones.feature_extractor(model).predict_on_batch(images)
+    fine = keras.Model(model.input, model.get_layer("stage2_block2_out").output)
+    np.testing.assert_array_equal(levels["coarse"], model.predict_on_batch(images))
+    np.testing.assert_array_equal(levels["fine"], fine.predict_on_batch(images))
+
+
+@pytest.mark.parametrize(
+    "wrap", [keras.Sequential, lambda parts: keras.Model(parts[0].inputs[0], parts[1](parts[0].outputs[0]))]
+)
+def test_levels_are_found_inside_a_nested_model(wrap, images):
+    scale = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Rescaling(1.0)])
+    inner = backbones.tiny_resnet(64)
+    outer = wrap([scale, inner])
+    levels = backbones.feature_extractor(outer).predict_on_batch(images)
+    assert levels["fine"].shape == (2, 8, 8, 64)
+    np.testing.assert_allclose(levels["coarse"], inner.predict_on_batch(images), rtol=1e-5)
+
+
+def test_a_backbone_without_a_fine_level_says_so():
+    model = small_model(size=32, strides=(4,))
+    with pytest.raises(ValueError, match="no layer gives one of 16 x 16"):
+        backbones.feature_extractor(model)
+    assert set(backbones.feature_extractor(model, require_fine=False).output) == {"coarse"}
+
+
+def test_real_backbone(real_data):
+    model = backbones.load_backbone(real_data / "backbones" / "efficientnet_lite0.keras", image_size=64)
+    assert model.input_shape == (None, 224, 224, 3), "a file's size wins"
+    features = backbones.feature_extractor(model)
+    assert {name: level.shape[1:] for name, level in features.output.items()} == {
+        "coarse": (7, 7, 1280),
+        "fine": (14, 14, 672),
+    }

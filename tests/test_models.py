@@ -1,0 +1,282 @@
+"""The two-head model: valid boxes, borders in reach, each loss to its own head, saving, precision."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clsloc_utils import models, training
+from clsloc_utils.backbones import load_backbone
+
+HEADS = tuple(models.BOX_HEADS)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+def small_backbone(size=32, strides=(8, 2)):
+    """A random backbone with a fine and a coarse map of 4 and 2 cells a side at 32 pixels."""
+    inputs = keras.Input((size, size, 3))
+    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for stride in strides:
+        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
+        outputs = keras.layers.BatchNormalization()(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def images(count=8, size=32):
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
+
+
+def random_boxes(count, rng):
+    corners = rng.uniform(0, 1, (count, 2, 2))
+    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=-1).astype("float32")
+
+
+def assert_valid(boxes):
+    assert np.isfinite(boxes).all()
+    assert (boxes >= 0).all()
+    assert (boxes <= 1).all()
+    assert (boxes[:, :2] <= boxes[:, 2:]).all()
+
+
+# --- shape of the model
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_parts_outputs_and_names(head):
+    model = models.two_head_model(small_backbone(), 5, head)
+    outputs = model.predict_on_batch(images())
+    assert {name: each.shape for name, each in outputs.items()} == {"label": (8, 5), "box": (8, 4)}
+    assert [layer.name for layer in model.layers][-2:] in (["label", "box"], ["box", "label"])
+    heads, features = model.get_layer("heads"), model.get_layer("features")
+    maps = features.predict_on_batch(images())
+    from_heads = heads.predict_on_batch({level: maps[level] for level in heads.input})
+    np.testing.assert_allclose(from_heads["box"], outputs["box"], rtol=1e-5, atol=1e-6)
+    assert set(heads.input) == ({"coarse", "fine"} if head == "spatial" else {"coarse"})
+
+
+def test_the_backbone_is_frozen_unless_asked():
+    backbone = small_backbone()
+    model = models.two_head_model(backbone, 3)
+    assert not model.get_layer("features").trainable_weights
+    assert model.trainable_weights, "the heads learn"
+    free = models.two_head_model(small_backbone(), 3, freeze_backbone=False)
+    assert len(free.get_layer("features").trainable_weights) == 8
+
+
+def test_a_backbone_can_be_named():
+    model = models.two_head_model("tiny_resnet", 3, "pooled")
+    expected = load_backbone("tiny_resnet").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_layer("features").get_weights(), expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"box_head": "magic"}, "pooled, flatten, spatial"), ({"num_classes": 0}, "num_classes is 0")],
+)
+def test_wrong_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.two_head_model(small_backbone(), **({"num_classes": 3} | arguments))
+
+
+def test_only_the_spatial_head_needs_a_fine_map():
+    backbone = small_backbone(strides=(16,))
+    with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
+        models.two_head_model(backbone, 3, "spatial")
+    assert models.two_head_model(backbone, 3, "flatten").predict_on_batch(images())["box"].shape == (8, 4)
+
+
+# --- boxes
+
+
+@pytest.mark.parametrize("head", HEADS)
+@settings(deadline=None, max_examples=10)
+@given(scale=st.sampled_from([0.0, 1.0, 30.0, 1e4]), seed=st.integers(0, 1000))
+def test_boxes_are_valid_whatever_the_weights(head, scale, seed):
+    heads = _cached_heads(head)
+    rng = np.random.default_rng(seed)
+    variances = {id(layer.moving_variance) for layer in heads.layers if hasattr(layer, "moving_variance")}
+    for weight in heads.weights:
+        values = rng.normal(0, scale, weight.shape)
+        weight.assign(np.abs(values) if id(weight) in variances else values)
+    maps = {"coarse": rng.normal(0, 3, (4, 2, 2, 16)), "fine": rng.normal(0, 3, (4, 4, 4, 16))}
+    outputs = heads.predict_on_batch({level: maps[level].astype("float32") for level in heads.input})
+    assert_valid(outputs["box"])
+
+
+_HEADS = {}
+
+
+def _cached_heads(head):
+    """Built once for all examples of hypothesis."""
+    if head not in _HEADS:
+        _HEADS[head] = models.two_head_model(small_backbone(), 3, head).get_layer("heads")
+    return _HEADS[head]
+
+
+def test_soft_argmax_against_a_loop():
+    heatmaps = np.random.default_rng(0).normal(0, 3, (2, 5, 7, 4)).astype("float32")
+    found = np.asarray(models.SoftArgmaxSides()(heatmaps))
+    for image in range(2):
+        for side, axis in enumerate((0, 1, 0, 1)):
+            scores = heatmaps[image, :, :, side].max(axis=axis).astype("float64")
+            shares = np.exp(scores) / np.exp(scores).sum()
+            position = sum(share * cell / (len(scores) - 1) for cell, share in enumerate(shares))
+            assert found[image, side] == pytest.approx(position, abs=1e-5)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 6), (2, 3)])
+def test_a_side_can_lie_anywhere_up_to_the_borders(row, column):
+    heatmaps = np.zeros((1, 5, 7, 4), "float32")
+    heatmaps[0, row, column] = 30
+    found = np.asarray(models.SoftArgmaxSides()(heatmaps))[0]
+    np.testing.assert_allclose(found, [column / 6, row / 4, column / 6, row / 4], atol=1e-6)
+
+
+def test_sorting_swaps_the_sides_of_each_axis_alone():
+    sides = np.array([[0.7, 0.2, 0.1, 0.9], [0.1, 0.9, 0.7, 0.2]], "float32")
+    np.testing.assert_allclose(models.SortSides()(sides), [[0.1, 0.2, 0.7, 0.9]] * 2)
+
+
+# --- learning
+
+
+def learn(model, inputs, targets, epochs, learning_rate=5e-3, **keywords):
+    training.compile_model(model, optimizer=keras.optimizers.Adam(learning_rate), **keywords)
+    return model.fit(inputs, targets, epochs=epochs, batch_size=16, verbose=0)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_sixteen_images_can_be_learned_by_heart(head):
+    rng = np.random.default_rng(0)
+    targets = {"label": rng.integers(0, 4, 16).astype("int32"), "box": random_boxes(16, rng)}
+    # Noise is no easier than photos, but small enough to be learned in a few seconds.
+    maps = {"coarse": rng.normal(0, 1, (16, 4, 4, 32)), "fine": rng.normal(0, 1, (16, 8, 8, 32))}
+    backbone = keras.Sequential(
+        [
+            keras.Input((64, 64, 3)),
+            keras.layers.Conv2D(32, 3, strides=8, padding="same"),
+            keras.layers.Conv2D(32, 3, strides=2, padding="same"),
+        ]
+    )
+    heads = models.two_head_model(backbone, 4, head, dropout=0.0).get_layer("heads")
+    inputs = {level: maps[level].astype("float32") for level in heads.input}
+    learn(heads, inputs, targets, epochs=150, learning_rate=1e-2)
+    result = heads.evaluate(inputs, targets, verbose=0, return_dict=True)
+    assert result["label_accuracy"] == 1
+    assert result["box_mean_iou"] > 0.8
+    assert result["clsloc_accuracy_50"] > 0.9
+
+
+@pytest.mark.parametrize("learnable", ["label", "box"])
+def test_each_loss_reaches_its_own_head(learnable):
+    """One target can be read off the features, the other is noise: on new data only the first one is right."""
+    rng = np.random.default_rng(0)
+    count = 256
+    label = rng.integers(0, 2, count).astype("int32")
+    low = rng.uniform(0.0, 0.4, count).astype("float32")
+    box = np.stack([low, low, low + 0.5, low + 0.5], axis=-1)
+    noise = {"label": rng.permutation(label), "box": rng.permutation(box)}
+    targets = {"label": label, "box": box} | {name: noise[name] for name in noise if name != learnable}
+    coarse = np.zeros((count, 2, 2, 16), "float32")
+    coarse[..., 0] = label[:, None, None]
+    coarse[..., 1] = low[:, None, None] * 5
+    heads = models.two_head_model(small_backbone(), 2, "pooled", dropout=0.0).get_layer("heads")
+    train, test = slice(0, 192), slice(192, None)
+    learn(heads, {"coarse": coarse[train]}, {name: each[train] for name, each in targets.items()}, epochs=40)
+    result = heads.evaluate(
+        {"coarse": coarse[test]}, {name: each[test] for name, each in targets.items()}, verbose=0, return_dict=True
+    )
+    if learnable == "label":
+        assert result["label_accuracy"] > 0.95
+        assert result["box_mean_iou"] < 0.7
+    else:
+        assert result["label_accuracy"] < 0.75
+        assert result["box_mean_iou"] > 0.85
+
+
+@pytest.mark.parametrize(("weights", "still"), [({"label_weight": 0.0}, "label_"), ({"box_weight": 0.0}, "box_")])
+def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
+    rng = np.random.default_rng(0)
+    targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
+    heads = models.two_head_model(small_backbone(), 3, "spatial").get_layer("heads")
+    inputs = {"coarse": np.ones((8, 2, 2, 16), "float32"), "fine": rng.normal(0, 1, (8, 4, 4, 16)).astype("float32")}
+    before = {weight.path: np.array(weight) for weight in heads.trainable_weights}
+    learn(heads, inputs, targets, epochs=1, **weights)
+    moved = {weight.path for weight in heads.trainable_weights if not np.array_equal(weight, before[weight.path])}
+    assert moved
+    assert not [path for path in moved if path.split("/")[-2].startswith(still)]
+
+
+# --- metrics
+
+
+def test_fit_and_evaluate_show_cls_loc_accuracy():
+    rng = np.random.default_rng(0)
+    targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
+    model = models.two_head_model(small_backbone(), 3)
+    history = learn(model, images(), targets, epochs=1)
+    assert {"label_accuracy", "box_mean_iou", "box_box_accuracy_50", "clsloc_accuracy_50"} <= set(history.history)
+    outputs = model.predict_on_batch(images())
+    result = model.evaluate(images(), targets, batch_size=3, verbose=0, return_dict=True)
+    assert result["label_accuracy"] == pytest.approx((outputs["label"].argmax(-1) == targets["label"]).mean())
+    # Own predictions as targets are all right: each metric must have looked at its own output.
+    perfect = {"label": outputs["label"].argmax(-1), "box": outputs["box"]}
+    result = model.evaluate(images(), perfect, verbose=0, return_dict=True)
+    assert result["label_accuracy"] == result["clsloc_accuracy_50"] == 1
+    assert result["box_mean_iou"] == pytest.approx(1, abs=1e-3)
+    wrong_labels = {"label": (perfect["label"] + 1) % 3, "box": perfect["box"]}
+    assert model.evaluate(images(), wrong_labels, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 0
+
+
+def test_sample_weights_count_in_cls_loc_accuracy():
+    model = models.two_head_model(small_backbone(), 3)
+    training.compile_model(model)
+    outputs = model.predict_on_batch(images())
+    label = outputs["label"].argmax(-1)
+    label[:4] = (label[:4] + 1) % 3  # The first four are wrong.
+    targets = {"label": label, "box": outputs["box"]}
+    one_each = np.array([1, 1, 1, 1, 3, 3, 3, 3], "float32")
+    per_output = {"label": one_each, "box": np.ones(8, "float32")}
+    for weight, expected in ((one_each, 0.75), (per_output, 0.75), (None, 0.5)):
+        result = model.evaluate(images(), targets, sample_weight=weight, verbose=0, return_dict=True)
+        assert result["clsloc_accuracy_50"] == pytest.approx(expected)
+
+
+# --- saving and precision
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_saved_model_answers_the_same(head, tmp_path):
+    model = models.two_head_model(small_backbone(), 3, head)
+    training.compile_model(model)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = model.predict_on_batch(images())
+    for name, values in loaded.predict_on_batch(images()).items():
+        np.testing.assert_array_equal(values, expected[name])
+    assert isinstance(loaded, models.TwoHeadModel)
+    targets = {"label": expected["label"].argmax(-1), "box": expected["box"]}
+    assert loaded.evaluate(images(), targets, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 1
+
+
+def test_heads_stay_in_single_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = models.two_head_model(small_backbone(), 3)
+        features, heads = model.get_layer("features"), model.get_layer("heads")
+        assert features.output["coarse"].dtype == "float16", "the backbone takes part"
+        assert {layer.compute_dtype for layer in heads.layers} == {"float32"}
+        outputs = model.predict_on_batch(images())
+        rng = np.random.default_rng(0)
+        targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
+        history = learn(model, images(), targets, epochs=1)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert {each.dtype.name for each in outputs.values()} == {"float32"}
+    assert_valid(outputs["box"])
+    assert np.isfinite(history.history["loss"]).all()
