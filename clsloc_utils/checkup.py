@@ -71,7 +71,7 @@ def check_package(requirement: Requirement) -> Finding:
 
 
 def check_disk(folder: Path | None = None) -> Finding:
-    """Looks for room where the course keeps its data: `folder`, else `CLSLOC_DATA_DIR`, else the user's cache folder."""
+    """Looks for room in the folder of the course's data: `CLSLOC_DATA_DIR` or, when unset, the user's cache folder."""
     folder = folder or Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc"))
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free

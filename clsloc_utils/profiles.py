@@ -13,7 +13,8 @@ class Profile:
         name: `"fast"`, `"full"`, or that name with `" (overridden)"` when a variable changed a field.
         data: Name or folder of the data source, as `clsloc_utils.datasets.load` takes it.
         backbone: Name or file of the backbone, as `clsloc_utils.backbones.load_backbone` takes it.
-        image_size: Side of the square images that enter the backbone, in pixels. A backbone file of fixed size wins over it.
+        image_size: Side of the square images that enter the backbone, in pixels. A backbone file's own size wins over
+            it.
         batch_size: Images in a batch.
         augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
         head_epochs: Passes over the cached features while the heads learn.
@@ -39,9 +40,9 @@ FAST = Profile(
     image_size=128,
     batch_size=32,
     augmented_copies=2,
-    head_epochs=12,
+    head_epochs=8,
     fine_tune_epochs=0,
-    naive_epochs=2,
+    naive_epochs=1,
 )
 FULL = Profile(
     name="full",

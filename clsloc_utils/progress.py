@@ -9,7 +9,7 @@ from tqdm import tqdm
 def progress(iterable: Iterable | None = None, *, total: int | None = None, description: str = "") -> tqdm:
     """A text progress bar on standard output.
 
-    Standard output and not tqdm's default, standard error: a notebook shows standard error as if something had gone wrong.
+    Standard output and not tqdm's default, standard error: a notebook shows that as if something had gone wrong.
 
     Args:
         iterable: What to go through; `None` when the caller moves the bar with `update`.

@@ -14,7 +14,8 @@ def standard_error_of(code):
 
 
 def test_tensorflow_starts_without_notes():
-    assert standard_error_of("from clsloc_utils import quiet; quiet.start_tensorflow(); import keras; print(keras.ops.ones(2))") == ""
+    code = "from clsloc_utils import quiet; quiet.start_tensorflow(); import keras; print(keras.ops.ones(2))"
+    assert standard_error_of(code) == ""
 
 
 def test_standard_error_is_back_afterwards(capfd):

@@ -11,7 +11,6 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT_SECONDS = 600
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
 
 
 class NotebookFailed(RuntimeError):
@@ -56,6 +55,7 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
+        # Keeps of a progress bar what is on the screen at the end: the file stays small, and so do its changes.
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: begun.append(cell),
@@ -68,7 +68,6 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
     except (CellTimeoutError, DeadKernelError) as error:
         raise NotebookFailed(_failure(path, begun, f"{type(error).__name__}: {error}")) from error
     seconds = time.perf_counter() - begin
-    _keep_last_states(notebook)
     return notebook, seconds
 
 
@@ -77,11 +76,3 @@ def _failure(path: Path, begun: list[nbformat.NotebookNode], error: str, traceba
     source = "\n".join(f"    {line}" for line in begun[-1].source.splitlines())
     message = f"{path.name}, code cell {len(begun)} failed with {error}\n{source}"
     return f"{message}\n{_ANSI_COLOUR.sub('', traceback)}" if traceback else message
-
-
-def _keep_last_states(notebook: nbformat.NotebookNode) -> None:
-    """Keeps of a progress bar what is left on the screen at the end: the file stays small, and so do its changes."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = _OVERWRITTEN.sub("", output.text)

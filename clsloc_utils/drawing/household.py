@@ -5,6 +5,7 @@ Furniture is built from boxes in three dimensions (x right, y up, z to the viewe
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -674,7 +675,7 @@ def _sofa_cushions(
     """Seat and back cushions side by side, and a throw pillow or two."""
     edges = np.linspace(-half, half, seats + 1)
     top = rng.uniform(62, 74)
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in itertools.pairwise(edges):
         tint = vary(rng, fabric, 3)
         boxes.box((left + 0.5, seat - 12, -14), (right - 0.5, seat, 30), shade(tint, 1.06), 4, nearer=20)
         boxes.box((left + 0.8, seat - 2, -24), (right - 0.8, top, -10), tint, 7, 5, nearer=10)

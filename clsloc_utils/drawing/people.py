@@ -356,7 +356,7 @@ def _skirt(joints: np.ndarray, outfit: Outfit, colour: Colour) -> Sketch:
     outline = _stretched(circles)
     sketch.polygon(outline, colour)
     # Folds: darker strips from the waist to the hem.
-    x0, y0, x1, y1 = sketch.bounds()
+    x0, _, x1, y1 = sketch.bounds()
     waist = circles[0][0]
     for amount in (0.3, 0.55, 0.8):
         foot = x0 + (x1 - x0) * amount

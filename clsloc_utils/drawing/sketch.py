@@ -193,7 +193,7 @@ class Sketch:
             image: The picture, mode RGB; shapes with alpha let it shine through.
             mask: Mode L, of the same size; set to 255 wherever a shape covers the picture.
         """
-        # Pillow fills opaque and blended polygons by two routines that differ in single pixels; the mask's is the former.
+        # Pillow fills opaque and blended polygons by routines that differ in single pixels; the mask's is the former.
         opaque, blended = ImageDraw.Draw(image), ImageDraw.Draw(image, "RGBA")
         stencil = ImageDraw.Draw(mask) if mask is not None else None
         for points, colour in self.shapes:
