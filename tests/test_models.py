@@ -32,8 +32,8 @@ def images(count=8, size=32):
 
 
 def random_boxes(count, rng):
-    corners = rng.uniform(0, 1, (count, 2, 2))
-    return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=-1).astype("float32")
+    low = rng.uniform(0, 0.4, (count, 2))
+    return np.concatenate([low, low + rng.uniform(0.3, 0.6, (count, 2))], axis=-1).astype("float32")
 
 
 def assert_valid(boxes):
@@ -165,11 +165,11 @@ def test_sixteen_images_can_be_learned_by_heart(head):
     )
     heads = models.two_head_model(backbone, 4, head, dropout=0.0).get_layer("heads")
     inputs = {level: maps[level].astype("float32") for level in heads.input}
-    learn(heads, inputs, targets, epochs=150, learning_rate=1e-2)
+    learn(heads, inputs, targets, epochs=60, learning_rate=1e-2)
     result = heads.evaluate(inputs, targets, verbose=0, return_dict=True)
     assert result["label_accuracy"] == 1
     assert result["box_mean_iou"] > 0.8
-    assert result["clsloc_accuracy_50"] > 0.9
+    assert result["clsloc_accuracy_50"] == 1
 
 
 @pytest.mark.parametrize("learnable", ["label", "box"])
@@ -241,8 +241,9 @@ def test_sample_weights_count_in_cls_loc_accuracy():
     label[:4] = (label[:4] + 1) % 3  # The first four are wrong.
     targets = {"label": label, "box": outputs["box"]}
     one_each = np.array([1, 1, 1, 1, 3, 3, 3, 3], "float32")
-    per_output = {"label": one_each, "box": np.ones(8, "float32")}
-    for weight, expected in ((one_each, 0.75), (per_output, 0.75), (None, 0.5)):
+    # Without their boxes, two of the right ones cannot have both right: 2 x 3 right of 4 x 1 + 2 x 3.
+    per_output = {"label": one_each, "box": one_each * [1, 1, 1, 1, 0, 0, 1, 1]}
+    for weight, expected in ((one_each, 0.75), (per_output, 0.6), (None, 0.5)):
         result = model.evaluate(images(), targets, sample_weight=weight, verbose=0, return_dict=True)
         assert result["clsloc_accuracy_50"] == pytest.approx(expected)
 
@@ -270,7 +271,8 @@ def test_heads_stay_in_single_precision():
         model = models.two_head_model(small_backbone(), 3)
         features, heads = model.get_layer("features"), model.get_layer("heads")
         assert features.output["coarse"].dtype == "float16", "the backbone takes part"
-        assert {layer.compute_dtype for layer in heads.layers} == {"float32"}
+        computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
+        assert {layer.compute_dtype for layer in computing} == {"float32"}
         outputs = model.predict_on_batch(images())
         rng = np.random.default_rng(0)
         targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
