@@ -11,4 +11,4 @@ __version__ = "0.1.0"
 
 # TensorFlow prints its start-up notes to standard error before anyone can configure logging; a learner needs none of
 # them. Whoever does sets the variable before importing this package.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

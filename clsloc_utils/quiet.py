@@ -32,3 +32,5 @@ def start_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    # Its hints on tracing are for who writes long-running programs; here every model is new.
+    tf.get_logger().setLevel("ERROR")

@@ -205,7 +205,7 @@ def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
     targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
     heads = models.two_head_model(small_backbone(), 3, "spatial").get_layer("heads")
     inputs = {"coarse": np.ones((8, 2, 2, 16), "float32"), "fine": rng.normal(0, 1, (8, 4, 4, 16)).astype("float32")}
-    before = {weight.path: np.array(weight) for weight in heads.trainable_weights}
+    before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in heads.trainable_weights}
     learn(heads, inputs, targets, epochs=1, **weights)
     moved = {weight.path for weight in heads.trainable_weights if not np.array_equal(weight, before[weight.path])}
     assert moved
