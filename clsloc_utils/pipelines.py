@@ -72,6 +72,7 @@ def parse(image_size: int) -> Callable[[Mapping], tuple[tf.Tensor, dict[str, tf.
         `[xmin, ymin, xmax, ymax]`, relative to width and height.
     """
 
+    @tf.autograph.experimental.do_not_convert  # It has no Python branch on a tensor, and stays easy to step through.
     def parse_example(example: Mapping) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         image = tf.io.decode_jpeg(example["image"], channels=3)
         # Antialiased: most photos shrink to a third or less, and plain interpolation would skip most of their pixels.
@@ -128,6 +129,7 @@ def augment(batches: tf.data.Dataset, augmentation: Augmentation | None = None, 
     augmentation = augmentation or Augmentation()
     seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
 
+    @tf.autograph.experimental.do_not_convert  # As above.
     def augment_batch(batch: tuple, batch_seed: tf.Tensor) -> tuple[tf.Tensor, dict]:
         images, targets = batch
         crop_seed, flip_seed, colour_seed = tf.unstack(tf.random.experimental.stateless_split(batch_seed, 3))

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from conftest import Drawn, VocWriter
 from google.protobuf import json_format
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import loader
+from conftest import Drawn, VocWriter
 
 NAMES = {"2007": {"train": 4, "val": 3, "test": 5}, "2012": {"train": 2, "val": 1, "test": 6}}
 
