@@ -644,8 +644,14 @@ def fine_tune(
     with _unfrozen(model, layers):
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
         compile_model(model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+        # Whoever made the batches has shuffled them.
         return model.fit(
-            train_batches, validation_data=validation_batches, epochs=epochs, callbacks=callbacks, verbose=0
+            train_batches,
+            validation_data=validation_batches,
+            epochs=epochs,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
         )
 
 
