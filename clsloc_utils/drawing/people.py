@@ -11,24 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clsloc_utils.joints import JOINT_NAMES
+
 from .sketch import Colour, Sketch, choose, rotation, shade, smooth
 
-JOINTS = (
-    "right ankle",
-    "right knee",
-    "right hip",
-    "left hip",
-    "left knee",
-    "left ankle",
-    "right wrist",
-    "right elbow",
-    "right shoulder",
-    "left shoulder",
-    "left elbow",
-    "left wrist",
-    "neck",
-    "head top",
-)
+JOINTS = JOINT_NAMES
 """The joints in the order of the LSP data set; left and right are the person's own."""
 
 ARMS = {"right": (8, 7, 6), "left": (9, 10, 11)}
