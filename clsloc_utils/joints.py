@@ -1,4 +1,4 @@
-"""The 14 joints of Leeds Sports Pose: their names and order, the limbs between them, and which one is which in a mirror.
+"""The 14 joints of Leeds Sports Pose: their names and order, the limbs between them, and what a mirror makes of them.
 
 Johnson and Everingham, "Clustered Pose and Nonlinear Appearance Models for Human Pose Estimation", BMVC 2010,
 doi:10.5244/C.24.12. Left and right are the person's own: the left hand of someone who faces the camera is on the right

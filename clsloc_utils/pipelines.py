@@ -255,6 +255,7 @@ def batches(
     augmented: bool | Augmentation = False,
     shuffle: bool = False,
     seed: int = 0,
+    counted: bool = False,
     data_dir: str | os.PathLike | None = None,
     strict: bool = False,
     class_names: Sequence[str] | None = None,
@@ -270,6 +271,8 @@ def batches(
         augmented: Whether to augment the images, or an `Augmentation`.
         shuffle: Whether to draw the examples in random order.
         seed: Fixes that order and the augmentation.
+        counted: Whether to go through the annotations once beforehand, so that the result knows its number of batches,
+            as `fit` likes it. No image is decoded for that.
         data_dir: Where prepared data lies.
         strict: Whether bad images of a folder raise.
         class_names: Classes of a folder.
@@ -281,8 +284,12 @@ def batches(
         ValueError: The source, the split or `difficult` is unknown, or, with `strict`, the folder has bad images.
     """
     examples = datasets.load(source, split, data_dir=data_dir, strict=strict, class_names=class_names)
+    examples = single_object(examples, difficult)
+    if counted:
+        count = examples.reduce(tf.constant(0, tf.int64), lambda so_far, _: so_far + 1)
+        examples = examples.apply(tf.data.experimental.assert_cardinality(count))
     return to_batches(
-        single_object(examples, difficult),
+        examples,
         image_size=image_size,
         batch_size=batch_size,
         augmented=augmented,

@@ -40,7 +40,7 @@ FAST = Profile(
     image_size=128,
     batch_size=32,
     augmented_copies=2,
-    head_epochs=8,
+    head_epochs=5,
     fine_tune_epochs=0,
     naive_epochs=1,
 )

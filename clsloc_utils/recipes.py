@@ -52,6 +52,53 @@ def cache_split(
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
 
 
+def fine_tune(
+    model: TwoHeadModel,
+    source: datasets.SourceInfo,
+    *,
+    epochs: int,
+    layers: str = "all",
+    batch_size: int = 32,
+    learning_rate: float = 3e-4,
+    difficult: str = "count",
+    validate: bool = True,
+    seed: int = 0,
+    description: str = "Fine-tuning",
+) -> keras.callbacks.History:
+    """Lets backbone and heads learn together on a source's training images, augmented anew in every epoch.
+
+    Args:
+        model: A two-head model with trained heads.
+        source: As `datasets.info` returns it.
+        epochs: Passes over them.
+        layers: As for `training.fine_tune`.
+        batch_size: Images in a batch.
+        learning_rate: The highest rate.
+        difficult: As for `pipelines.single_object`.
+        validate: Whether the epoch is kept that is best on the validation split.
+        seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
+        description: Words for the progress bar.
+
+    Returns:
+        Keras's `History`.
+
+    Raises:
+        ValueError: As for `training.fine_tune`.
+    """
+    options = {"image_size": model.input_shape[1], "batch_size": batch_size, "difficult": difficult, "counted": True}
+    batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **options)
+    validation = pipelines.batches(source.name, source.validation_split, **options) if validate else None
+    return training.fine_tune(
+        model,
+        batches,
+        validation,
+        epochs=epochs,
+        layers=layers,
+        learning_rate=learning_rate,
+        description=description,
+    )
+
+
 def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     """A trained two-head model for a profile: the one that this machine trained before, or else one trained now.
 

@@ -327,6 +327,15 @@ def test_labels_and_boxes_belong_to_their_images(voc_folder, data_dir):
         assert image[row, column].argmax() == label
 
 
+def test_counted_batches_know_their_number(voc_folder, data_dir):
+    options = {"image_size": 16, "batch_size": 2, "data_dir": data_dir}
+    unknown = batches(voc_folder, "train", **options)
+    assert unknown.cardinality() == tf.data.UNKNOWN_CARDINALITY
+    for more in ({}, {"augmented": True, "shuffle": True}):
+        counted = batches(voc_folder, "train", counted=True, **options, **more)
+        assert counted.cardinality() == len(list(unknown)) == len(list(counted)) > 1
+
+
 def test_an_augmentation_of_ones_own(voc_folder, data_dir):
     arguments = {"image_size": 32, "batch_size": 8, "data_dir": data_dir}
     plain, _ = together(batches(voc_folder, "train", **arguments))

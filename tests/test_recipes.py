@@ -52,3 +52,17 @@ def test_cached_split_holds_the_split(small_profile):
     assert not np.allclose(cache.arrays["box"][len(images) :], targets["box"]), "copy 1 is augmented"
     features = backbone.predict_on_batch(images)
     np.testing.assert_allclose(cache.arrays["coarse"][: len(images)], features, rtol=2e-3, atol=2e-2)
+
+
+@pytest.mark.filterwarnings("error:Your input ran out of data")
+def test_fine_tuning_moves_the_backbone_on_the_training_images_and_freezes_it_again(small_profile):
+    source = datasets.info(small_profile.data)
+    model = recipes.two_head_model(recipes.load_backbone(small_profile.backbone), source.num_classes)
+    features = model.get_layer("features")
+    before = [weight.numpy() for weight in features.weights]
+    history = recipes.fine_tune(model, source, epochs=2, batch_size=2)
+    assert len(history.history["loss"]) == 2
+    assert "val_clsloc_accuracy_50" in history.history
+    changed = [not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True)]
+    assert all(changed)
+    assert not features.trainable_weights

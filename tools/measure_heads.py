@@ -4,11 +4,12 @@
     python tools/measure_heads.py --data my_photos --backbone my_backbone.keras --copies 6 --epochs 10 --out heads.md
 
 Every head is trained on the same cached features, from `--seeds` different starting points, and measured on the test
-split. Data, backbone, copies and epochs default to the profile's. Nothing is tuned on the test split: unless
-`--validation` asks for keeping the best epoch on the validation split, the last epoch's weights count.
+split. Data, backbone, copies, epochs and fine-tuning default to the profile's. Nothing is tuned on the test split:
+unless `--validation` asks for keeping the best epoch on the validation split, the last epoch's weights count.
 """
 
 import argparse
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -34,8 +35,9 @@ COLUMNS = {
 def measure(arguments: argparse.Namespace) -> Iterator[dict]:
     """Trains and measures one head after the other; yields a dict for each seed of each."""
     source = datasets.info(arguments.data)
+    splits = {"train_split": arguments.train_split, "test_split": arguments.test_split}
+    source = dataclasses.replace(source, **{role: split for role, split in splits.items() if split})
     backbone = load_backbone(arguments.backbone, image_size=arguments.image_size)
-    test_split = arguments.test_split or source.test_split
     for head in arguments.heads:
         for seed in range(arguments.seeds):
             if arguments.fine_tune:  # The run before changed it.
@@ -50,15 +52,13 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict]:
                 "cpu_seconds": time.process_time() - cpu_started,
                 "feature_seconds": sum(cache.manifest["seconds"] for cache in caches if cache is not None),
             }
-            test = recipes.cache_split(model.get_layer("features"), source, test_split)
+            test = pipelines.batches(source.name, source.test_split, image_size=model.input_shape[1], batch_size=64)
             yield {"head": head, "seed": seed, **training.evaluate(model, test), **seconds}
 
 
 def cached_splits(backbone, source: datasets.SourceInfo, arguments: argparse.Namespace) -> tuple:
     """Features of the training images and, when asked for, of the validation images (else `None`)."""
-    train_cache = recipes.cache_split(
-        backbone, source, arguments.train_split or source.train_split, copies=arguments.copies
-    )
+    train_cache = recipes.cache_split(backbone, source, source.train_split, copies=arguments.copies)
     if not arguments.validation:
         return train_cache, None
     return train_cache, recipes.cache_split(backbone, source, source.validation_split)
@@ -68,22 +68,14 @@ def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, argument
     """Trains the heads and, when asked for, backbone and heads together."""
     training.train_heads(model, *caches, epochs=arguments.epochs, seed=seed)
     if arguments.fine_tune:
-        batches = pipelines.batches(
-            source.name,
-            arguments.train_split or source.train_split,
-            image_size=model.input_shape[1],
-            batch_size=32,
-            augmented=True,
-            shuffle=True,
-            seed=seed,
-        )
-        steps = -(-caches[0].num_examples // 32)
-        training.fine_tune(
+        recipes.fine_tune(
             model,
-            batches,
+            source,
             epochs=arguments.fine_tune,
             layers=arguments.fine_tune_layers,
-            steps_per_epoch=steps,
+            learning_rate=arguments.fine_tune_rate,
+            validate=arguments.validation,
+            seed=seed,
         )
 
 
@@ -113,9 +105,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=profile.augmented_copies, help="versions of each training image")
     parser.add_argument("--epochs", type=int, default=profile.head_epochs, help="passes over the cached features")
     parser.add_argument(
-        "--fine-tune", type=int, default=0, metavar="EPOCHS", help="epochs with the backbone after that"
+        "--fine-tune",
+        type=int,
+        default=profile.fine_tune_epochs,
+        metavar="EPOCHS",
+        help="epochs with the backbone after that",
     )
-    parser.add_argument("--fine-tune-layers", choices=("last", "all"), default="last")
+    parser.add_argument("--fine-tune-layers", choices=("last", "all"), default="all")
+    parser.add_argument("--fine-tune-rate", type=float, default=3e-4, help="highest learning rate of these epochs")
     parser.add_argument("--validation", action="store_true", help="keep the best epoch on the validation split")
     parser.add_argument("--train-split", help="a TFDS split; by default the source's own")
     parser.add_argument("--test-split", help="a TFDS split; by default the source's own")

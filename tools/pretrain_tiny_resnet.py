@@ -27,7 +27,8 @@ TRAIN_SEED, HELD_OUT_SEED = 1001, 1002
 def draw_labelled(seed: int, index: int) -> tuple[np.ndarray, int]:
     """One drawing with a single object, the classes in turn: uint8 [IMAGE_SIZE, IMAGE_SIZE, 3] and its label."""
     label = index % len(VOC_CLASS_NAMES)
-    scene = draw_scene(np.random.default_rng([seed, index]), num_objects=1, class_name=VOC_CLASS_NAMES[label])
+    rng = np.random.default_rng([seed, index])
+    scene = draw_scene(rng, num_objects=1, class_name=VOC_CLASS_NAMES[label], even_sizes=True)
     return np.asarray(scene.image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR, reducing_gap=2)), label
 
 
@@ -115,9 +116,9 @@ def train(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=12_000, help="drawings to train on (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=18, help="passes over them (default: %(default)s)")
-    parser.add_argument("--full-size-epochs", type=int, default=4, help="of these at full size (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=20_000, help="drawings to train on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=22, help="passes over them (default: %(default)s)")
+    parser.add_argument("--full-size-epochs", type=int, default=5, help="of these at full size (default: %(default)s)")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=backbones.TINY_RESNET_WEIGHTS)

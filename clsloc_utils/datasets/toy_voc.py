@@ -9,8 +9,8 @@ from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, voc_features
 from clsloc_utils.drawing.scenes import draw_annotated
 from clsloc_utils.progress import progress
 
-SPLITS = {"train": 6000, "validation": 600, "test": 1300}
-"""Images in each split; about a third of them hold exactly one object."""
+SPLITS = {"train": 7000, "validation": 700, "test": 1300}
+"""Images in each split; more than a third of them hold exactly one object."""
 
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 """Every split draws from seeds of its own, so no picture can turn up in two of them."""
@@ -19,7 +19,7 @@ _SEEDS = {"train": 1, "validation": 2, "test": 3}
 class ToyVoc(tfds.core.GeneratorBasedBuilder):
     """Drawings of VOC's 20 classes, with the features of TFDS's `voc` field for field."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
