@@ -4,10 +4,11 @@ Boxes are `[xmin, ymin, xmax, ymax]`; the L-losses expect them relative (0..1), 
 loss yields one number per box, so that sample weights and `reduction` work as in any Keras loss.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from clsloc_utils import boxes
 
@@ -185,3 +186,68 @@ def get_box_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
     if not isinstance(loss, str) or loss not in BOX_LOSSES:
         raise ValueError(f"Unknown box loss {loss!r}; use one of {', '.join(BOX_LOSSES)}, or a keras.losses.Loss.")
     return BOX_LOSSES[loss]()
+
+
+# --- learned weighting ------------------------------------------------------------------------------------------------
+
+
+# Factor of exp(-s) before a task's loss: a Gaussian's negative log-likelihood halves the squared error, a scaled
+# softmax's does not halve the cross-entropy.
+_TASK_FACTORS = {"classification": 1.0, "regression": 0.5}
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class LearnedWeighting(keras.layers.Layer):
+    """Adds the losses of several tasks with weights that are learned along (Kendall, Gal and Cipolla 2018).
+
+    arXiv 1705.07115, equations 7 and 10. Each task has one parameter s, the logarithm of a variance: how noisy the task
+    is. A regression loss L enters the sum as `exp(-s) / 2 * L + s / 2`, a classification loss as
+    `exp(-s) * L + s / 2`. The first term lets a noisy task count less, the second keeps every task from calling itself
+    infinitely noisy. For a loss that stays the same, the best weight is `1 / (2 L)` in both cases: the method divides
+    each loss by its own size, and asks nobody which task matters more.
+
+    Args:
+        tasks: Name of each loss -> `"classification"` or `"regression"`.
+        shape: Shape of the losses, each element with parameters of its own; `()` for one number per task.
+        **kwargs: As for every Keras layer.
+
+    Call arguments:
+        losses: Name -> loss, of `shape`. Not below 0.
+
+    Returns:
+        The sum, of `shape`. Every s starts at 0.
+
+    Raises:
+        ValueError: A task is of no known kind, or the losses on call are not those of the tasks.
+    """
+
+    def __init__(self, tasks: Mapping[str, str], shape: Sequence[int] = (), **kwargs):
+        super().__init__(**kwargs)
+        unknown = {name: kind for name, kind in tasks.items() if kind not in _TASK_FACTORS}
+        if unknown:
+            raise ValueError(f"LearnedWeighting: tasks holds {unknown}; take {' or '.join(_TASK_FACTORS)}.")
+        self.tasks, self.shape = dict(tasks), tuple(shape)
+        self.log_variances = {
+            name: self.add_weight(shape=self.shape, initializer="zeros", name=f"{name}_log_variance")
+            for name in self.tasks
+        }
+
+    def build(self, input_shape: Any = None) -> None:
+        """Nothing depends on the input's shape."""
+        self.built = True
+
+    def call(self, losses: Mapping[str, Any]) -> Any:
+        if set(losses) != set(self.tasks):
+            raise ValueError(f"LearnedWeighting weights {sorted(self.tasks)}; got the losses {sorted(losses)}.")
+        weights = self.task_weights()
+        return sum(weights[name] * loss + self.log_variances[name] / 2 for name, loss in losses.items())
+
+    def task_weights(self) -> dict[str, Any]:
+        """The weights as they are now: name -> tensor of `shape`, always above 0."""
+        return {
+            name: _TASK_FACTORS[kind] * ops.exp(-ops.convert_to_tensor(self.log_variances[name]))
+            for name, kind in self.tasks.items()
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "tasks": self.tasks, "shape": list(self.shape)}

@@ -187,3 +187,65 @@ def test_a_compiled_model_keeps_its_loss_when_saved(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert isinstance(loaded.loss, losses.WeightedSumLoss)
     assert loaded.evaluate(np.ones((3, 3)), TRUE, verbose=0) == pytest.approx(before)
+
+
+# --- learned weighting ------------------------------------------------------------------------------------------------
+
+TASKS = {"label": "classification", "box": "regression"}
+
+
+def constants(**values):
+    return {name: tf.constant(value) for name, value in values.items()}
+
+
+def test_learned_weighting_is_the_formula_of_the_paper():
+    weighting = losses.LearnedWeighting(TASKS)
+    assert float(weighting(constants(label=2.0, box=0.4))) == pytest.approx(2.0 + 0.4 / 2)
+    weighting.log_variances["label"].assign(np.log(4.0))
+    weighting.log_variances["box"].assign(np.log(0.25))
+    expected = 2.0 / 4 + np.log(4) / 2 + 0.4 / (2 * 0.25) + np.log(0.25) / 2
+    assert float(weighting(constants(box=0.4, label=2.0))) == pytest.approx(expected, abs=1e-6)
+    assert {name: float(each) for name, each in weighting.task_weights().items()} == pytest.approx(
+        {"label": 0.25, "box": 2.0}
+    )
+
+
+def descend(weighting, task_losses, steps=600):
+    optimizer = keras.optimizers.Adam(0.02)
+    optimizer.build(weighting.trainable_variables)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(weighting(task_losses))
+        optimizer.apply(tape.gradient(total, weighting.trainable_variables), weighting.trainable_variables)
+
+    for _ in range(steps):
+        step()
+
+
+def test_learned_weights_move_to_half_the_inverse_of_a_constant_loss():
+    weighting = losses.LearnedWeighting(TASKS)
+    descend(weighting, constants(label=2.0, box=0.1))
+    weights = weighting.task_weights()
+    assert float(weights["label"]) == pytest.approx(1 / (2 * 2.0), rel=1e-2)
+    assert float(weights["box"]) == pytest.approx(1 / (2 * 0.1), rel=1e-2)
+
+
+def test_each_element_of_a_shaped_loss_learns_for_itself():
+    weighting = losses.LearnedWeighting({"label": "classification"}, shape=(3,))
+    descend(weighting, constants(label=[0.1, 0.5, 2.0]))
+    np.testing.assert_allclose(weighting.task_weights()["label"], [5.0, 1.0, 0.25], rtol=0.02)
+
+
+def test_learned_weighting_comes_back_from_its_config():
+    weighting = losses.LearnedWeighting(TASKS, shape=(2,))
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(weighting))
+    assert (copy.tasks, copy.shape, len(copy.trainable_variables)) == (TASKS, (2,), 2)
+
+
+def test_learned_weighting_refuses_what_it_does_not_know():
+    with pytest.raises(ValueError, match="'sorting'"):
+        losses.LearnedWeighting({"label": "sorting"})
+    with pytest.raises(ValueError, match=r"\['box', 'label'\].*\['label'\]"):
+        losses.LearnedWeighting(TASKS)(constants(label=1.0))

@@ -410,3 +410,106 @@ def test_same_data_same_bytes(shown, image):
     for _ in range(2):
         plotting.show(plotting.gallery([image], titles=["one"], boxes=[[0, 0, 0.5, 0.5]]), alt="One image")
     assert shown[0] == shown[1]
+
+
+# --- loss-weight sweeps -----------------------------------------------------------------------------------------------
+
+
+def sweep_rows(box_loss="l1", learned=True, seeds=(0, 1)):
+    """Rows as of a sweep: both ends, three ratios, learned weights; the second seed is a little better."""
+    weights = [("class only", 1.0, 0.0), ("box only", 0.0, 1.0)]
+    weights += [(f"ratio {ratio:g}", 1 / (1 + ratio), ratio / (1 + ratio)) for ratio in (0.1, 1.0, 10.0)]
+    weights += [("learned", 0.4, 0.8)] if learned else []
+    scores = {"class only": (0.9, 0.1), "box only": (0.1, 0.8), "ratio 0.1": (0.88, 0.5), "ratio 1": (0.86, 0.7)}
+    scores |= {"ratio 10": (0.7, 0.75), "learned": (0.8, 0.6)}
+    rows = []
+    for name, label_weight, box_weight in weights:
+        for seed in seeds:
+            accuracy, mean_iou = (value + 0.04 * seed for value in scores[name])
+            row = {"setting": name, "box_loss": box_loss, "optimizer": "adam", "seed": seed}
+            row |= {"label_weight": label_weight, "box_weight": box_weight, "accuracy": accuracy, "mean_iou": mean_iou}
+            rows.append(row | {"box_accuracy_50": mean_iou, "clsloc_accuracy_50": accuracy * mean_iou})
+    return rows
+
+
+def test_weight_sweep_draws_means_over_the_ratio_and_ends_apart():
+    (axes,) = plotting.weight_sweep(sweep_rows(), ["accuracy"]).axes
+    line = axes.lines[0]
+    np.testing.assert_allclose(line.get_xdata(), [-1, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(line.get_ydata(), [0.90, 0.88, 0.72], atol=1e-6)
+    words = {label.get_text(): label.get_position()[0] for label in axes.get_xticklabels()}
+    assert {"0.1", "1", "10", "class\nonly", "box\nonly"} == set(words)
+    assert words["class\nonly"] < words["0.1"] < words["10"] < words["box\nonly"]
+    ends = axes.containers[0].lines[0]
+    np.testing.assert_allclose(ends.get_xdata(), [words["class\nonly"], words["box\nonly"]])
+    np.testing.assert_allclose(ends.get_ydata(), [0.92, 0.12], atol=1e-6)
+    learned = axes.containers[1].lines[0]
+    assert learned.get_xdata()[0] == pytest.approx(np.log10(2))
+    assert learned.get_ydata()[0] == pytest.approx(0.82)
+
+
+def test_weight_sweep_bands_reach_from_the_worst_to_the_best_seed():
+    (axes,) = plotting.weight_sweep(sweep_rows(learned=False), ["accuracy"]).axes
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(0.7)
+    assert band[:, 1].max() == pytest.approx(0.92)
+
+
+def test_figures_of_one_loss_refuse_several():
+    rows = sweep_rows("l1") + sweep_rows("giou")
+    for draw in (plotting.weight_sweep, plotting.front):
+        with pytest.raises(ValueError, match="l1, giou"):
+            draw(rows)
+        assert draw(rows, box_loss="giou").axes
+    with pytest.raises(ValueError, match="no weight ratio"):
+        plotting.weight_sweep([row for row in sweep_rows(learned=False) if "only" in row["setting"]])
+
+
+def test_front_has_a_point_for_each_setting_and_rings_the_best():
+    whole, close = plotting.front(sweep_rows()).axes
+    assert len(whole.containers) == 6
+    assert len(close.containers) == 4
+    assert [text.get_text() for text in close.texts] == ["0.1", "1", "10"]
+    assert sorted(text.get_text() for text in whole.texts) == ["box only", "class only"]
+    for axes in (whole, close):
+        rings = [line for line in axes.lines if line.get_markersize() == 15]
+        assert len(rings) == 1
+        assert rings[0].get_xdata()[0] == pytest.approx(0.88)
+        assert rings[0].get_ydata()[0] == pytest.approx(0.72)
+
+
+def test_loss_comparison_takes_each_loss_at_its_best_and_shades_the_leader():
+    better = [row | {"mean_iou": row["mean_iou"] + 0.1} for row in sweep_rows("giou", learned=False)]
+    figure = plotting.loss_comparison(sweep_rows("l1", learned=False) + better, ["mean_iou"])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["l1 (1)", "giou (1)"]
+    np.testing.assert_allclose(axes.containers[0].lines[0].get_xdata(), [0.72, 0.82], atol=1e-6)
+    band = axes.patches[0]
+    assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.80, 0.84))
+
+
+def test_scale_comparison_has_a_line_for_each_optimizer():
+    rows = [
+        {"optimizer": name, "scale": scale, "accuracy": accuracy + 0.1 * seed}
+        for name, accuracy in (("adam", 0.8), ("sgd", 0.5))
+        for scale in (100.0, 1.0)
+        for seed in (0, 1)
+    ]
+    (axes,) = plotting.scale_comparison(rows, "accuracy").axes
+    assert axes.get_xscale() == "log"
+    assert [line.get_label() for line in axes.lines] == ["adam", "sgd"]
+    assert axes.lines[1].get_xdata().tolist() == [1.0, 100.0]
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.55, 0.55])
+
+
+def test_predictions_by_setting_draws_a_row_for_each(image):
+    box = np.array([[0.0, 0.0, 0.5, 0.5]] * 3)
+    found = {"label": np.array([0, 1, 2]), "box": box, "true_label": np.array([0, 0, 2]), "true_box": box}
+    other = found | {"box": np.array([[0.5, 0.5, 1.0, 1.0]] * 3)}
+    figure = plotting.predictions_by_setting([image, image], {"first": found, "second": other}, CLASS_NAMES)
+    assert len(figure.axes) == 4
+    assert [axes.get_ylabel() for axes in figure.axes] == ["first", "", "second", ""]
+    assert figure.axes[1].get_title() == "dog, not cat"
+    assert rectangles(figure.axes[2]) == [(0, 0, 40, 20), (40, 20, 80, 40)]
+    with pytest.raises(ValueError, match="0 settings"):
+        plotting.predictions_by_setting([image], {}, CLASS_NAMES)

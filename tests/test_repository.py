@@ -89,8 +89,8 @@ def test_package_imports_what_it_declares_and_declares_what_it_imports():
     imported = {name.split(".")[0] for path in PACKAGE.rglob("*.py") for name in imports_of(path)}
     foreign = imported - sys.stdlib_module_names - {"clsloc_utils"}
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} - IMPORTED_BY_OTHERS
-    # plotting.show is for notebooks, which IPython comes with
-    assert foreign - {"IPython"} == {MODULE_OF.get(name, name) for name in declared}
+    # plotting.show and widgets are for notebooks, which these two come with; both are imported where they are used.
+    assert foreign - {"IPython", "ipywidgets"} == {MODULE_OF.get(name, name) for name in declared}
 
 
 def test_nothing_private_of_keras_is_imported():

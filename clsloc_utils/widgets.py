@@ -1,0 +1,131 @@
+"""What moves: widgets for notebooks, each with a still figure where nothing can move.
+
+`ipywidgets` comes with the package's `notebooks` extra. Without it, or where no notebook listens, the figure is shown.
+"""
+
+import base64
+import html
+import importlib.util
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from clsloc_utils import plotting
+from clsloc_utils.sweeps import Setting, SweepResult
+
+_STILL_ROWS = 4
+_STILL_IMAGES = 6
+
+
+def can_show_widgets() -> bool:
+    """Whether `ipywidgets` is installed and this code runs in a notebook's kernel, where somebody may move a slider."""
+    if any(importlib.util.find_spec(name) is None for name in ("ipywidgets", "IPython")):
+        return False
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")
+
+
+def sweep_slider(
+    result: SweepResult,
+    images: Any,
+    class_names: Sequence[str],
+    *,
+    seed: int | None = None,
+    columns: int = 4,
+    still: bool | None = None,
+) -> Any:
+    """A slider over the settings of a finished sweep, and what the model of each says about some images.
+
+    Args:
+        result: The sweep.
+        images: The first validation images, in the order of the cache: RGB 0..255, `[N, S, S, 3]`.
+        class_names: Names of the classes.
+        seed: Which of the sweep's seeds; `None` for the first.
+        columns: Images in a row.
+        still: Whether to return the figure instead; `None` asks `can_show_widgets`. Nothing moves in a notebook that is
+            only read, on the web or printed: show the figure there too.
+
+    Returns:
+        An `ipywidgets.VBox` of the slider and the picture, the widget's `children`; or, where nothing can move, the
+        figure: the first images under some of the settings, a row for each.
+
+    Raises:
+        ValueError: There are no images, or more than the sweep has validated on.
+    """
+    count = len(result.outputs["true_label"])
+    if not 0 < len(images) <= count:
+        raise ValueError(f"sweep_slider: {len(images)} images; take the first validation images, 1 to {count}.")
+    if still or (still is None and not can_show_widgets()):
+        return still_settings(result, images, class_names, seed=seed)
+    import ipywidgets
+
+    names = _distinct_names(result.settings)
+    slider = ipywidgets.SelectionSlider(
+        options=list(zip(names, result.settings, strict=True)),
+        value=result.best(),
+        description="weights",
+        continuous_update=False,
+        layout=ipywidgets.Layout(width="90%"),
+    )
+    picture = ipywidgets.HTML()
+
+    def draw(_: Any = None) -> None:
+        name = names[result.settings.index(slider.value)]
+        figure = _gallery(result, slider.value, seed, images, class_names, columns)
+        picture.value = _as_html(figure, alt=f"True and predicted boxes on {len(images)} images; weights: {name}.")
+
+    slider.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox([slider, picture])
+
+
+def still_settings(
+    result: SweepResult,
+    images: Any,
+    class_names: Sequence[str],
+    *,
+    settings: Sequence[Setting] | None = None,
+    seed: int | None = None,
+) -> Figure:
+    """The first images under some settings of a sweep, a row for each.
+
+    Args:
+        result: The sweep.
+        images: As for `sweep_slider`; six of them are drawn at most.
+        class_names: Names of the classes.
+        settings: Which settings; `None` for the first, the last, and two between them.
+        seed: Which of the sweep's seeds; `None` for the first.
+
+    Returns:
+        The figure.
+    """
+    if settings is None:
+        chosen = np.unique(np.linspace(0, len(result.settings) - 1, _STILL_ROWS).astype(int))
+        settings = [result.settings[index] for index in chosen]
+    names = dict(zip(result.settings, _distinct_names(result.settings), strict=True))
+    predictions = {names[setting]: result.predictions(setting, seed) for setting in settings}
+    return plotting.predictions_by_setting(images[:_STILL_IMAGES], predictions, class_names)
+
+
+def _distinct_names(settings: Sequence[Setting]) -> list[str]:
+    """The settings' names, with the box loss where there are several."""
+    several = len({setting.loss_name for setting in settings}) > 1
+    return [f"{setting.loss_name}, {setting.name}" if several else setting.name for setting in settings]
+
+
+def _gallery(result: SweepResult, setting: Setting, seed: int | None, images: Any, class_names, columns: int) -> Figure:
+    found = {name: values[: len(images)] for name, values in result.predictions(setting, seed).items()}
+    return plotting.prediction_gallery(
+        images, found, class_names, which="first", count=len(images), columns=min(columns, len(images))
+    )
+
+
+def _as_html(figure: Figure, alt: str) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=plotting.DOTS_PER_INCH)
+    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
