@@ -270,7 +270,7 @@ def test_names_and_configs():
     made.append(metrics.MeanJointError(224, name="pixels"))
     names = ["pck_20", "pck_10", "pck_05", "pcp_strict", "pcp_loose", "pixels"]
     assert [each.name for each in made] == names
-    data = people(noise=0.05)
+    data = people(noise=0.01)
     for metric in made:
         copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
         assert copy.get_config() == metric.get_config()
