@@ -1,7 +1,7 @@
-"""The two baselines that any model must beat: the commonest class, and the mean box.
+"""The baselines that any model must beat: the commonest class, the mean box, and the mean pose.
 
-Neither looks at an image. They say how much of a score comes from the data set's habits: one class is frequent, objects
-stand in the middle.
+None of them looks at an image. They say how much of a score comes from the data set's habits: one class is frequent,
+objects stand in the middle, people stand upright.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU
+from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, pose_scores
 
 _COLLECT_BATCH = 1024
 
@@ -87,6 +87,58 @@ def baseline_metrics(train_targets: Mapping[str, Any], test_targets: Mapping[str
     y_true, y_pred = {"label": labels, "box": true_boxes}, {"label": logits, "box": predicted_boxes}
     scores[both.name] = float(both(y_true, y_pred))
     return {**scores, "num_examples": len(labels)}
+
+
+def mean_pose(joints: Any, weights: Any = None) -> np.ndarray:
+    """The pose whose every joint lies at the mean of that joint over the people who have it labelled.
+
+    Args:
+        joints: x and y relative to the side of the square image, shape `[N, J, 2]`.
+        weights: Weight of each joint, shape `[N, J]`, 0 for one without a label, which then may hold anything; `None`
+            counts all.
+
+    Returns:
+        float32 array of shape `[J, 2]`. A joint that nobody has labelled lies at the mean of all labelled joints.
+
+    Raises:
+        ValueError: No joint is labelled, or the shapes do not fit each other.
+    """
+    joints = np.asarray(joints, dtype="float64")
+    weights = np.ones(joints.shape[:2]) if weights is None else np.asarray(weights, dtype="float64")
+    if joints.ndim != 3 or joints.shape[2] != 2 or weights.shape != joints.shape[:2] or not (weights > 0).any():
+        raise ValueError(
+            "mean_pose needs joints of shape [N, J, 2] and weights of shape [N, J], one above 0 at least; "
+            f"got {joints.shape} and {weights.shape}, {np.count_nonzero(weights > 0)} above 0."
+        )
+    weights = weights[..., np.newaxis]
+    sums = np.where(weights > 0, weights * joints, 0.0).sum(axis=0)
+    totals = weights.sum(axis=0)
+    everywhere = np.broadcast_to(sums.sum(axis=0) / totals.sum(), sums.shape)
+    return np.divide(sums, totals, where=totals > 0, out=everywhere.copy()).astype("float32")
+
+
+def pose_baseline_metrics(train_targets: Mapping[str, Any], test_targets: Mapping[str, Any]) -> dict[str, float | int]:
+    """Scores of a "model" that answers every image with the training set's mean pose.
+
+    Args:
+        train_targets: `"joints"`: x and y relative to the side of the square image, shape `[N, 14, 2]`; `"weight"`: of
+            each joint, shape `[N, 14]`, 0 for one without a label. What the mean is computed from. The arrays of a
+            feature cache of poses do.
+        test_targets: Likewise, shapes `[M, 14, 2]` and `[M, 14]`. What the mean is judged on.
+
+    Returns:
+        What `clsloc_utils.training.evaluate` returns for a pose model.
+
+    Raises:
+        ValueError: A key is missing, no joint is labelled, or the shapes do not fit each other.
+    """
+    for name, targets in (("train_targets", train_targets), ("test_targets", test_targets)):
+        missing = {"joints", "weight"} - set(targets)
+        if missing:
+            raise ValueError(f"{name} needs the keys 'joints' and 'weight'; missing: {', '.join(sorted(missing))}.")
+    pose = mean_pose(train_targets["joints"], train_targets["weight"])
+    joints = np.asarray(test_targets["joints"], dtype="float32")
+    return pose_scores([(joints, np.tile(pose, (len(joints), 1, 1)), test_targets["weight"])])
 
 
 def collect_targets(dataset: tf.data.Dataset) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Losses for the box head: Keras's own, IoU losses, and weighted sums of them.
+"""Losses for the box head and for joints: Keras's own, IoU losses, weighted sums of them, and what masks joints.
 
 Boxes are `[xmin, ymin, xmax, ymax]`; the L-losses expect them relative (0..1), the IoU losses take any units. Every
-loss yields one number per box, so that sample weights and `reduction` work as in any Keras loss.
+box loss yields one number per box, every joint loss one per joint, so that sample weights and `reduction` work as in
+any Keras loss.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -251,3 +252,123 @@ class LearnedWeighting(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "tasks": self.tasks, "shape": list(self.shape)}
+
+
+# --- joints -----------------------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class JointLoss(keras.losses.Loss):
+    """A Keras loss that counts labelled joints only, each by its weight.
+
+    It differs from the loss inside in two things. What stands in place of an unlabelled joint, be it far off or NaN,
+    is taken out before anything is computed of it: zero times NaN is NaN, so a weight of zero alone would not keep it
+    out. And the mean is over the weights, not over all joints, so that a batch with few labels is worth as much as one
+    with many.
+
+    Args:
+        loss: The loss of one joint, a Keras `Loss` that takes the mean over the last axis, here x and y. Its own
+            `reduction` is not used.
+        reduction: As in any Keras loss. `"mean_with_sample_weight"` divides by the sum of the weights; a batch without
+            any label then has the loss 0.
+        name: Name of the loss.
+        dtype: As in any Keras loss.
+
+    Call arguments:
+        y_true: True joints, x and y, relative to the side of the square image, shape `[B, J, 2]`.
+        y_pred: Predicted joints, same shape and units.
+        sample_weight: One weight per joint, `[B, J]`, 0 for a joint without a label; or one per person, `[B]` or
+            `[B, 1]`. `None` counts all joints.
+
+    Raises:
+        ValueError: On call, when the shapes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        loss: keras.losses.Loss,
+        reduction: str | None = "mean_with_sample_weight",
+        name: str = "joint_loss",
+        dtype: Any = None,
+    ):
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.loss = loss
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        weight = joint_weights(y_true, y_pred, sample_weight, self.dtype)
+        y_true = ops.where(weight[..., None] > 0, y_true, ops.zeros_like(y_true))
+        return super().__call__(y_true, y_pred, weight)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self.loss.call(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "loss": keras.saving.serialize_keras_object(self.loss)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "JointLoss":
+        return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
+
+
+JOINT_LOSSES: dict[str, Callable[[], JointLoss]] = {
+    "l2": lambda: JointLoss(keras.losses.MeanSquaredError(), name="l2"),
+    "l1": lambda: JointLoss(keras.losses.MeanAbsoluteError(), name="l1"),
+    "smooth_l1": lambda: JointLoss(SmoothL1Loss(), name="smooth_l1"),
+}
+
+
+def get_joint_loss(loss: str | keras.losses.Loss) -> JointLoss:
+    """The joint loss of a name.
+
+    Args:
+        loss: One of `JOINT_LOSSES`; or a Keras loss that takes the mean over the last axis, which is put into a
+            `JointLoss` so that it, too, counts labelled joints only.
+
+    Returns:
+        A `JointLoss`.
+
+    Raises:
+        ValueError: The name is unknown, or `loss` is neither a name nor a Keras loss.
+    """
+    if isinstance(loss, keras.losses.Loss):
+        return loss if isinstance(loss, JointLoss) else JointLoss(loss, name=loss.name)
+    if not isinstance(loss, str) or loss not in JOINT_LOSSES:
+        raise ValueError(f"Unknown joint loss {loss!r}; use one of {', '.join(JOINT_LOSSES)}, or a keras.losses.Loss.")
+    return JOINT_LOSSES[loss]()
+
+
+def joint_weights(y_true: Any, y_pred: Any, sample_weight: Any = None, dtype: str = "float32") -> Any:
+    """One weight for each joint, after checking that joints and weights fit each other.
+
+    Args:
+        y_true: True joints, tensor `[B, J, 2]`.
+        y_pred: Predicted joints, tensor `[B, J, 2]`.
+        sample_weight: `[B, J]`, one weight per joint; `[B]` or `[B, 1]`, one per person; or `None` for all ones.
+        dtype: Of the result.
+
+    Returns:
+        Tensor `[B, J]`.
+
+    Raises:
+        ValueError: The shapes do not fit each other.
+    """
+    shape, predicted_shape = tuple(y_true.shape), tuple(y_pred.shape)
+    # While a graph is traced, the number of examples is not known.
+    same_batch = None in (shape[0], predicted_shape[0]) or shape[0] == predicted_shape[0]
+    if len(shape) != 3 or shape[-1] != 2 or predicted_shape[1:] != shape[1:] or not same_batch:
+        raise ValueError(
+            f"Joints must have the shape [B, J, 2]; got {shape} as true and {predicted_shape} as predicted."
+        )
+    if sample_weight is None:
+        return ops.ones_like(y_true[..., 0], dtype=dtype)
+    weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
+    if len(weight.shape) == 1:
+        weight = weight[:, None]
+    if len(weight.shape) != 2 or weight.shape[1] not in (1, shape[1]):
+        raise ValueError(
+            f"The weights of {shape[1]} joints must have the shape [B, {shape[1]}], or [B] for one per person; "
+            f"got {tuple(weight.shape)}."
+        )
+    return weight * ops.ones_like(y_true[..., 0], dtype=dtype)

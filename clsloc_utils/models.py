@@ -1,9 +1,11 @@
-"""The two-head model: one backbone, a head that names the object and a head that boxes it.
+"""The two-head model, one backbone with a head that names the object and one that boxes it; and the pose model.
 
     image -> "features" (the backbone) -> {"coarse", "fine"} -> "heads" -> {"label": logits, "box": rel_xyxy}
+    image -> "features" (the backbone) -> {"coarse", "fine"} -> "heads" -> {"joints": x and y of 14 joints}
 
 Three box heads to compare, from the naive one to the one that works; all of them give a valid box whatever their
-weights.
+weights. Two heads for joints: one regresses their 28 numbers directly, the other reads them off heatmaps as the best
+box head reads sides.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +16,13 @@ import keras
 from keras import layers, ops
 
 from clsloc_utils.backbones import feature_extractor, load_backbone
+from clsloc_utils.joints import NUM_JOINTS
 from clsloc_utils.metrics import ClsLocAccuracy
 
 SPATIAL_CHANNELS = 64
 FLATTEN_CHANNELS = 128
+JOINT_CHANNELS = 128
+DIRECT_UNITS = 1024
 
 
 @keras.saving.register_keras_serializable(package="clsloc_utils")
@@ -112,19 +117,30 @@ def flatten_box(coarse):
 
 def spatial_box(coarse, fine):
     """Two feature levels joined, two convolutions, one heatmap for each side, read by soft-argmax."""
+    heatmaps = _heatmaps(coarse, fine, 4, SPATIAL_CHANNELS, "box")
+    return SoftArgmaxSides(dtype="float32", name="box_sides")(heatmaps)
+
+
+def _heatmaps(coarse, fine, count: int, channels: int, prefix: str, outside: int = 0):
+    """Heatmaps `[B, H, W, count]` at the resolution of the fine map, and `outside` cells more at each of its borders.
+
+    Two feature levels joined: the coarse one knows what is there, the fine one where. Two 3 x 3 convolutions let
+    neighbouring places talk to each other.
+    """
     # The sum instead of a concatenation halves the cost of the first 3 x 3 convolution, which is most of the head's.
-    coarse = layers.Conv2D(SPATIAL_CHANNELS, 1, dtype="float32", name="box_coarse")(coarse)
-    coarse = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name="box_upsample")(coarse)
-    fine = layers.Conv2D(SPATIAL_CHANNELS, 1, use_bias=False, dtype="float32", name="box_fine")(fine)
-    outputs = layers.Add(dtype="float32", name="box_join")([coarse, fine])
-    outputs = _normalized(outputs, "box_norm0")
+    coarse = layers.Conv2D(channels, 1, dtype="float32", name=f"{prefix}_coarse")(coarse)
+    coarse = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name=f"{prefix}_upsample")(coarse)
+    fine = layers.Conv2D(channels, 1, use_bias=False, dtype="float32", name=f"{prefix}_fine")(fine)
+    outputs = layers.Add(dtype="float32", name=f"{prefix}_join")([coarse, fine])
+    outputs = _normalized(outputs, f"{prefix}_norm0")
+    if outside:
+        outputs = layers.ZeroPadding2D(outside, dtype="float32", name=f"{prefix}_outside")(outputs)
     for index in (1, 2):
         outputs = layers.Conv2D(
-            SPATIAL_CHANNELS, 3, padding="same", use_bias=False, dtype="float32", name=f"box_conv{index}"
+            channels, 3, padding="same", use_bias=False, dtype="float32", name=f"{prefix}_conv{index}"
         )(outputs)
-        outputs = _normalized(outputs, f"box_norm{index}")
-    heatmaps = layers.Conv2D(4, 1, dtype="float32", name="box_heatmaps")(outputs)
-    return SoftArgmaxSides(dtype="float32", name="box_sides")(heatmaps)
+        outputs = _normalized(outputs, f"{prefix}_norm{index}")
+    return layers.Conv2D(count, 1, dtype="float32", name=f"{prefix}_heatmaps")(outputs)
 
 
 def _normalized(inputs, name: str):
@@ -140,7 +156,94 @@ BOX_HEADS: dict[str, tuple[Callable, tuple[str, ...]]] = {
 }
 
 
-# --- the model --------------------------------------------------------------------------------------------------------
+# --- joint heads ------------------------------------------------------------------------------------------------------
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class SoftArgmax2D(layers.Layer):
+    """Reads a point off each heatmap: softmax over all its places, then their mean position.
+
+    Sun et al., "Integral Human Pose Regression", 2018 (arXiv 1711.08229). The softmax turns scores into shares that sum
+    to 1; the mean of the places' positions, weighted by these shares, is finer than a place and can be differentiated.
+
+    Each cell stands for its centre, so that a heatmap that follows the features is right without stretching. A mean of
+    centres never leaves them, though: with 14 cells a side, the border of the image, and all that lies outside of it,
+    would be out of reach. Hence the map may reach over the image by some cells.
+
+    Args:
+        outside: Number of rows and columns of the heatmaps that lie outside the image, at each border. With 1, and 14
+            cells inside, coordinates from -1/28 to 1 + 1/28 can be expressed.
+        **kwargs: As for any Keras layer.
+
+    Raises:
+        ValueError: `outside` is negative.
+    """
+
+    def __init__(self, outside: int = 0, **kwargs):
+        if outside < 0:
+            raise ValueError(f"outside is {outside}; it must be 0 or more cells.")
+        super().__init__(**kwargs)
+        self.outside = outside
+
+    def call(self, heatmaps):
+        """Logits of J heatmaps, `[B, H, W, J]`, to `[B, J, 2]`: x and y relative to the image."""
+        height, width, joints = heatmaps.shape[1:]
+        shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, joints)), axis=1)
+        shares = ops.reshape(shares, (-1, height, width, joints))
+        x = ops.einsum("bhwj,w->bj", shares, self._centres(width))
+        y = ops.einsum("bhwj,h->bj", shares, self._centres(height))
+        return ops.stack([x, y], axis=-1)
+
+    def _centres(self, cells: int):
+        """Positions of the centres of all cells along one axis; 0 and 1 are the borders of the image."""
+        inside = cells - 2 * self.outside
+        return (ops.arange(cells, dtype=self.compute_dtype) - self.outside + 0.5) / inside
+
+    def compute_output_shape(self, input_shape):
+        """Two numbers for each heatmap."""
+        return (input_shape[0], input_shape[-1], 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the layer can be made of again."""
+        return {**super().get_config(), "outside": self.outside}
+
+
+def direct_joints(coarse):
+    """All coordinates regressed at once: the map made thin, flattened, and one wide dense layer before the 28 numbers.
+
+    As in DeepPose (Toshev and Szegedy, 2014, arXiv 1312.4659). The numbers are not squeezed into 0..1: a joint may lie
+    outside the image.
+    """
+    outputs = layers.Conv2D(FLATTEN_CHANNELS, 1, use_bias=False, dtype="float32", name="joint_reduce")(coarse)
+    outputs = _normalized(outputs, "joint_norm")
+    outputs = layers.Flatten(dtype="float32", name="joint_flatten")(outputs)
+    outputs = layers.Dense(DIRECT_UNITS, activation="relu", dtype="float32", name="joint_hidden")(outputs)
+    # Every person starts as a point in the middle of the image. The scale keeps the first steps of Adam, which moves
+    # all weights alike, from throwing the joints far out of it.
+    middle = keras.initializers.Constant(0.5)
+    outputs = layers.Rescaling(DIRECT_UNITS**-0.5, dtype="float32", name="joint_rescale")(outputs)
+    outputs = layers.Dense(2 * NUM_JOINTS, bias_initializer=middle, dtype="float32", name="joint_numbers")(outputs)
+    return layers.Reshape((NUM_JOINTS, 2), dtype="float32", name="joint_points")(outputs)
+
+
+def heatmap_joints(coarse, fine):
+    """Two feature levels joined, two convolutions, one heatmap for each joint, read by soft-argmax.
+
+    The heatmaps reach one cell over the image, so that a joint at its border, or a little outside of it when the person
+    is cut off, can be found there.
+    """
+    heatmaps = _heatmaps(coarse, fine, NUM_JOINTS, JOINT_CHANNELS, "joint", outside=1)
+    return SoftArgmax2D(outside=1, dtype="float32", name="joint_points")(heatmaps)
+
+
+# Each joint head with the feature levels it reads.
+JOINT_HEADS: dict[str, tuple[Callable, tuple[str, ...]]] = {
+    "direct": (direct_joints, ("coarse",)),
+    "heatmap": (heatmap_joints, ("coarse", "fine")),
+}
+
+
+# --- the models -------------------------------------------------------------------------------------------------------
 
 
 def two_head_model(
@@ -176,20 +279,63 @@ def two_head_model(
         raise ValueError(f"box_head is {box_head!r}; take one of {', '.join(BOX_HEADS)}.")
     if num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}; it must be 1 or more.")
+    _, levels = BOX_HEADS[box_head]
+    inputs, maps = _image_and_maps(backbone, levels, freeze_backbone)
+    heads = _heads(maps, num_classes, box_head, dropout)
+    return TwoHeadModel(inputs, _named_outputs(heads(maps)), name="two_head_model")
+
+
+def pose_model(
+    backbone: str | Path | keras.Model, *, joint_head: str = "heatmap", freeze_backbone: bool = True
+) -> keras.Model:
+    """One network that says where the joints of a person are.
+
+    Its sub-model `"features"` is the backbone (weights shared with the argument), `"heads"` maps features to the
+    joints: `model.get_layer("heads")` can be trained alone on cached features, and the whole model has then learned
+    too.
+
+    Args:
+        backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
+        joint_head: `"direct"` or `"heatmap"`.
+        freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later
+            with `clsloc_utils.training.fine_tune`.
+
+    Returns:
+        A model from float32 RGB 0..255 `[B, S, S, 3]` to `{"joints": [B, 14, 2]}`, float32 also under mixed precision:
+        x and y relative to the image, in the order of `clsloc_utils.joints.JOINT_NAMES`. Every joint gets a place,
+        visible or not. A joint may lie outside the image, with the heatmap head by half a cell of the fine map.
+
+    Raises:
+        ValueError: The joint head is unknown, or the backbone lacks the level the head reads.
+    """
+    if joint_head not in JOINT_HEADS:
+        raise ValueError(f"joint_head is {joint_head!r}; take one of {', '.join(JOINT_HEADS)}.")
+    build_joints, levels = JOINT_HEADS[joint_head]
+    inputs, maps = _image_and_maps(backbone, levels, freeze_backbone)
+    head_inputs = _head_inputs(maps)
+    heads = keras.Model(head_inputs, _named_outputs({"joints": build_joints(**head_inputs)}), name="heads")
+    return keras.Model(inputs, _named_outputs(heads(maps)), name="pose_model")
+
+
+def _image_and_maps(backbone: str | Path | keras.Model, levels: tuple[str, ...], freeze_backbone: bool):
+    """The model's input, and the feature maps of these levels that the sub-model `"features"` makes of it."""
     if not isinstance(backbone, keras.Model):
         backbone = load_backbone(backbone)
-    _, levels = BOX_HEADS[box_head]
     features = feature_extractor(backbone, require_fine="fine" in levels)
     features.trainable = not freeze_backbone
-    heads = _heads({level: features.output[level] for level in levels}, num_classes, box_head, dropout)
     inputs = keras.Input(tuple(backbone.inputs[0].shape[1:]), name="image")
     maps = features(inputs)
-    return TwoHeadModel(inputs, _named_outputs(heads({level: maps[level] for level in levels})), name="two_head_model")
+    return inputs, {level: maps[level] for level in levels}
+
+
+def _head_inputs(maps: dict) -> dict:
+    """Inputs of the sub-model `"heads"`. All of it computes in float32, whatever the global policy."""
+    return {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
 
 
 def _heads(maps: dict, num_classes: int, box_head: str, dropout: float) -> TwoHeadModel:
-    """The sub-model from feature maps to both outputs. All of it computes in float32, whatever the global policy."""
-    inputs = {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
+    """The sub-model from feature maps to label and box."""
+    inputs = _head_inputs(maps)
     outputs = layers.GlobalAveragePooling2D(dtype="float32", name="label_pool")(inputs["coarse"])
     outputs = layers.Dropout(dropout, dtype="float32", name="label_dropout")(outputs)
     logits = layers.Dense(num_classes, dtype="float32", name="label_logits")(outputs)

@@ -1,9 +1,10 @@
-"""Figures of the course: boxes on images, galleries, curves, and how predictions compare with the truth.
+"""Figures of the course: boxes and people on images, galleries, curves, and how predictions compare with the truth.
 
 Every function draws with Matplotlib and returns what it drew on; `show` puts it into a notebook together with the
 alternative text for readers who cannot see it. Figures have one width, `FIGURE_WIDTH`, and a white ground. Colours are
 those of Okabe and Ito (jfly.uni-koeln.de/color), which people with any kind of colour vision tell apart, and no figure
-relies on colour alone: what is true is drawn solid, what is predicted dashed.
+relies on colour alone: of boxes, what is true is drawn solid, what is predicted dashed; of people, the left side is
+drawn solid with round joints, the right side dashed with square ones.
 """
 
 import base64
@@ -19,14 +20,21 @@ from matplotlib import patches, patheffects, ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clsloc_utils import sweeps
+from clsloc_utils import metrics, sweeps
 from clsloc_utils.boxes import iou
+from clsloc_utils.joints import BONES, JOINT_NAMES, LIMBS, NUM_JOINTS, side_of
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY_BLUE, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, SKY_BLUE, PURPLE, YELLOW, BLACK)
 TRUE_COLOUR, PREDICTED_COLOUR, WRONG_COLOUR = SKY_BLUE, ORANGE, VERMILLION
 SIDES = ("left", "top", "right", "bottom")
+# Colour, line and marker of each side of a person.
+SIDE_STYLES = {
+    "left": (SKY_BLUE, "solid", "o"),
+    "right": (ORANGE, (0, (3, 1.2)), "s"),
+    "middle": (YELLOW, (0, (1, 1)), "D"),
+}
 
 FIGURE_WIDTH = 9.6
 """Inches; at `DOTS_PER_INCH` this is the 960 pixels that a notebook shows without shrinking."""
@@ -369,6 +377,279 @@ def _draw_side(axes: Axes, position: float, vertical: bool) -> None:
     edge = [patheffects.withStroke(linewidth=2.8, foreground="#000000a0")]
     # Gaps wide enough to see the map between the dashes.
     line(position, color=PREDICTED_COLOUR, linewidth=1.4, linestyle=(0, (3, 4)), path_effects=edge)
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+
+def skeleton(
+    axes: Axes, image: Any, joints: Any, weights: Any = None, other: Any = None, other_weights: Any = None
+) -> Axes:
+    """Draws an image and a person's joints and bones on it, left and right told apart.
+
+    The person's own left is blue and solid with round joints, the right orange and dashed with square ones; neck, head
+    and the lines across the trunk are yellow and dotted.
+
+    Args:
+        axes: Where to draw.
+        image: As `draw_boxes` takes it; `None` adds a person to the image that is there.
+        joints: x and y relative to the image's width and height, shape `[14, 2]`. What lies outside the image is cut
+            off.
+        weights: Weight of each joint, shape `[14]`; those of weight 0, and the bones at them, are not drawn. `None`
+            draws all.
+        other: Joints of a pose to compare with, such as the true one, likewise; drawn below in thin black lines.
+        other_weights: Weights of its joints, likewise.
+
+    Returns:
+        `axes`, in pixels of the image, without ticks.
+
+    Raises:
+        ValueError: `image` is `None` and the axes show no image, or an array has another shape.
+    """
+    height, width = _image_size_of(axes) if image is None else _draw_image(axes, image)
+    if other is not None:
+        _draw_thin_bones(axes, _pixels(other, width, height), _is_labelled(other_weights))
+    _draw_person(axes, _pixels(joints, width, height), _is_labelled(weights))
+    return axes
+
+
+def _pixels(joints: Any, width: int, height: int) -> np.ndarray:
+    """Joints in pixels of an image of this size."""
+    joints = np.asarray(joints, dtype="float32")
+    if joints.shape != (NUM_JOINTS, 2):
+        raise ValueError(f"The joints of a person must have the shape ({NUM_JOINTS}, 2); got {joints.shape}.")
+    return joints * (width, height)
+
+
+def _is_labelled(weights: Any) -> np.ndarray:
+    """Which joints to draw, bool `[14]`."""
+    weights = np.ones(NUM_JOINTS) if weights is None else np.asarray(weights)
+    if weights.shape != (NUM_JOINTS,):
+        raise ValueError(f"The weights of a person's joints must have the shape ({NUM_JOINTS},); got {weights.shape}.")
+    return weights > 0
+
+
+def _draw_person(axes: Axes, joints: np.ndarray, labelled: np.ndarray) -> None:
+    """Bones and joints, each side in its style, on a dark edge that shows them on any ground."""
+    edge = [patheffects.withStroke(linewidth=3.8, foreground="#000000b0")]
+    for bone in sorted(BONES, key=lambda bone: _side_of_bone(bone) != "middle"):
+        if labelled[list(bone)].all():
+            colour, line, _ = SIDE_STYLES[_side_of_bone(bone)]
+            axes.plot(*joints[list(bone)].T, color=colour, linestyle=line, linewidth=2.2, path_effects=edge)
+    for joint in np.flatnonzero(labelled):
+        colour, _, marker = SIDE_STYLES[side_of(joint)]
+        axes.plot(*joints[joint], marker=marker, markersize=4.5, color=colour, markeredgecolor="black")
+
+
+def _side_of_bone(bone: tuple[int, int]) -> str:
+    """The side that both ends are on, or `"middle"`."""
+    first, second = (side_of(joint) for joint in bone)
+    return first if first == second else "middle"
+
+
+def _draw_thin_bones(axes: Axes, joints: np.ndarray, labelled: np.ndarray) -> None:
+    """A person in thin black lines with a white edge."""
+    edge = [patheffects.withStroke(linewidth=3.0, foreground="#ffffffc0")]
+    for bone in BONES:
+        if labelled[list(bone)].all():
+            axes.plot(*joints[list(bone)].T, color=BLACK, linewidth=1.2, path_effects=edge)
+
+
+def pose_gallery(
+    images: Any,
+    joints: Any,
+    weights: Any = None,
+    *,
+    predicted_joints: Any = None,
+    which: str | None = None,
+    count: int = 8,
+    columns: int = 4,
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """People side by side: as they are labelled, or as they are predicted, with the truth below in thin black lines.
+
+    Args:
+        images: Square images, as `draw_boxes` takes them, N of them.
+        joints: True joints, x and y relative to the image, shape `[N, 14, 2]`.
+        weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
+        predicted_joints: Predicted joints, shape `[N, 14, 2]`.
+        which: `"worst"` shows the people with the largest mean error, in lengths of their torso, first; `"best"` those
+            with the smallest; `None` all as they come. People without a torso to measure with have no error, and come
+            last.
+        count: How many people to show at most.
+        columns: Images in a row.
+        titles: A text above each image; by default the error where there are predictions.
+
+    Returns:
+        A figure of constant width, with one axes for each person shown.
+
+    Raises:
+        ValueError: `which` is none of the three, there are no predictions to choose by, or the numbers of images and
+            joints differ.
+    """
+    weights = np.ones(np.shape(joints)[:2]) if weights is None else np.asarray(weights)
+    _check_counts(len(images), joints=joints, weights=weights, predicted_joints=predicted_joints, titles=titles)
+    if which is not None and predicted_joints is None:
+        raise ValueError(f"which is {which!r}, but there are no predicted_joints to choose people by.")
+    chosen = np.arange(len(images))
+    if predicted_joints is not None:
+        errors = metrics.errors_in_torsos(joints, predicted_joints, weights)
+        chosen = _in_order_of_error(errors, which)
+        titles = [_error_title(error) for error in errors] if titles is None else titles
+    chosen = chosen[:count]
+    figure, grid = _image_grid(
+        [images[index] for index in chosen], columns, _line_count(titles), header=2 * _TITLE_HEIGHT
+    )
+    for axes, index in zip(grid, chosen, strict=True):
+        if predicted_joints is None:
+            skeleton(axes, images[index], joints[index], weights[index])
+        else:
+            skeleton(axes, images[index], predicted_joints[index], other=joints[index], other_weights=weights[index])
+        if titles is not None:
+            axes.set_title(titles[index], fontsize=_title_size(columns))
+    _legend_of_people(figure, with_truth=predicted_joints is not None)
+    return figure
+
+
+def _in_order_of_error(errors: np.ndarray, which: str | None) -> np.ndarray:
+    """Indices of people as `which` asks for them; those without an error (NaN) last, ties in their order."""
+    if which is None:
+        return np.arange(len(errors))
+    if which not in ("worst", "best"):
+        raise ValueError(f"which is {which!r}; choose worst, best or None.")
+    # NumPy sorts NaN to the end.
+    return np.argsort(-errors if which == "worst" else errors, kind="stable")
+
+
+def _error_title(error: float) -> str:
+    return "no torso to measure with" if np.isnan(error) else f"off by {error:.2f} torsos"
+
+
+def _legend_of_people(figure: Figure, with_truth: bool) -> None:
+    """Says above the images which line is which side."""
+    handles = [
+        plt.Line2D(
+            [], [], color=colour, linestyle=line, marker=marker, linewidth=2.2, markeredgecolor="black", label=side
+        )
+        for side, (colour, line, marker) in SIDE_STYLES.items()
+    ]
+    for handle in handles:
+        handle.set_path_effects([patheffects.withStroke(linewidth=3.4, foreground="#000000b0")])
+    if with_truth:
+        handles.append(plt.Line2D([], [], color=BLACK, linewidth=1.2, label="truth"))
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=10,
+        handlelength=3.5,
+        title="the person's own side",
+        title_fontsize=9,
+    )
+
+
+def pck_curve(
+    joints: Any,
+    predictions: Mapping[str, Any],
+    weights: Any = None,
+    *,
+    thresholds: Any = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """How many joints are found, depending on how large an error is forgiven.
+
+    Args:
+        joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
+        predictions: Name -> predicted joints, shape `[N, 14, 2]`: one line each.
+        weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
+        thresholds: Forgiven errors, in lengths of the torso; by default 0 to 0.5.
+        axes: Where to draw; by default on a figure of its own.
+
+    Returns:
+        The figure; the legend says the PCK@0.2 of each line.
+
+    Raises:
+        ValueError: There are no predictions, or the shapes do not fit each other.
+    """
+    if not predictions:
+        raise ValueError("predictions is empty; there is nothing to draw.")
+    thresholds = np.linspace(0, 0.5, 26) if thresholds is None else np.asarray(thresholds, dtype="float64")
+    axes = _axes_or_new(axes, height=3.6)
+    styles = ("solid", (0, (4, 1.5)), "dashdot", "dotted")
+    for index, (name, predicted) in enumerate(predictions.items()):
+        (at_20,) = metrics.pck_curve(joints, predicted, weights, [0.2])
+        axes.plot(
+            thresholds,
+            metrics.pck_curve(joints, predicted, weights, thresholds),
+            color=(BLUE, ORANGE, GREEN, VERMILLION)[index % 4],
+            linestyle=styles[index % 4],
+            linewidth=2.2,
+            label=f"{name}: PCK@0.2 {at_20:.2f}",
+        )
+    axes.axvline(0.2, color="black", linewidth=0.8, linestyle="dotted")
+    axes.set(xlim=(thresholds.min(), thresholds.max()), ylim=(0, 1))
+    axes.set(xlabel="forgiven error, in lengths of the torso", ylabel="share of the joints found (PCK)")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left", frameon=False, fontsize=10)
+    return axes.figure
+
+
+def joint_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None, threshold: float = 0.2) -> str:
+    """PCK of each joint as a text table: which ones are hard to find?
+
+    Args:
+        joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
+        predictions: Name -> predicted joints, shape `[N, 14, 2]`: one column each.
+        weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
+        threshold: As for `clsloc_utils.metrics.PCK`.
+
+    Returns:
+        Lines of one joint each, and a last one of all joints. PCK is in percent; `-` where nothing could be counted.
+
+    Raises:
+        ValueError: The shapes do not fit each other.
+    """
+    columns = {}
+    for name, predicted in predictions.items():
+        (whole,) = metrics.pck_curve(joints, predicted, weights, [threshold])
+        columns[name] = [*metrics.pck_per_joint(joints, predicted, weights, threshold), whole]
+    return _text_table(f"PCK@{threshold:g} in %", [*JOINT_NAMES, "all"], columns)
+
+
+def limb_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None, strict: bool = True) -> str:
+    """PCP of each limb as a text table.
+
+    Args:
+        joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
+        predictions: Name -> predicted joints, shape `[N, 14, 2]`: one column each.
+        weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
+        strict: As for `clsloc_utils.metrics.PCP`.
+
+    Returns:
+        Lines of one limb each, and a last one of all limbs. PCP is in percent; `-` where nothing could be counted.
+
+    Raises:
+        ValueError: The shapes do not fit each other.
+    """
+    columns = {}
+    for name, predicted in predictions.items():
+        metric = metrics.PCP(strict)
+        metric.update_state(joints, predicted, weights)
+        columns[name] = [*metric.per_limb().values(), float(metric.result())]
+    return _text_table(f"{'strict' if strict else 'loose'} PCP in %", [*LIMBS, "all"], columns)
+
+
+def _text_table(corner: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
+    """A table of shares, in percent, with aligned columns."""
+    first = max(len(each) for each in (corner, *names))
+    widths = {name: max(len(name), 4) for name in columns}
+    lines = ["  ".join([corner.ljust(first), *(name.rjust(width) for name, width in widths.items())])]
+    for row, name in enumerate(names):
+        cells = ["-" if np.isnan(values[row]) else f"{100 * values[row]:.0f}" for values in columns.values()]
+        padded = (cell.rjust(width) for cell, width in zip(cells, widths.values(), strict=True))
+        lines.append("  ".join([name.ljust(first), *padded]))
+    return "\n".join(lines)
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

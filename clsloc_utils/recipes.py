@@ -99,6 +99,46 @@ def fine_tune(
     )
 
 
+def cache_pose_split(
+    backbone: keras.Model,
+    source: datasets.SourceInfo,
+    split: str,
+    *,
+    copies: int = 1,
+    margin: float | None = 0.15,
+    batch_size: int = 64,
+) -> training.FeatureCache:
+    """Features of a split's people, computed once and kept on disk.
+
+    Args:
+        backbone: As `load_backbone` returns it; its input size is the images'.
+        source: As `datasets.info` returns it, of a source of poses.
+        split: A TFDS split of the source.
+        copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
+        margin: As for `pipelines.pose_batches`.
+        batch_size: Images that go through the backbone at a time.
+
+    Returns:
+        The `training.FeatureCache`, with the arrays `"joints"` and `"weight"`.
+    """
+    image_size = backbone.input_shape[1]
+
+    def batches(copy: int):
+        return pipelines.pose_batches(
+            source.name,
+            split,
+            image_size=image_size,
+            batch_size=batch_size,
+            margin=margin,
+            augmented=copy > 0,
+            seed=copy,
+        )
+
+    key = {"source": source.fingerprint, "split": split, "image_size": image_size, "margin": margin}
+    key["augmentation"] = "pose" if copies > 1 else "none"
+    return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+
+
 def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     """A trained two-head model for a profile: the one that this machine trained before, or else one trained now.
 

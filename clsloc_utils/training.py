@@ -23,12 +23,14 @@ import platformdirs
 import tensorflow as tf
 
 from clsloc_utils.backbones import feature_extractor
-from clsloc_utils.losses import get_box_loss
-from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU
+from clsloc_utils.losses import get_box_loss, get_joint_loss
+from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
 from clsloc_utils.progress import progress
 
 CACHE_FORMAT = 1
-_TARGETS = {"label": np.int32, "box": np.float32}
+_BOX_TARGETS = {"label": np.int32, "box": np.float32}
+_POSE_TARGETS = {"joints": np.float32, "weight": np.float32}
+_TARGETS = _BOX_TARGETS | _POSE_TARGETS
 
 
 def set_seed(seed: int) -> None:
@@ -56,8 +58,9 @@ class FeatureCache:
         path: Folder of the cache.
         manifest: Content of its `manifest.json`: key, and shape, dtype, size and SHA-256 of each file.
         arrays: `"coarse"` and, where the backbone has it, `"fine"`: float16 `[N, h, w, C]`, memory-mapped; `"label"`:
-            int32 `[N]`; `"box"`: float32 `[N, 4]`, rel_xyxy. The rows of copy 0, the plain images, come first, then
-            those of copy 1, and so on.
+            int32 `[N]`; `"box"`: float32 `[N, 4]`, rel_xyxy. Of poses, instead of these two, `"joints"`: float32 `[N,
+            14, 2]`, x and y relative to the image; `"weight"`: float32 `[N, 14]`, 0 for a joint without a label. The
+            rows of copy 0, the plain images, come first, then those of copy 1, and so on.
         copies: How many versions of each image there are.
     """
 
@@ -69,7 +72,7 @@ class FeatureCache:
     @property
     def num_examples(self) -> int:
         """Number of images, augmented copies not counted."""
-        return len(self.arrays["label"]) // self.copies
+        return len(self.arrays["coarse"]) // self.copies
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -93,7 +96,8 @@ class FeatureCache:
             seed: Shuffles, anew in every epoch; `None` keeps the order.
 
         Returns:
-            A `keras.utils.PyDataset` of `({level: float32 [B, h, w, C]}, {"label": [B], "box": [B, 4]})`.
+            A `keras.utils.PyDataset` of `({level: float32 [B, h, w, C]}, {"label": [B], "box": [B, 4]})`, or of
+            `({level: float32 [B, h, w, C]}, {"joints": [B, 14, 2]}, {"joints": weights [B, 14]})`.
         """
         return FeatureBatches(self, batch_size, levels, copies, seed)
 
@@ -142,14 +146,17 @@ class FeatureBatches(keras.utils.PyDataset):
         """Number of batches."""
         return -(-self.num_rows // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[dict, dict]:
+    def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
         rows = np.sort(rows)  # Reads the disk in one direction; order does not matter within a batch.
         features = {level: self.cache.arrays[level][rows].astype(np.float32) for level in self.levels}
-        return features, {name: self.cache.arrays[name][rows] for name in _TARGETS}
+        targets = {name: self.cache.arrays[name][rows] for name in _TARGETS if name in self.cache.arrays}
+        if "weight" in targets:
+            return features, {"joints": targets["joints"]}, {"joints": targets["weight"]}
+        return features, targets
 
-    def __iter__(self) -> Iterator[tuple[dict, dict]]:
+    def __iter__(self) -> Iterator[tuple[dict, ...]]:
         """All batches of this epoch."""
         return (self[index] for index in range(len(self)))
 
@@ -180,10 +187,12 @@ def cache_features(
     cache is checked when it is found (see `FeatureCache.open`); a bad one is computed again, and a line says why.
 
     Args:
-        model: A two-head model (its `"features"` are run) or a backbone.
+        model: A two-head or pose model (its `"features"` are run) or a backbone.
         batches: Gives batches `(images, targets)`: images float32 RGB 0..255 `[B, S, S, 3]`, targets a dict of
-            `"label"` `[B]` and `"box"` `[B, 4]` rel_xyxy. Either something to iterate over, or, for several copies, a
-            function that takes the number of the copy: 0 for the plain images, the others for augmented ones.
+            `"label"` `[B]` and `"box"` `[B, 4]` rel_xyxy. Or, of poses, `(images, {"joints": [B, 14, 2]}, {"joints":
+            weights [B, 14]})`; the place of a joint of weight 0 is not kept. Either something to iterate over, or, for
+            several copies, a function that takes the number of the copy: 0 for the plain images, the others for
+            augmented ones.
         key: What the batches are made of, in words and numbers that JSON can hold: source, version, split, image size,
             filter, augmentation with its seed. Two data sets that differ must differ here. The backbone (architecture,
             weights, preprocessing) is added by this function.
@@ -259,7 +268,7 @@ def backbone_fingerprint(features: keras.Model) -> str:
 
 
 def _features_of(model: keras.Model) -> keras.Model:
-    """The feature extractor inside a two-head model, or around a backbone."""
+    """The feature extractor inside a two-head or pose model, or around a backbone."""
     for each in (model, *model.layers):
         if each.name == "features" and isinstance(each, keras.Model) and isinstance(each.output, dict):
             return each
@@ -290,21 +299,21 @@ def _temporary_folder(root: Path, prefix: str) -> Iterator[Path]:
 
 def _write_cache(folder: Path, features: keras.Model, batches, key: dict, total: int | None, description: str) -> None:
     started = time.perf_counter()
-    dtypes = dict.fromkeys(features.output, np.float16) | _TARGETS
     copies = key["copies"]
+    writers: dict[str, _NpyWriter] = {}
     with contextlib.ExitStack() as stack:
-        writers = {
-            name: stack.enter_context(_NpyWriter(folder / f"{name}.npy", dtype)) for name, dtype in dtypes.items()
-        }
         all_images = None if total is None else total * copies
         bar = stack.enter_context(progress(total=all_images, description=description))
         for copy in range(copies):
             for rows in _rows(features, _batches_of_copy(batches, copy, copies)):
-                for name, writer in writers.items():
-                    writer.append(rows[name])
-                bar.update(len(rows["label"]))
-            _check_count(writers["label"].count, copy)
-    arrays = {name: _describe_array(folder / f"{name}.npy") for name in dtypes}
+                for name, values in rows.items():
+                    if name not in writers:
+                        writer = _NpyWriter(folder / f"{name}.npy", _TARGETS.get(name, np.float16))
+                        writers[name] = stack.enter_context(writer)
+                    writers[name].append(values)
+                bar.update(len(rows["coarse"]))
+            _check_count(writers["coarse"].count if writers else 0, copy)
+    arrays = {name: _describe_array(folder / f"{name}.npy") for name in writers}
     manifest = {"format": CACHE_FORMAT, "key": key, "arrays": arrays, "seconds": time.perf_counter() - started}
     manifest["sha256"] = _sha256_of_json(manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -329,13 +338,28 @@ def _check_count(count: int, copy: int) -> None:
 def _rows(features: keras.Model, batches: Iterable) -> Iterator[dict[str, np.ndarray]]:
     """Feature maps and targets, batch by batch."""
     forward = _forward(features)
-    for images, targets in batches:
+    for images, targets, *weights in batches:
         rows = forward(images)
-        for name in _TARGETS:
-            if name not in targets or len(targets[name]) != len(rows["coarse"]):
-                raise ValueError(f"batches: targets must have {name!r} with one entry for each image; got {targets}.")
-            rows[name] = np.asarray(targets[name])
+        is_pose = "joints" in targets
+        if weights and not is_pose:
+            raise ValueError("batches: a cache keeps sample weights of joints only; leave those of boxes out.")
+        kept = _pose_rows(targets, *weights) if is_pose else targets
+        for name in _POSE_TARGETS if is_pose else _BOX_TARGETS:
+            if name not in kept or len(kept[name]) != len(rows["coarse"]):
+                raise ValueError(f"batches: targets must have {name!r} with one entry for each image; got {kept}.")
+            rows[name] = np.asarray(kept[name])
         yield rows
+
+
+def _pose_rows(targets: Mapping, weights: Any = None) -> dict[str, np.ndarray]:
+    """Joints and their weights as a cache keeps them: nothing of what stood in place of an unlabelled joint."""
+    joints = np.asarray(targets["joints"])
+    weight = np.ones(joints.shape[:2]) if weights is None else np.asarray(weights["joints"])
+    if weight.shape != joints.shape[:2]:
+        raise ValueError(
+            f"batches: joints of shape {joints.shape} need weights {joints.shape[:2]}; got {weight.shape}."
+        )
+    return {"joints": np.where(weight[..., np.newaxis] > 0, joints, 0.5), "weight": weight}
 
 
 class _NpyWriter:
@@ -455,6 +479,51 @@ def compile_model(
     )
 
 
+def compile_pose_model(
+    model: keras.Model,
+    *,
+    joint_loss: str | keras.losses.Loss = "l1",
+    optimizer: str | keras.optimizers.Optimizer = "adamw",
+) -> None:
+    """Compiles a model of the output `joints`. Its weights must come with the batches: they mask unlabelled joints.
+
+    Args:
+        model: A pose model or its `"heads"`.
+        joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it.
+        optimizer: As in `keras.Model.compile`.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss={"joints": get_joint_loss(joint_loss)},
+        # Keras hands sample weights to these, and not to what is listed as `metrics`.
+        weighted_metrics={"joints": [PCK(0.2), MeanJointError()]},
+        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
+    )
+
+
+def _is_pose_model(model: keras.Model) -> bool:
+    return isinstance(model.output, dict) and "joints" in model.output
+
+
+class PCKEarlyStopping(keras.callbacks.EarlyStopping):
+    """Keeps the weights of the epoch with the best PCK@0.2 in validation; the mean error settles ties.
+
+    Args:
+        patience: Epochs without a better value after which training ends; `None` never ends it early.
+    """
+
+    def __init__(self, patience: int | None = None):
+        endless = patience is None
+        super().__init__(
+            monitor="val_pck_20", mode="max", patience=10**9 if endless else patience, restore_best_weights=True
+        )
+
+    def get_monitor_value(self, logs: dict | None) -> float | None:
+        """The value that is to grow: PCK@0.2, less a thousandth of the mean error in sides of the image."""
+        pck = super().get_monitor_value(logs)
+        return None if pck is None else pck - 1e-3 * logs["val_mean_error"]
+
+
 class ClsLocEarlyStopping(keras.callbacks.EarlyStopping):
     """Keeps the weights of the epoch with the best cls-loc accuracy in validation; mean IoU settles ties.
 
@@ -491,6 +560,7 @@ class ProgressBar(keras.callbacks.Callback):
         "label_accuracy": "accuracy",
         "box_mean_iou": "iou",
         "clsloc_accuracy_50": "clsloc",
+        "pck_20": "pck",
     }
 
     def __init__(self, description: str):
@@ -533,20 +603,21 @@ def train_heads(
     box_loss: str | keras.losses.Loss = "giou+l1",
     box_weight: float = 1.0,
     label_weight: float = 1.0,
+    joint_loss: str | keras.losses.Loss = "l1",
     patience: int | None = None,
     seed: int = 0,
     description: str = "heads",
     show_progress: bool = True,
 ) -> keras.callbacks.History:
-    """Trains the two heads on cached features.
+    """Trains the heads of a two-head or a pose model on cached features.
 
     The optimizer is AdamW (Loshchilov and Hutter, 2019, arXiv 1711.05101), its rate falls to 0 along a cosine.
 
     Args:
-        model: A two-head model, whose `"heads"` learn, or these heads themselves.
+        model: A two-head or pose model, whose `"heads"` learn, or these heads themselves.
         train_cache: Features of the training images, all copies are used.
         validation_cache: Features of other images, its plain copy is used. When given, the weights of the best epoch by
-            cls-loc accuracy are kept; never give the images you will report on.
+            cls-loc accuracy, for poses by PCK@0.2, are kept; never give the images you will report on.
         epochs: Passes over the training features, at most.
         batch_size: Examples in a batch.
         learning_rate: The rate of the first step.
@@ -554,6 +625,7 @@ def train_heads(
         box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
         box_weight: Factor of the box loss in the sum.
         label_weight: Factor of the cross-entropy in the sum.
+        joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
         patience: Epochs without a better validation after which training ends; `None` runs all.
         seed: Of the batches' order. Call `set_seed` before building the model to fix the rest.
         description: Words for the progress bar.
@@ -570,18 +642,25 @@ def train_heads(
     batches = train_cache.batches(batch_size, levels=levels, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-    compile_model(heads, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+    if _is_pose_model(heads):
+        compile_pose_model(heads, joint_loss=joint_loss, optimizer=optimizer)
+    else:
+        compile_model(heads, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
     callbacks = [ProgressBar(description)] if show_progress else []
     validation = None
     if validation_cache is not None:
         validation = validation_cache.batches(256, levels=levels, copies=1)
-        callbacks.append(ClsLocEarlyStopping(patience))
+        callbacks.append(_early_stopping(heads, patience))
     # Keras would shuffle the order of the batches on top; theirs is fixed by the seed already.
     return heads.fit(batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
 
 
+def _early_stopping(model: keras.Model, patience: int | None) -> keras.callbacks.EarlyStopping:
+    return (PCKEarlyStopping if _is_pose_model(model) else ClsLocEarlyStopping)(patience)
+
+
 def _heads_of(model: keras.Model) -> keras.Model:
-    """The heads inside a two-head model, or the model itself when it is them."""
+    """The heads inside a two-head or pose model, or the model itself when it is them."""
     return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
 
 
@@ -597,6 +676,7 @@ def fine_tune(
     box_loss: str | keras.losses.Loss = "giou+l1",
     box_weight: float = 1.0,
     label_weight: float = 1.0,
+    joint_loss: str | keras.losses.Loss = "l1",
     steps_per_epoch: int | None = None,
     patience: int | None = None,
     description: str = "fine-tune",
@@ -609,10 +689,11 @@ def fine_tune(
     and then falls along a cosine. Afterwards the backbone is frozen again.
 
     Args:
-        model: A two-head model with trained heads.
-        train_batches: `(image, targets)` batches as `fit` takes them, of a known number of batches.
-        validation_batches: The same of other images. When given, the weights of the best epoch by cls-loc accuracy are
-            kept.
+        model: A two-head or pose model with trained heads.
+        train_batches: `(image, targets)` batches, or `(image, targets, weights)` of poses, as `fit` takes them, of a
+            known number of batches.
+        validation_batches: The same of other images. When given, the weights of the best epoch by cls-loc accuracy, for
+            poses by PCK@0.2, are kept.
         epochs: Passes over the training images, at most.
         layers: `"last"`: only the backbone's layers after its `"fine"` map learn; `"all"`: all of them.
         learning_rate: The highest rate.
@@ -620,6 +701,7 @@ def fine_tune(
         box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
         box_weight: Factor of the box loss in the sum.
         label_weight: Factor of the cross-entropy in the sum.
+        joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
         steps_per_epoch: Number of batches in an epoch, for the schedule, when `train_batches` cannot tell.
         patience: Epochs without a better validation after which training ends; `None` runs all.
         description: Words for the progress bar.
@@ -640,10 +722,15 @@ def fine_tune(
     )
     callbacks = [ProgressBar(description)] if show_progress else []
     if validation_batches is not None:
-        callbacks.append(ClsLocEarlyStopping(patience))
+        callbacks.append(_early_stopping(model, patience))
     with _unfrozen(model, layers):
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-        compile_model(model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+        if _is_pose_model(model):
+            compile_pose_model(model, joint_loss=joint_loss, optimizer=optimizer)
+        else:
+            compile_model(
+                model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer
+            )
         # Whoever made the batches has shuffled them.
         return model.fit(
             train_batches,
@@ -701,32 +788,55 @@ def evaluate(
     """Measures a model, batch after batch.
 
     Args:
-        model: A two-head model, or its `"heads"` when `batches` is a cache.
-        batches: `(image, targets)` batches, or a `FeatureCache` (its plain copy is used).
+        model: A two-head or pose model, or its `"heads"` when `batches` is a cache.
+        batches: `(image, targets)` batches, for poses `(image, targets, weights)`, or a `FeatureCache` (its plain copy
+            is used).
         description: Words for the progress bar.
         show_progress: Whether to show one.
 
     Returns:
         A dict: `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more),
-        `clsloc_accuracy_50` (share of images with both right), `num_examples`.
+        `clsloc_accuracy_50` (share of images with both right), `num_examples`. Of a pose model, what
+        `clsloc_utils.metrics.pose_scores` returns: `pck_20`, `pck_10`, `pcp_strict`, `pcp_loose`, `mean_error` (in
+        sides of the image), `num_examples`, `num_skipped`.
 
     Raises:
         ValueError: There are no examples, or batches without targets.
     """
+    judge = _pose_results if _is_pose_model(model) else _box_results
+    return judge(_with_targets(_outputs(model, batches, description, show_progress)))
+
+
+def _with_targets(outputs: Iterable[tuple[dict, dict | None, Any]]) -> Iterator[tuple[dict, dict, Any]]:
+    """The same, after checking that there are targets, and examples at all."""
+    empty = True
+    for each in outputs:
+        if each[1] is None:
+            raise ValueError("evaluate: the batches hold images without targets; use predict for those.")
+        empty = False
+        yield each
+    if empty:
+        raise ValueError("evaluate: there are no examples.")
+
+
+def _pose_results(outputs: Iterable[tuple[dict, dict, Any]]) -> dict[str, float]:
+    return pose_scores(
+        (targets["joints"], found["joints"], None if weights is None else weights["joints"])
+        for found, targets, weights in outputs
+    )
+
+
+def _box_results(outputs: Iterable[tuple[dict, dict, Any]]) -> dict[str, float]:
     label_accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     box_metrics = [MeanBoxIoU(), BoxAccuracy()]
     both = ClsLocAccuracy()
     num_examples = 0
-    for outputs, targets in _outputs(model, batches, description, show_progress):
-        if targets is None:
-            raise ValueError("evaluate: the batches hold images without targets; use predict for those.")
-        label_accuracy.update_state(targets["label"], outputs["label"])
+    for found, targets, _ in outputs:
+        label_accuracy.update_state(targets["label"], found["label"])
         for metric in box_metrics:
-            metric.update_state(targets["box"], outputs["box"])
-        both.update_state(targets, outputs)
-        num_examples += len(outputs["box"])
-    if num_examples == 0:
-        raise ValueError("evaluate: there are no examples.")
+            metric.update_state(targets["box"], found["box"])
+        both.update_state(targets, found)
+        num_examples += len(found["box"])
     results = {metric.name: float(metric.result()) for metric in (label_accuracy, *box_metrics, both)}
     return results | {"num_examples": num_examples}
 
@@ -737,36 +847,49 @@ def predict(
     """What a model says about each image, in order.
 
     Args:
-        model: A two-head model, or its `"heads"` when `batches` is a cache.
-        batches: `(image, targets)` or plain image batches, a `FeatureCache` (its plain copy is used), or one array of
-            images, float32 RGB 0..255 `[N, S, S, 3]`.
+        model: A two-head or pose model, or its `"heads"` when `batches` is a cache.
+        batches: `(image, targets)`, for poses `(image, targets, weights)`, or plain image batches, a `FeatureCache`
+            (its plain copy is used), or one array of images, float32 RGB 0..255 `[N, S, S, 3]`.
         description: Words for the progress bar.
         show_progress: Whether to show one.
 
     Returns:
         A dict of NumPy arrays: `label` int `[N]`, the most probable class; `score` `[N]`, its probability;
         `probabilities` `[N, num_classes]`; `box` `[N, 4]` rel_xyxy; and, where the batches have targets, `true_label`
-        `[N]` and `true_box` `[N, 4]`.
+        `[N]` and `true_box` `[N, 4]`. Of a pose model: `joints` `[N, 14, 2]`, x and y relative to the image; and, where
+        the batches have targets, `true_joints` `[N, 14, 2]` and `weight` `[N, 14]`.
 
     Raises:
         ValueError: There are no examples.
     """
+    describe = _pose_prediction if _is_pose_model(model) else _box_prediction
     collected: dict[str, list] = {}
-    for outputs, targets in _outputs(model, batches, description, show_progress):
-        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["label"], axis=-1))
-        found = {
-            "label": probabilities.argmax(axis=-1),
-            "score": probabilities.max(axis=-1),
-            "probabilities": probabilities,
-            "box": outputs["box"],
-        }
-        if targets is not None:
-            found |= {"true_label": np.asarray(targets["label"]), "true_box": np.asarray(targets["box"])}
-        for name, values in found.items():
+    for outputs in _outputs(model, batches, description, show_progress):
+        for name, values in describe(*outputs).items():
             collected.setdefault(name, []).append(values)
     if not collected:
         raise ValueError("predict: there are no examples.")
     return {name: np.concatenate(values) for name, values in collected.items()}
+
+
+def _pose_prediction(outputs: dict, targets: dict | None, weights: Any) -> dict[str, np.ndarray]:
+    if targets is None:
+        return {"joints": outputs["joints"]}
+    rows = _pose_rows(targets, weights)
+    return {"joints": outputs["joints"], "true_joints": rows["joints"], "weight": rows["weight"]}
+
+
+def _box_prediction(outputs: dict, targets: dict | None, _weights: Any) -> dict[str, np.ndarray]:
+    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["label"], axis=-1))
+    found = {
+        "label": probabilities.argmax(axis=-1),
+        "score": probabilities.max(axis=-1),
+        "probabilities": probabilities,
+        "box": outputs["box"],
+    }
+    if targets is not None:
+        found |= {"true_label": np.asarray(targets["label"]), "true_box": np.asarray(targets["box"])}
+    return found
 
 
 def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
@@ -783,8 +906,8 @@ def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
 
 def _outputs(
     model: keras.Model, batches: Any, description: str, show_progress: bool
-) -> Iterator[tuple[dict, dict | None]]:
-    """The model's outputs with the targets, or `None`, of each batch."""
+) -> Iterator[tuple[dict, dict | None, Any]]:
+    """The model's outputs with the targets and the sample weights, or `None`, of each batch."""
     if isinstance(batches, FeatureCache):
         model = _heads_of(model)
         batches = batches.batches(256, levels=tuple(model.input), copies=1)
@@ -797,7 +920,7 @@ def _outputs(
     forward = _forward(model)
     with progress(total=count, description=description) if show_progress else contextlib.nullcontext() as bar:
         for batch in sequence:
-            images, targets = batch if isinstance(batch, tuple) else (batch, None)
-            yield forward(images), targets
+            images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
+            yield forward(images), targets, weights
             if bar is not None:
                 bar.update(1)

@@ -1,0 +1,175 @@
+"""The pose model: soft-argmax in two dimensions, both joint heads, saving, precision."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clsloc_utils import models, training
+
+HEADS = tuple(models.JOINT_HEADS)
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
+def small_backbone(size=32, strides=(8, 2)):
+    """A random backbone with a fine and a coarse map of 4 and 2 cells a side at 32 pixels."""
+    inputs = keras.Input((size, size, 3))
+    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for stride in strides:
+        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
+        outputs = keras.layers.BatchNormalization()(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def images(count=8, size=32):
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
+
+
+# --- soft-argmax
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.integers(0, 2), st.integers(5, 9), st.integers(5, 7))
+def test_soft_argmax_against_a_loop(seed, outside, height, width):
+    heatmaps = np.random.default_rng(seed).normal(0, 3, (2, height, width, 3)).astype("float32")
+    found = np.asarray(models.SoftArgmax2D(outside)(heatmaps))
+    assert found.shape == (2, 3, 2)
+    for image, joint in np.ndindex(2, 3):
+        shares = np.exp(heatmaps[image, :, :, joint].astype("float64"))
+        shares /= shares.sum()
+        x = y = 0.0
+        for row, column in np.ndindex(height, width):
+            x += shares[row, column] * (column - outside + 0.5) / (width - 2 * outside)
+            y += shares[row, column] * (row - outside + 0.5) / (height - 2 * outside)
+        np.testing.assert_allclose(found[image, joint], [x, y], atol=1e-5)
+
+
+def hot(row, column, cells, outside):
+    heatmaps = np.zeros((1, cells, cells, 1), "float32")
+    heatmaps[0, row, column] = 60
+    return np.asarray(models.SoftArgmax2D(outside)(heatmaps))[0, 0]
+
+
+def test_a_cell_stands_for_its_centre():
+    np.testing.assert_allclose(hot(0, 3, cells=4, outside=0), [7 / 8, 1 / 8], atol=1e-6)
+    np.testing.assert_allclose(hot(1, 4, cells=6, outside=1), [7 / 8, 1 / 8], atol=1e-6)
+
+
+def test_the_borders_and_a_little_more_are_in_reach():
+    np.testing.assert_allclose(hot(0, 15, cells=16, outside=1), [1 + 1 / 28, -1 / 28], atol=1e-6)
+    heatmaps = np.full((1, 16, 16, 1), -60, "float32")
+    heatmaps[0, 5, :2] = 0  # As much on the outer as on the first inner column: the border between them.
+    np.testing.assert_allclose(np.asarray(models.SoftArgmax2D(1)(heatmaps))[0, 0], [0, 4.5 / 14], atol=1e-6)
+
+
+def test_soft_argmax_keeps_its_config():
+    layer = models.SoftArgmax2D(2, name="points")
+    assert models.SoftArgmax2D.from_config(layer.get_config()).outside == 2
+    assert layer.compute_output_shape((None, 9, 9, 14)) == (None, 14, 2)
+    with pytest.raises(ValueError, match="outside is -1"):
+        models.SoftArgmax2D(-1)
+
+
+# --- the model
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_parts_outputs_and_names(head):
+    model = models.pose_model(small_backbone(), joint_head=head)
+    outputs = model.predict_on_batch(images())
+    assert {name: each.shape for name, each in outputs.items()} == {"joints": (8, 14, 2)}
+    assert model.layers[-1].name == "joints"
+    heads, features = model.get_layer("heads"), model.get_layer("features")
+    maps = features.predict_on_batch(images())
+    from_heads = heads.predict_on_batch({level: maps[level] for level in heads.input})
+    np.testing.assert_allclose(from_heads["joints"], outputs["joints"], rtol=1e-5, atol=1e-6)
+    assert set(heads.input) == ({"coarse", "fine"} if head == "heatmap" else {"coarse"})
+    assert not features.trainable_weights
+    assert abs(outputs["joints"].mean() - 0.5) < 0.1, "an untrained model points to the middle"
+
+
+def test_the_backbone_is_frozen_unless_asked():
+    assert len(models.pose_model(small_backbone(), freeze_backbone=False).get_layer("features").trainable_weights) == 8
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="joint_head is 'magic'; take one of direct, heatmap"):
+        models.pose_model(small_backbone(), joint_head="magic")
+    with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
+        models.pose_model(small_backbone(strides=(16,)))
+    direct = models.pose_model(small_backbone(strides=(16,)), joint_head="direct")
+    assert direct.predict_on_batch(images())["joints"].shape == (8, 14, 2)
+
+
+def test_heatmaps_follow_what_is_seen():
+    """Far from the borders, features moved by a cell move the heatmaps and so the joints by a cell."""
+    backbone = small_backbone(size=128)
+    heads = models.pose_model(backbone).get_layer("heads")
+    rng = np.random.default_rng(0)
+    maps = {"coarse": np.zeros((2, 8, 8, 16), "float32"), "fine": np.zeros((2, 16, 16, 16), "float32")}
+    seen = rng.normal(0, 3, (4, 4, 16))
+    maps["fine"][0, 5:9, 5:9], maps["fine"][1, 6:10, 7:11] = seen, seen
+    inside = keras.Model(heads.input, heads.get_layer("joint_heatmaps").output)
+    heatmaps = inside.predict_on_batch(maps)
+    assert heatmaps.shape == (2, 18, 18, 14)
+    np.testing.assert_allclose(heatmaps[0, 3:12, 3:12], heatmaps[1, 4:13, 5:14], atol=1e-5)
+    assert np.ptp(heatmaps[0, 3:12, 3:12]) > 0.1
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_sixteen_people_can_be_learned_by_heart(head):
+    rng = np.random.default_rng(0)
+    targets = {"joints": rng.uniform(0.0, 1.0, (16, 14, 2)).astype("float32")}
+    weights = {"joints": (rng.uniform(size=(16, 14)) < 0.9).astype("float32")}
+    targets["joints"][weights["joints"] == 0] = np.nan
+    maps = {"coarse": rng.normal(0, 1, (16, 4, 4, 32)), "fine": rng.normal(0, 1, (16, 8, 8, 32))}
+    backbone = keras.Sequential(
+        [
+            keras.Input((64, 64, 3)),
+            keras.layers.Conv2D(32, 3, strides=8, padding="same"),
+            keras.layers.Conv2D(32, 3, strides=2, padding="same"),
+        ]
+    )
+    heads = models.pose_model(backbone, joint_head=head).get_layer("heads")
+    inputs = {level: maps[level].astype("float32") for level in heads.input}
+    training.compile_pose_model(heads, optimizer=keras.optimizers.Adam(5e-3))
+    heads.fit(inputs, targets, sample_weight=weights, epochs=60, batch_size=16, verbose=0)
+    result = heads.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
+    assert result["mean_error"] < 0.08
+    assert result["pck_20"] > 0.75
+
+
+# --- saving and precision
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_saved_model_answers_the_same(head, tmp_path):
+    model = models.pose_model(small_backbone(), joint_head=head)
+    training.compile_pose_model(model, joint_loss="smooth_l1")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    expected = model.predict_on_batch(images())
+    np.testing.assert_array_equal(loaded.predict_on_batch(images())["joints"], expected["joints"])
+    weights = {"joints": np.ones((8, 14), "float32")}
+    result = loaded.evaluate(images(), expected, sample_weight=weights, verbose=0, return_dict=True)
+    assert result["loss"] == pytest.approx(0, abs=1e-6)
+    assert {"pck_20", "mean_error"} <= set(result)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_stay_in_single_precision(head):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = models.pose_model(small_backbone(), joint_head=head)
+        features, heads = model.get_layer("features"), model.get_layer("heads")
+        assert features.output["coarse"].dtype == "float16", "the backbone takes part"
+        computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
+        assert {layer.compute_dtype for layer in computing} == {"float32"}
+        assert model.predict_on_batch(images())["joints"].dtype == "float32"
+    finally:
+        keras.config.set_dtype_policy("float32")
