@@ -5,9 +5,9 @@ What the folder must hold:
     joints.mat             the variable `joints`, [3, 14, N] or [14, 3, N]
     images/im0001.jpg      photo 1 of N, and so on; LSP-extended writes im00001.jpg
 
-The 14 joints stand in the order of `clsloc_utils.joints.JOINT_NAMES`, the 3 numbers are x and y in pixels and a flag. It
-means opposite things in the two shapes: in LSP, [3, 14, N], 1 says that the joint is hidden, and all joints have a
-position; in LSP-extended, [14, 3, N], 1 says that the joint has a position, and nothing says what is hidden.
+The 14 joints stand in the order of `clsloc_utils.joints.JOINT_NAMES`, the 3 numbers are x and y in pixels and a flag.
+The flag means opposite things in the two shapes: in LSP, [3, 14, N], 1 says that the joint is hidden, and all joints
+have a position; in LSP-extended, [14, 3, N], 1 says that the joint has a position, and nothing says what is hidden.
 
 Positions become `value / size`, as boxes do in TFDS's `voc`: that MATLAB counts pixels from 1 is not undone.
 """
@@ -55,8 +55,8 @@ NO_JOINTS = "no labelled joint"
 UNREADABLE_JOINT = "position is not a number"
 FAR_OUTSIDE = "joint far outside the photo"
 
-# A joint of someone who is cut off may lie outside the photo. Farther than this share of a side it is a mistake: x and y
-# swapped, or the photos resized and the joints not.
+# A joint of someone who is cut off may lie outside the photo. Farther than this share of a side it is a mistake: x and
+# y swapped, or the photos resized and the joints not.
 OUTSIDE_TOLERANCE = 0.25
 _NAME = re.compile(r"im(\d+)", re.IGNORECASE)
 

@@ -41,7 +41,7 @@ class PoseScene:
 
 @dataclasses.dataclass(frozen=True)
 class _Person:
-    """A drawn person: named parts in painting order, joints [14, 2] in the same units, which of them the trunk hides."""
+    """A drawn person: named parts in painting order, joints [14, 2] in the same units, which ones the trunk hides."""
 
     parts: list[tuple[str, Sketch]]
     joints: np.ndarray
