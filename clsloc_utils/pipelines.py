@@ -317,8 +317,8 @@ def person_crop(joints: tf.Tensor, labelled: tf.Tensor, width: float, height: fl
         labelled: bool `[14]`; the other joints do not count. With none at all, the crop holds the whole photo.
         width: Of the photo, in pixels.
         height: Of the photo, in pixels.
-        margin: Room on every side, as a share of the longer side of the box around the joints. A hand reaches beyond its
-            wrist, and a foot beyond its ankle.
+        margin: Room on every side, as a share of the longer side of the box around the joints. A hand reaches beyond
+            its wrist, and a foot beyond its ankle.
 
     Returns:
         float32 tensor `[4]`: xmin, ymin, xmax, ymax in pixels of the photo.

@@ -1,4 +1,4 @@
-"""What several test modules share: small folders in VOC and LSP layout, real photos if there are any, a place for data."""
+"""What several test modules share: small folders in VOC and LSP layout, the real photos if any, a place for data."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -103,7 +103,7 @@ def write_shapes(writer: VocWriter) -> None:
 
 
 class LspWriter:
-    """Writes a folder in LSP layout: squares on grey, one at every joint, in 14 levels of red, the first the darkest."""
+    """Writes a folder in LSP layout: a square on grey at every joint, in 14 levels of red, the first the darkest."""
 
     def __init__(self, folder: Path, extended: bool):
         self.folder, self.extended = folder, extended

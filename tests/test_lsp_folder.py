@@ -143,7 +143,9 @@ def test_a_photo_without_a_single_labelled_joint(tmp_path):
     writer.flags[1] = 0
     writer.save_joints()
     found = datasets.report(writer.folder)
-    assert [(problem.file, problem.reason) for problem in found.problems] == [("images/im00002.jpg", "no labelled joint")]
+    assert [(problem.file, problem.reason) for problem in found.problems] == [
+        ("images/im00002.jpg", "no labelled joint")
+    ]
     with pytest.warns(UserWarning, match="no labelled joint"):
         assert len(loaded(writer.folder, tmp_path)) == 2
 
@@ -275,8 +277,14 @@ def test_roles_cover_the_photos_once(tmp_path):
     assert info.task == "pose"
     assert info.class_names == ()
     assert info.splits == {"train": 20}
-    assert (info.train_split, info.validation_split, info.test_split) == ("train[:70%]", "train[70%:85%]", "train[85%:]")
-    parts = [loaded(writer.folder, tmp_path, split) for split in (info.train_split, info.validation_split, info.test_split)]
+    assert (info.train_split, info.validation_split, info.test_split) == (
+        "train[:70%]",
+        "train[70%:85%]",
+        "train[85%:]",
+    )
+    parts = [
+        loaded(writer.folder, tmp_path, split) for split in (info.train_split, info.validation_split, info.test_split)
+    ]
     assert [len(part) for part in parts] == [14, 3, 3]
     assert len({example["image/filename"] for part in parts for example in part}) == 20
 

@@ -10,7 +10,9 @@ from PIL import Image
 from clsloc_utils.drawing import people, poses
 from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES, side_of
 
-LIMB_JOINTS = [joint for joint, name in enumerate(JOINT_NAMES) if name.split()[-1] in ("ankle", "knee", "elbow", "wrist")]
+LIMB_JOINTS = [
+    joint for joint, name in enumerate(JOINT_NAMES) if name.split()[-1] in ("ankle", "knee", "elbow", "wrist")
+]
 MARKERS = {
     "right leg": (255, 0, 0),
     "left leg": (0, 255, 0),

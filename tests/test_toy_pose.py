@@ -67,9 +67,12 @@ def test_who_mixes_up_left_and_right_scores_badly(prepared):
     right = []
     for split in ("train", "test"):
         for example in read(prepared[0], split):
-            with_size = example["joints"] * toy_pose.draw_pose_annotated(
-                toy_pose._SEEDS[split], int(example["image/filename"].decode()[-10:-4])
-            )["size"]
+            with_size = (
+                example["joints"]
+                * toy_pose.draw_pose_annotated(toy_pose._SEEDS[split], int(example["image/filename"].decode()[-10:-4]))[
+                    "size"
+                ]
+            )
             swapped = with_size[list(FLIP_ORDER)]
             torso = np.linalg.norm(with_size[TORSO[0]] - with_size[TORSO[1]])
             right += list(np.linalg.norm(swapped - with_size, axis=1) <= 0.2 * torso)

@@ -142,8 +142,8 @@ def _framed(rng: np.random.Generator, person: _Person) -> tuple[_Person, tuple[i
         room[edge] = -rng.uniform(0.08, 0.35) * sides[edge % 2] / sides.max()
     low = np.array([xmin, ymin]) - room[:2] * sides.max()
     high = np.array([xmax, ymax]) + room[2:] * sides.max()
-    # No picture is narrower than half its height, and the other way round.
-    lacking = np.maximum(0.5 * (high - low).max() - (high - low), 0)
+    # A photo is not much narrower than high, nor the other way round: the rest is more of the place.
+    lacking = np.maximum(rng.uniform(0.66, 0.9) * (high - low).max() - (high - low), 0)
     split = rng.uniform(0, 1, 2)
     low, high = low - lacking * split, high + lacking * (1 - split)
     scale = rng.integers(240, 321) / (high - low).max()
