@@ -247,7 +247,7 @@ def test_the_whole_body_turns_as_one():
 
 def test_joints_that_leave_the_image_are_not_asked_for():
     augmentation = PoseAugmentation(rotation=0.0, scale=0.0, shift=0.4, flip=False, **AS_THEY_ARE)
-    _, plain, plain_weights = together(parsed_batches(48))
+    _, _, plain_weights = together(parsed_batches(48))
     _, joints, weights = together(augment_pose(parsed_batches(48), augmentation, image_size=96, seed=0))
     assert ((joints >= 0) & (joints <= 1)).all()
     assert (joints[weights == 0] == 0.5).all()
