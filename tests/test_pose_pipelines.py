@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from clsloc_utils import pipelines
 from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES, TORSO
@@ -29,7 +29,7 @@ NOTHING = PoseAugmentation(rotation=0.0, scale=0.0, shift=0.0, flip=False, **AS_
 MARKER = (255, 0, 0)
 MARKED = 5
 
-coordinates = st.floats(-0.2, 1.2, width=32)
+coordinates = st.integers(-200, 1200).map(lambda thousandths: thousandths / 1000)
 people = st.lists(st.tuples(coordinates, coordinates), min_size=14, max_size=14).map(
     lambda pairs: np.array(pairs, np.float32)
 )
@@ -37,11 +37,12 @@ people = st.lists(st.tuples(coordinates, coordinates), min_size=14, max_size=14)
 
 def marked_photo(position, size=(200, 150)):
     """An undecoded photo, blue on grey, with a red disc around a position in pixels."""
-    image = Image.new("RGB", size, (40, 60, 120))
-    x, y = position
-    ImageDraw.Draw(image).ellipse((x - 5.5, y - 5.5, x + 4.5, y + 4.5), fill=MARKER)
+    width, height = size
+    pixels = np.full((height, width, 3), (40, 60, 120), np.uint8)
+    rows, columns = np.indices((height, width)) + 0.5
+    pixels[np.hypot(columns - position[0], rows - position[1]) <= 5] = MARKER
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=97, subsampling=0)
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=97, subsampling=0)
     return buffer.getvalue()
 
 
@@ -147,7 +148,7 @@ def test_the_marker_is_where_the_joint_is(margin, surroundings):
         assert image.dtype == targets["joints"].dtype == weights["joints"].dtype == tf.float32
         centre = centre_of_marker(image.numpy())
         if centre is not None:
-            np.testing.assert_allclose(targets["joints"][MARKED], centre, atol=0.7 / 128)
+            np.testing.assert_allclose(targets["joints"][MARKED], centre, atol=0.3 / 128)
             found += 1
     assert found >= 8
 
@@ -205,7 +206,7 @@ def test_the_marker_goes_where_the_joint_goes(changes):
         # A mirrored person's marked left ankle is the right one's twin.
         errors = np.abs(positions[[MARKED, FLIP_ORDER[MARKED]]] - centre).max(axis=1)
         errors[weights[index, [MARKED, FLIP_ORDER[MARKED]]] == 0] = np.inf
-        assert errors.min() < 1.0 / 96
+        assert errors.min() < 0.4 / 96
         moved += np.abs(centre - plain[index, MARKED]).max() > 1.5 / 96
         twins += errors.argmin() == 1
     assert moved > 20
@@ -264,12 +265,13 @@ def test_surroundings_fill_the_corners():
     joints = np.tile(np.float32([[0.4, 0.4], [0.6, 0.6]]), (7, 1))
     example = {"image": white.getvalue(), "joints": joints, "labelled": np.ones(14, bool)}
     augmentation = PoseAugmentation(**AS_THEY_ARE)
-    for surroundings, share_of_grey in ((augmentation.surroundings, 0.0), (0.0, 0.05)):
+    for surroundings in (augmentation.surroundings, 0.0):
         parsed = parse_pose(64, 0.15, surroundings)(example)
         columns = tf.nest.map_structure(lambda value: tf.stack([value] * 32), parsed)
         batches = tf.data.Dataset.from_tensor_slices(columns).batch(32)
         images, _, _ = together(augment_pose(batches, augmentation, image_size=64, seed=0))
-        assert (images < 250).mean() == pytest.approx(share_of_grey, abs=0.04 if share_of_grey else 1e-9)
+        share_of_grey = (images < 250).mean()
+        assert share_of_grey == 0 if surroundings else share_of_grey > 0.05
 
 
 def test_nothing_changes_when_all_is_switched_off():

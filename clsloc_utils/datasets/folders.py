@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from clsloc_utils.progress import progress
 
@@ -131,8 +131,11 @@ def checked_jpeg(path: Path) -> tuple[tuple[int, int], int]:
         with Image.open(io.BytesIO(data)) as image:
             image_format, size = image.format, image.size
             orientation = image.getexif().get(EXIF_ORIENTATION, 1)
+    except UnidentifiedImageError as error:
+        # Its own text names an address in memory, another one on every run.
+        raise FaultError(UNREADABLE_JPEG, "it is no image, or its first bytes are damaged") from error
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise FaultError(UNREADABLE_JPEG, str(error).replace(f"{data!r}", "")) from error
+        raise FaultError(UNREADABLE_JPEG, str(error)) from error
     # A phone's multi-picture file is a JPEG with more pictures behind it.
     if image_format not in ("JPEG", "MPO"):
         raise FaultError(UNREADABLE_JPEG, f"it is a {image_format} file; save it as a JPEG")
