@@ -1,4 +1,4 @@
-"""What several test modules share: small folders in VOC layout, the real photos if there are any, a place for data."""
+"""What several test modules share: small folders in VOC and LSP layout, the real photos if any, a place for data."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import scipy.io
 from PIL import Image, ImageDraw
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -100,6 +102,42 @@ def write_shapes(writer: VocWriter) -> None:
     writer.list("val.txt", [f"shape_{number:02d}" for number in range(16, 24)])
 
 
+class LspWriter:
+    """Writes a folder in LSP layout: a square on grey at every joint, in 14 levels of red, the first the darkest."""
+
+    def __init__(self, folder: Path, extended: bool):
+        self.folder, self.extended = folder, extended
+        (folder / "images").mkdir(parents=True)
+
+    def image_path(self, number: int) -> Path:
+        return self.folder / "images" / f"im{number:0{5 if self.extended else 4}d}.jpg"
+
+    def size(self, number: int) -> tuple[int, int]:
+        with Image.open(self.image_path(number)) as image:
+            return image.size
+
+    def write(self, count: int, size: tuple[int, int] = (96, 128)) -> None:
+        """Writes photos 1 to `count`, all of whose joints are labelled and visible, and their joints."""
+        chance = np.random.default_rng(count)
+        self.positions = chance.uniform(0.1, 0.9, (count, 14, 2)) * size
+        self.flags = np.full((count, 14), 1.0 if self.extended else 0.0)
+        for number, joints in enumerate(self.positions, start=1):
+            image = Image.new("RGB", size, GROUND)
+            draw = ImageDraw.Draw(image)
+            for joint, (x, y) in enumerate(joints):
+                draw.rectangle((x - 1, y - 1, x + 1, y + 1), fill=(60 + 14 * joint, 0, 0))
+            image.save(self.image_path(number), quality=95, subsampling=0)
+        self.save_joints()
+
+    def array(self) -> np.ndarray:
+        """The joints as `joints.mat` holds them."""
+        rows = np.concatenate([self.positions, self.flags[..., None]], axis=-1)
+        return rows.transpose(1, 2, 0) if self.extended else rows.transpose(2, 1, 0)
+
+    def save_joints(self) -> None:
+        scipy.io.savemat(self.folder / "joints.mat", {"joints": self.array()})
+
+
 @pytest.fixture
 def voc_writer(tmp_path: Path) -> VocWriter:
     """A `VocWriter` on an empty folder of this test."""
@@ -137,3 +175,11 @@ def real_data() -> Path:
     if not (folder / "wildlife_voc").is_dir():
         pytest.skip("no real photos: set CLSLOC_REAL_DATA to a folder that holds wildlife_voc/ and backbones/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_poses(real_data: Path) -> Path:
+    """A folder with the first 1,000 photos of LSP-extended; the test is skipped where there is none."""
+    if not (real_data / "lspet").is_dir():
+        pytest.skip("no real photos of poses: CLSLOC_REAL_DATA has no folder lspet/")
+    return real_data / "lspet"

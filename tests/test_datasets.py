@@ -13,7 +13,7 @@ from google.protobuf import json_format
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import loader
-from conftest import Drawn, VocWriter
+from conftest import Drawn, LspWriter, VocWriter
 
 NAMES = {"2007": {"train": 4, "val": 3, "test": 5}, "2012": {"train": 2, "val": 1, "test": 6}}
 
@@ -181,3 +181,39 @@ def test_the_data_folder_is_the_users_cache_by_default(voc_folder, tmp_path, mon
     monkeypatch.setattr(loader.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
     datasets.load(voc_folder, "train")
     assert list((tmp_path / "clsloc").glob("**/metadata.json"))
+
+
+# Poses.
+
+
+def test_sources_of_boxes_say_so(voc_folder, data_dir, stock_data_dir):
+    assert datasets.info(voc_folder, data_dir=data_dir).task == "boxes"
+    assert datasets.info("voc/2007", data_dir=stock_data_dir).task == "boxes"
+
+
+def test_the_schema_of_poses():
+    features = datasets.pose_features()
+    assert {name: (feature.shape, feature.np_dtype) for name, feature in features.items() if name != "image"} == {
+        "image/filename": ((), np.object_),
+        "joints": ((14, 2), np.float32),
+        "labelled": ((14,), np.bool_),
+        "visible": ((14,), np.bool_),
+    }
+    assert isinstance(features["image"], tfds.features.Image)
+
+
+def test_a_folder_of_either_layout_is_recognised(voc_folder, tmp_path):
+    writer = LspWriter(tmp_path / "above" / "lsp", extended=False)
+    writer.write(3)
+    assert datasets.report(writer.folder).num_examples == {"train": 3}
+    assert datasets.report(voc_folder).num_examples == {"train": 16, "validation": 8}
+    assert datasets.info(writer.folder, data_dir=tmp_path / "data").task == "pose"
+    with pytest.raises(ValueError, match=r"Did you mean .*lsp\?"):
+        datasets.info(tmp_path / "above", data_dir=tmp_path / "data")
+
+
+def test_an_unknown_source_is_told_of_both_layouts(tmp_path):
+    with pytest.raises(ValueError, match="toy_pose") as raised:
+        datasets.load("toy_pos", "train", data_dir=tmp_path)
+    for part in ("VOC or LSP layout", "JPEGImages", "joints.mat", "im0001.jpg"):
+        assert part in str(raised.value)

@@ -62,7 +62,7 @@ def test_boxes_are_tight_around_the_masks():
 def test_masks_are_the_pixels_that_change_with_the_objects_colour(name, monkeypatch):
     """An oracle of its own: repaint the object in two loud colours and see which pixels of the picture differ."""
     original = scenes.DRAWERS[name]
-    monkeypatch.setattr(scenes, "_photograph", lambda rng, image: image)
+    monkeypatch.setattr(scenes, "photograph", lambda rng, image: image)
 
     def repainted(colour, attempt):
         def draw(rng, view):

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from clsloc_utils import datasets
+from clsloc_utils.datasets import folders
 from clsloc_utils.datasets import voc_folder as module
 from clsloc_utils.datasets.voc_folder import VocFolder, report
 from conftest import Drawn
@@ -177,7 +178,7 @@ def test_long_reports_are_cut_but_problems_are_complete(voc_writer):
         voc_writer.annotate(f"bad_{number:02d}", INVERTED)
     found = report(voc_writer.folder)
     assert len(found.problems) == found.counts["inverted box"] == 30
-    assert str(found).count("Annotations/") == module.PROBLEMS_SHOWN_PER_REASON
+    assert str(found).count("Annotations/") == folders.PROBLEMS_SHOWN_PER_REASON
     assert "and 10 more" in str(found)
 
 
@@ -410,7 +411,7 @@ def test_preparing_a_small_folder_prints_nothing(writer, tmp_path, capfd):
 
 
 def test_preparing_a_large_folder_shows_bars_and_no_notes_on_downloads(writer, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(module, "IMAGES_THAT_TAKE_LONG", 5)
+    monkeypatch.setattr(folders, "IMAGES_THAT_TAKE_LONG", 5)
     datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
     output = capfd.readouterr().out
     assert "Checking photos: 100%" in output

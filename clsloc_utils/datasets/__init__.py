@@ -1,19 +1,28 @@
-"""The data: every source is a TFDS builder, every example looks as those of TFDS's `voc`, one loader names them all."""
+"""The data: every source is a TFDS builder, and one loader names them all.
 
-from clsloc_utils.datasets.loader import SOURCES, SourceInfo, info, load
+Every example of a source of boxes looks as those of TFDS's `voc`, every example of a source of poses as `pose_features`
+says.
+"""
+
+from clsloc_utils.datasets.folders import FolderReport, Problem
+from clsloc_utils.datasets.loader import SOURCES, SourceInfo, info, load, report
+from clsloc_utils.datasets.lsp_folder import LspFolder
+from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
-from clsloc_utils.datasets.voc_folder import FolderReport, Problem, VocFolder, report
+from clsloc_utils.datasets.voc_folder import VocFolder
 
 __all__ = [
     "SOURCES",
     "VOC_CLASS_NAMES",
     "VOC_POSES",
     "FolderReport",
+    "LspFolder",
     "Problem",
     "SourceInfo",
     "VocFolder",
     "info",
     "load",
+    "pose_features",
     "report",
     "voc_features",
 ]

@@ -15,7 +15,8 @@ import platformdirs
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets import voc_folder
+from clsloc_utils.datasets import lsp_folder, voc_folder
+from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
 
 # The TFDS builders behind each name; their splits are joined.
 _STOCK_SOURCES = {
@@ -23,7 +24,7 @@ _STOCK_SOURCES = {
     "voc/2012": ("voc/2012",),
     "voc/2007+2012": ("voc/2007", "voc/2012"),
 }
-SOURCES = ("toy_voc", *_STOCK_SOURCES)
+SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose")
 # The test photos of VOC 2012 are published without their annotations.
 _SPLITS_WITHOUT_ANNOTATIONS = {("voc/2012", "test")}
 _SPLIT_TERM = re.compile(r"(?P<name>\w+)(\[.*\](\(\w+\))?)?")
@@ -38,12 +39,13 @@ class SourceInfo:
 
     Attributes:
         name: The source as it was named.
-        class_names: Names of the classes, in the order of their labels.
+        class_names: Names of the classes, in the order of their labels; none for a source of poses.
         splits: Number of examples by name of split.
         train_split: The examples to learn from.
         validation_split: The examples to choose a model with.
         test_split: The examples to report on.
         fingerprint: Changes when the examples do: names and versions of the prepared data.
+        task: What the annotations are for: `"boxes"` or `"pose"`.
     """
 
     name: str
@@ -53,6 +55,7 @@ class SourceInfo:
     validation_split: str
     test_split: str
     fingerprint: str
+    task: str = "boxes"
 
     @property
     def num_classes(self) -> int:
@@ -72,18 +75,21 @@ def load(
     """Reads a split of a data source; prepares the source first if that was not done before.
 
     Args:
-        source: One of `SOURCES`, or a folder in VOC layout.
-        split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`.
+        source: One of `SOURCES`, or a folder in VOC or LSP layout.
+        split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`. A folder in LSP layout has one,
+            `train`, in the order of the photos: `"train[:1000]"` are the first thousand.
         data_dir: Where prepared data lies; by default the environment variable `CLSLOC_DATA_DIR`, or else the user's
             cache folder. Several processes may prepare into it at once.
         shuffle_files: Whether the files of the prepared data are read in random order, as TFDS's `shuffle_files`.
         strict: For a folder: whether a bad image raises. Otherwise bad images are left out, and a warning lists them.
-        class_names: For a folder: its classes, in the order of their labels; by default those of its annotations.
+        class_names: For a folder in VOC layout: its classes, in the order of their labels; by default those of its
+            annotations.
 
     Returns:
-        A `tf.data.Dataset` of examples with the features of TFDS's `voc`. `image` is a scalar string, the JPEG as it
-        was stored; `objects/bbox` is float32 `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label`
-        is int64. No JPEG is decoded, and memory does not grow with the number of examples.
+        A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"` and
+        folders in LSP layout. `image` is a scalar string, the JPEG as it was stored; `objects/bbox` is float32
+        `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label` is int64. No JPEG is decoded, and
+        memory does not grow with the number of examples.
 
     Raises:
         ValueError: The source or the split is unknown, the split is empty, or the folder has bad images (`strict`).
@@ -132,15 +138,37 @@ def info(
                 splits[name] = splits.get(name, 0) + split_info.num_examples
     annotated = [name for name in splits if any(_is_annotated(builder, name) for builder in builders)]
     train_split, validation_split, test_split = _roles(annotated)
+    features = builders[0].info.features
+    is_pose = "joints" in features
     return SourceInfo(
         name=os.fspath(source),
-        class_names=tuple(builders[0].info.features["objects"]["label"].names),
+        class_names=() if is_pose else tuple(features["objects"]["label"].names),
         splits=splits,
         train_split=train_split,
         validation_split=validation_split,
         test_split=test_split,
         fingerprint="+".join(_fingerprint(builder) for builder in builders),
+        task="pose" if is_pose else "boxes",
     )
+
+
+def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = None) -> FolderReport:
+    """Checks every file of a folder in VOC or LSP layout, without preparing it.
+
+    Args:
+        folder: The folder.
+        class_names: For a folder in VOC layout: the classes that are allowed, all by default.
+
+    Returns:
+        The `FolderReport`; `print(report(folder))` shows it.
+
+    Raises:
+        ValueError: Something without which the folder cannot be read is missing.
+    """
+    if _is_meant_as_lsp(folder):
+        _refuse_class_names(os.fspath(folder), class_names)
+        return lsp_folder.report(folder)
+    return voc_folder.report(folder, class_names=class_names)
 
 
 def _roles(splits: Sequence[str]) -> tuple[str, str, str]:
@@ -213,30 +241,42 @@ def _prepared_builders(
     name = os.fspath(source)
     if name not in SOURCES:
         return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
-    if class_names is not None:
-        raise ValueError(f"{name} has classes of its own; class_names is for a folder in VOC layout.")
+    _refuse_class_names(name, class_names)
+    # Imported here: the drawing code is needed only by those who draw.
     if name == "toy_voc":
-        # Imported here: the drawing code is needed only by those who draw.
         from clsloc_utils.datasets.toy_voc import ToyVoc
 
         return [_prepared(lambda: ToyVoc(data_dir=root), root)]
+    if name == "toy_pose":
+        from clsloc_utils.datasets.toy_pose import ToyPose
+
+        return [_prepared(lambda: ToyPose(data_dir=root), root)]
     return [_prepared(lambda stock=stock: tfds.builder(stock, data_dir=root), root) for stock in _STOCK_SOURCES[name]]
+
+
+def _refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
+    if class_names is not None:
+        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder in VOC layout.")
 
 
 def _prepared_folder(
     folder: str, root: Path, *, strict: bool, class_names: Sequence[str] | None
-) -> voc_folder.VocFolder:
-    if not voc_folder.in_voc_layout(folder):
-        raise ValueError(
-            f"{folder!r} is neither a known source nor a folder in VOC layout. Known sources: {', '.join(SOURCES)}. "
-            f"{voc_folder.LAYOUT}.{_inner_folder_hint(folder)}"
+) -> voc_folder.VocFolder | lsp_folder.LspFolder:
+    if _is_meant_as_lsp(folder):
+        _refuse_class_names(folder, class_names)
+        builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, data_dir=root), root)
+    elif voc_folder.in_voc_layout(folder):
+        builder = _prepared(
+            lambda: voc_folder.VocFolder(folder, class_names=class_names, strict=strict, data_dir=root), root
         )
-    builder = _prepared(
-        lambda: voc_folder.VocFolder(folder, class_names=class_names, strict=strict, data_dir=root), root
-    )
+    else:
+        raise ValueError(
+            f"{folder!r} is neither a known source nor a folder in VOC or LSP layout. Known sources: "
+            f"{', '.join(SOURCES)}. {voc_folder.LAYOUT}. {lsp_folder.LAYOUT}.{_inner_folder_hint(folder)}"
+        )
     if builder.report.problems:
         if strict:
-            voc_folder.raise_on_problems(builder.report)
+            raise_on_problems(builder.report)
         # Attributed to the caller of `load` or `info`.
         warnings.warn(str(builder.report), stacklevel=4)
     return builder
@@ -245,8 +285,17 @@ def _prepared_folder(
 def _inner_folder_hint(folder: str) -> str:
     """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
     path = Path(folder).expanduser()
-    inner = sorted(inner for inner in path.iterdir() if voc_folder.in_voc_layout(inner)) if path.is_dir() else []
+    inner_folders = sorted(path.iterdir()) if path.is_dir() else []
+    inner = [inner for inner in inner_folders if voc_folder.in_voc_layout(inner) or lsp_folder.in_lsp_layout(inner)]
     return f" Did you mean {inner[0]}?" if inner else ""
+
+
+def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
+    """Whether a folder has one of LSP's two pieces and nothing of VOC's: what lacks is then said in LSP's words."""
+    if voc_folder.in_voc_layout(folder):
+        return False
+    path = Path(folder).expanduser()
+    return (path / lsp_folder.IMAGE_FOLDER).is_dir() or (path / lsp_folder.JOINTS_FILE).is_file()
 
 
 def _prepared(make_builder: Callable[[], tfds.core.DatasetBuilder], root: Path) -> tfds.core.DatasetBuilder:

@@ -16,37 +16,44 @@ import hashlib
 import io
 import math
 import os
-import re
-import struct
 import unicodedata
 import xml.etree.ElementTree
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import defusedxml
 import defusedxml.ElementTree
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
+from clsloc_utils.datasets.folders import (
+    IMAGE_SUFFIXES,
+    MISSING_IMAGE,
+    SAME_NAME,
+    UNCLEAR_ORIENTATION,
+    FaultError,
+    FolderReport,
+    Problem,
+    checked_jpeg,
+    files_of,
+    fingerprint_of,
+    place_of_data,
+    raise_on_problems,
+    with_progress,
+)
 from clsloc_utils.datasets.voc_features import VOC_POSES, voc_features
-from clsloc_utils.progress import progress
 
 IMAGE_FOLDER = "JPEGImages"
 ANNOTATION_FOLDER = "Annotations"
 LIST_FOLDER = "ImageSets/Main"
-IMAGE_SUFFIXES = (".jpg", ".jpeg")
 LAYOUT = (
     f"A folder in VOC layout holds the photos in {IMAGE_FOLDER}/*.jpg, one {ANNOTATION_FOLDER}/*.xml for each, and, if "
     f"you want to choose the splits yourself, the names of the photos in {LIST_FOLDER}/train.txt, val.txt and test.txt"
 )
 
-MISSING_IMAGE = "missing image"
 MISSING_ANNOTATION = "missing annotation"
 NO_FILES = "listed, but there are no such files"
 LISTED_TWICE = "listed twice"
-SAME_NAME = "several images of the same name"
 ENCODING = "unexpected encoding"
 MALFORMED_XML = "malformed XML"
 MISSING_FIELD = "missing or unreadable field"
@@ -56,69 +63,12 @@ OUTSIDE_BOX = "box outside the image"
 INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 WRONG_SIZE = "wrong size in the XML"
-UNREADABLE_JPEG = "unreadable JPEG"
-UNCLEAR_ORIENTATION = "unclear orientation"
 
 # VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
 # and is then moved onto the border. Anything further out is a mistake of the annotation.
 BORDER_TOLERANCE = 1.0
 # Without lists of one's own the photos are cut here into train, validation and test.
 SPLIT_SHARES = {"train": 0.7, "validation": 0.85, "test": 1.0}
-PROBLEMS_SHOWN_PER_REASON = 20
-IMAGES_THAT_TAKE_LONG = 1000
-EXIF_ORIENTATION = 0x0112
-
-
-class Problem(NamedTuple):
-    """One fault of one file.
-
-    Attributes:
-        file: The file, relative to the folder.
-        reason: What kind of fault it is, one of a few fixed phrases: `report.counts` counts them.
-        detail: Which object, which value, what was expected.
-    """
-
-    file: str
-    reason: str
-    detail: str = ""
-
-
-@dataclasses.dataclass(frozen=True)
-class FolderReport:
-    """What a folder in VOC layout holds, and what is wrong with it.
-
-    Attributes:
-        folder: The folder.
-        num_examples: Number of usable images by split.
-        class_names: The classes, in the order of their labels.
-        problems: Every fault found, a list of `Problem(file, reason, detail)`. An image with a fault in any of its
-            objects is left out as a whole: without that object it could pass for an image with a single one.
-    """
-
-    folder: str
-    num_examples: Mapping[str, int]
-    class_names: Sequence[str]
-    problems: Sequence[Problem]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of faults by reason, most frequent first."""
-        return dict(collections.Counter(problem.reason for problem in self.problems).most_common())
-
-    def __str__(self) -> str:
-        splits = ", ".join(f"{name} {count}" for name, count in self.num_examples.items()) or "none"
-        lines = [
-            f"Folder {self.folder}: {len(self.problems)} problems. Usable images: {splits}. "
-            f"Classes: {', '.join(self.class_names) or 'none'}."
-        ]
-        for reason, count in self.counts.items():
-            lines.append(f"  {reason} ({count}):")
-            problems = [problem for problem in self.problems if problem.reason == reason]
-            for problem in problems[:PROBLEMS_SHOWN_PER_REASON]:
-                lines.append(f"    {problem.file}" + (f": {problem.detail}" if problem.detail else ""))
-            if count > PROBLEMS_SHOWN_PER_REASON:
-                lines.append(f"    ... and {count - PROBLEMS_SHOWN_PER_REASON} more, all in `.problems`")
-        return "\n".join(lines)
 
 
 class VocFolder(tfds.core.GeneratorBasedBuilder):
@@ -150,11 +100,13 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
             ValueError: The folder has no `JPEGImages` or no `Annotations`.
         """
         self.folder = _checked_layout(folder)
-        self.fingerprint = _fingerprint(self.folder, class_names)
+        files = [
+            path for name in (IMAGE_FOLDER, ANNOTATION_FOLDER, LIST_FOLDER) for path in files_of(self.folder / name)
+        ]
+        self.fingerprint = fingerprint_of(files, self.folder, class_names and list(class_names))
         self._given_class_names = class_names
         self._strict = strict
-        readable_name = re.sub(r"[^A-Za-z0-9_-]+", "_", self.folder.name)[:40]
-        super().__init__(data_dir=Path(data_dir).expanduser() / f"{readable_name}-{self.fingerprint}")
+        super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
 
     @property
     def report(self) -> FolderReport:
@@ -193,7 +145,7 @@ class VocFolder(tfds.core.GeneratorBasedBuilder):
         return {name: self._generate_examples(images) for name, images in splits.items()}
 
     def _generate_examples(self, images: Sequence["_AnnotatedImage"]) -> Iterator[tuple[str, dict]]:
-        for image in _with_progress(images, len(images), f"Preparing {self.folder.name}"):
+        for image in with_progress(images, len(images), f"Preparing {self.folder.name}"):
             yield image.name, image.example()
 
 
@@ -214,27 +166,12 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     return folder_report
 
 
-def raise_on_problems(folder_report: FolderReport) -> None:
-    """Raises a `ValueError` with the whole report as its text if the report lists any problem."""
-    if folder_report.problems:
-        raise ValueError(f"{folder_report}\nRepair or remove these files, or use strict=False to go on without them.")
-
-
 def in_voc_layout(folder: str | os.PathLike) -> bool:
     """Whether a folder has VOC's sub-folders for images and annotations."""
     return all((Path(folder).expanduser() / name).is_dir() for name in (IMAGE_FOLDER, ANNOTATION_FOLDER))
 
 
 # Reading the folder.
-
-
-class _FaultError(Exception):
-    """A fault of one file, on its way into the report."""
-
-    def __init__(self, reason: str, detail: str = ""):
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,7 +205,7 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> tuple[FolderReport
 
     names = [name for split_names in names_by_split.values() for name in split_names]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = _with_progress(pool.map(check, names), len(names), f"Checking {folder.name}")
+        results = with_progress(pool.map(check, names), len(names), f"Checking {folder.name}")
         checked = dict(zip(names, results, strict=True))
 
     splits = {}
@@ -283,11 +220,6 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> tuple[FolderReport
     return FolderReport(str(folder), num_examples, tuple(allowed), problems), splits
 
 
-def _with_progress(iterable: Iterable, total: int, description: str) -> Iterable:
-    """A progress bar, if there is enough to do for anyone to wait."""
-    return progress(iterable, total=total, description=description) if total >= IMAGES_THAT_TAKE_LONG else iterable
-
-
 def _checked_layout(folder: str | os.PathLike) -> Path:
     folder = Path(folder).expanduser().resolve()
     if not folder.is_dir():
@@ -298,28 +230,9 @@ def _checked_layout(folder: str | os.PathLike) -> Path:
     return folder
 
 
-def _fingerprint(folder: Path, class_names: Sequence[str] | None) -> str:
-    """A digest of the names, sizes and times of all files that count, and of the classes asked for."""
-    digest = hashlib.sha256(repr(class_names and list(class_names)).encode())
-    for name in (IMAGE_FOLDER, ANNOTATION_FOLDER, LIST_FOLDER):
-        for path in _files(folder / name):
-            status = path.stat()
-            digest.update(
-                f"{name}/{path.name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape")
-            )
-    return digest.hexdigest()[:16]
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files of a folder by name, without hidden ones (macOS leaves `._photo.jpg` beside `photo.jpg`)."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-
-
 def _files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
     files = collections.defaultdict(list)
-    for path in _files(folder):
+    for path in files_of(folder):
         if path.suffix.lower() in suffixes:
             files[_normalized(path.stem)].append(path)
     return files
@@ -410,7 +323,7 @@ def _checked_image(
     image_file, annotation_file = _relative(image_path, folder), _relative(annotation_path, folder)
     file = image_file
     try:
-        stored_size, orientation = _checked_jpeg(image_path)
+        stored_size, orientation = checked_jpeg(image_path)
         file = annotation_file
         root = _parsed_xml(annotation_path)
         annotated_size = _annotated_size(root)
@@ -419,16 +332,16 @@ def _checked_image(
         file = annotation_file
         size = stored_size[::-1] if turned else stored_size
         if annotated_size not in (None, size):
-            raise _FaultError(WRONG_SIZE, f"{_text_of_size(annotated_size)}, the JPEG is {_text_of_size(size)}")
+            raise FaultError(WRONG_SIZE, f"{_text_of_size(annotated_size)}, the JPEG is {_text_of_size(size)}")
         if root.find("object") is None:
-            raise _FaultError(NO_OBJECTS)
-    except _FaultError as fault:
+            raise FaultError(NO_OBJECTS)
+    except FaultError as fault:
         return None, [Problem(file, fault.reason, fault.detail)]
     objects, problems = [], []
     for number, element in enumerate(root.findall("object"), start=1):
         try:
             objects.append(_checked_object(element, size, allowed))
-        except _FaultError as fault:
+        except FaultError as fault:
             problems.append(Problem(annotation_file, fault.reason, f"object {number}: {fault.detail}"))
     if problems:
         return None, problems
@@ -443,26 +356,6 @@ def _text_of_size(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]} pixels"
 
 
-def _checked_jpeg(path: Path) -> tuple[tuple[int, int], int]:
-    """Width and height of a JPEG as its pixels are stored, and its EXIF orientation (1 if it has none)."""
-    data = path.read_bytes()
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image_format, size = image.format, image.size
-            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise _FaultError(UNREADABLE_JPEG, str(error).replace(f"{data!r}", "")) from error
-    # A phone's multi-picture file is a JPEG with more pictures behind it.
-    if image_format not in ("JPEG", "MPO"):
-        raise _FaultError(UNREADABLE_JPEG, f"it is a {image_format} file; save it as a JPEG")
-    try:
-        # The decoder that training uses, at an eighth of the size: it reads all the data, in a fraction of the time.
-        tf.io.decode_jpeg(data, channels=3, ratio=8)
-    except tf.errors.InvalidArgumentError as error:
-        raise _FaultError(UNREADABLE_JPEG, "its data end early or are damaged") from error
-    return size, orientation
-
-
 def _is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: tuple[int, int] | None) -> bool:
     """Whether the boxes were drawn on the photo as its EXIF orientation turns it.
 
@@ -474,7 +367,7 @@ def _is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: t
         return False
     if orientation >= 5 and stored_size[0] != stored_size[1] and annotated_size is not None:
         return annotated_size == stored_size[::-1]
-    raise _FaultError(
+    raise FaultError(
         UNCLEAR_ORIENTATION,
         f"EXIF orientation {orientation}, and nothing tells whether the boxes are drawn on the photo as stored or as "
         "viewers turn it; save the photo without that tag, the way its boxes are",
@@ -494,9 +387,9 @@ def _parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     try:
         return defusedxml.ElementTree.fromstring(path.read_bytes())
     except defusedxml.EntitiesForbidden as error:
-        raise _FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
+        raise FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
-        raise _FaultError(MALFORMED_XML, str(error)) from error
+        raise FaultError(MALFORMED_XML, str(error)) from error
 
 
 def _annotated_size(root: xml.etree.ElementTree.Element) -> tuple[int, int] | None:
@@ -513,9 +406,9 @@ def _checked_object(
     """One object in the form that `voc_features` encodes."""
     label = (element.findtext("name") or "").strip().lower()
     if not label:
-        raise _FaultError(MISSING_FIELD, "<name> is missing or empty")
+        raise FaultError(MISSING_FIELD, "<name> is missing or empty")
     if allowed is not None and label not in allowed:
-        raise _FaultError(UNKNOWN_CLASS, f"{label!r} is none of {', '.join(allowed)}")
+        raise FaultError(UNKNOWN_CLASS, f"{label!r} is none of {', '.join(allowed)}")
     pose = (element.findtext("pose") or "").strip().lower()
     return {
         "label": label,
@@ -530,18 +423,18 @@ def _checked_box(element: xml.etree.ElementTree.Element, label: str, size: tuple
     """The box relative to the size of the image, as TFDS's `voc` has it, without an offset of one pixel."""
     box = element.find("bndbox")
     if box is None:
-        raise _FaultError(MISSING_FIELD, f"{label} has no <bndbox>")
+        raise FaultError(MISSING_FIELD, f"{label} has no <bndbox>")
     relative = {}
     for axis, side in (("x", size[0]), ("y", size[1])):
         low, high = _number(box, f"{axis}min"), _number(box, f"{axis}max")
         values = f"{label} has {axis}min {low:g}, {axis}max {high:g}"
         if high < low:
-            raise _FaultError(INVERTED_BOX, values)
+            raise FaultError(INVERTED_BOX, values)
         if low < -BORDER_TOLERANCE or high > side + BORDER_TOLERANCE:
-            raise _FaultError(OUTSIDE_BOX, f"{values} in an image of {_text_of_size(size)}")
+            raise FaultError(OUTSIDE_BOX, f"{values} in an image of {_text_of_size(size)}")
         low, high = max(low, 0.0), min(high, float(side))
         if high <= low:
-            raise _FaultError(EMPTY_BOX, values)
+            raise FaultError(EMPTY_BOX, values)
         relative[axis] = (low / side, high / side)
     return tfds.features.BBox(
         ymin=relative["y"][0], xmin=relative["x"][0], ymax=relative["y"][1], xmax=relative["x"][1]
@@ -553,7 +446,7 @@ def _number(element: xml.etree.ElementTree.Element, field: str) -> float:
     try:
         number = float(text)
     except (TypeError, ValueError) as error:
-        raise _FaultError(MISSING_FIELD, f"<{element.tag}><{field}> is {text!r}, not a number") from error
+        raise FaultError(MISSING_FIELD, f"<{element.tag}><{field}> is {text!r}, not a number") from error
     if not math.isfinite(number):
-        raise _FaultError(MISSING_FIELD, f"<{element.tag}><{field}> is {text!r}, not a finite number")
+        raise FaultError(MISSING_FIELD, f"<{element.tag}><{field}> is {text!r}, not a finite number")
     return number

@@ -26,6 +26,78 @@ LEGS = {"right": (2, 1, 0), "left": (3, 4, 5)}
 
 POSES = ("standing", "walking", "running", "waving", "arms up", "crouching")
 
+
+@dataclass(frozen=True)
+class Motion:
+    """A pose of sports, as ranges that its angles are drawn from, in degrees.
+
+    Attributes:
+        lean: Of the trunk, forward.
+        sway: Of the trunk, to the side of the leading leg.
+        legs: For the leading leg and then the other one: the thigh's forward and outward angle, how far the knee bends,
+            the shank's outward angle.
+        arms: For the arm on the leading leg's side and then the other: the upper arm's forward and outward angle, how
+            far the elbow bends, the forearm's outward angle.
+    """
+
+    lean: tuple[float, float]
+    sway: tuple[float, float]
+    legs: tuple[tuple[tuple[float, float], ...], ...]
+    arms: tuple[tuple[tuple[float, float], ...], ...]
+
+
+MOTIONS = {
+    "kicking": Motion(
+        lean=(-22, 4),
+        sway=(-6, 6),
+        legs=(((50, 105), (0, 14), (0, 40), (0, 12)), ((-14, 4), (0, 8), (0, 24), (0, 6))),
+        arms=(((-50, -15), (20, 60), (0, 40), (10, 40)), ((30, 75), (10, 45), (0, 45), (0, 30))),
+    ),
+    "throwing": Motion(
+        lean=(-8, 14),
+        sway=(-6, 6),
+        legs=(((24, 52), (0, 10), (20, 55), (0, 8)), ((-36, -14), (2, 14), (5, 40), (0, 10))),
+        arms=(((55, 105), (0, 30), (-10, 30), (0, 25)), ((-30, 20), (85, 125), (0, 20), (135, 185))),
+    ),
+    "jumping": Motion(
+        lean=(-12, 18),
+        sway=(-8, 8),
+        legs=(((20, 95), (4, 26), (40, 115), (0, 14)), ((-10, 85), (4, 26), (30, 110), (0, 14))),
+        arms=(((-40, 10), (95, 165), (0, 20), (110, 178)), ((-40, 10), (80, 165), (0, 20), (90, 178))),
+    ),
+    "star jump": Motion(
+        lean=(-6, 8),
+        sway=(-6, 6),
+        legs=(((-8, 12), (20, 46), (0, 25), (14, 42)), ((-8, 12), (20, 46), (0, 25), (14, 42))),
+        arms=(((-25, 10), (80, 150), (0, 15), (80, 170)), ((-25, 10), (80, 150), (0, 15), (80, 170))),
+    ),
+    "lunging": Motion(
+        lean=(0, 22),
+        sway=(-5, 5),
+        legs=(((52, 84), (0, 16), (45, 90), (0, 8)), ((-44, -18), (0, 14), (4, 34), (0, 10))),
+        arms=(((60, 100), (0, 25), (0, 60), (0, 20)), ((-60, 10), (30, 95), (0, 50), (30, 110))),
+    ),
+    "balancing": Motion(
+        lean=(-5, 12),
+        sway=(-10, 10),
+        legs=(((45, 100), (4, 50), (50, 120), (0, 20)), ((-5, 6), (-4, 4), (0, 10), (-2, 4))),
+        arms=(((-10, 25), (65, 110), (0, 30), (70, 120)), ((-10, 25), (65, 110), (0, 30), (70, 120))),
+    ),
+    "bending": Motion(
+        lean=(38, 78),
+        sway=(-8, 8),
+        legs=(((0, 34), (2, 16), (4, 50), (0, 10)), ((-12, 22), (2, 16), (4, 40), (0, 10))),
+        arms=(((0, 60), (0, 22), (0, 40), (0, 15)), ((-40, 60), (0, 22), (0, 40), (0, 15))),
+    ),
+    "stretching": Motion(
+        lean=(-6, 12),
+        sway=(14, 36),
+        legs=(((-4, 10), (10, 34), (0, 12), (8, 30)), ((-4, 10), (10, 34), (0, 12), (8, 30))),
+        arms=(((-25, 20), (0, 60), (0, 60), (-40, 30)), ((-25, 5), (130, 175), (0, 10), (150, 215))),
+    ),
+}
+"""Poses of sports by name, to be asked for: `sample_joints` does not choose them of its own accord."""
+
 SKINS = ((250, 214, 186), (240, 194, 160), (222, 168, 128), (188, 130, 92), (142, 92, 62), (98, 62, 44))
 HAIRS = ((40, 30, 28), (72, 46, 30), (118, 76, 42), (206, 164, 92), (158, 72, 36), (150, 148, 146))
 TOPS = (
@@ -72,8 +144,19 @@ def _direction(side: float, forward: float, outward: float) -> np.ndarray:
     return np.array([side * math.sin(out), -math.cos(out) * math.cos(ahead), math.cos(out) * math.sin(ahead)])
 
 
+def _chains_of(rng: np.random.Generator, ranges: Sequence, fold: int) -> list[list[tuple[float, float]]]:
+    """Forward and outward angles of both pieces of two limbs; `fold` is the way they bend: knees back, elbows ahead."""
+    chains = []
+    for limb in ranges:
+        forward, outward, bend, end_outward = (rng.uniform(*bounds) for bounds in limb)
+        chains.append([(forward, outward), (forward + fold * bend, end_outward)])
+    return chains
+
+
 def _legs_of(rng: np.random.Generator, pose: str) -> list[list[tuple[float, float]]]:
     """Forward and outward angles of thigh and shank, for the leading leg and then the other one."""
+    if pose in MOTIONS:
+        return _chains_of(rng, MOTIONS[pose].legs, fold=-1)
     near = rng.normal
     if pose == "walking":
         lead, trail = rng.uniform(18, 30), rng.uniform(14, 24)
@@ -96,6 +179,8 @@ def _hanging(rng: np.random.Generator) -> list[tuple[float, float]]:
 
 def _arms_of(rng: np.random.Generator, pose: str) -> list[list[tuple[float, float]]]:
     """Forward and outward angles of upper arm and forearm, for the arm on the leading leg's side and then the other."""
+    if pose in MOTIONS:
+        return _chains_of(rng, MOTIONS[pose].arms, fold=1)
     hanging = _hanging(rng)
     if pose == "walking":
         back, front = rng.uniform(16, 34), rng.uniform(14, 30)
@@ -118,17 +203,33 @@ def _arms_of(rng: np.random.Generator, pose: str) -> list[list[tuple[float, floa
     return [hanging, _hanging(rng)]
 
 
-def _skeleton(rng: np.random.Generator, pose: str) -> np.ndarray:
-    """Joints [14, 3] in a pose: to the person's left, up and forward of the middle of the hips."""
+def _posture(rng: np.random.Generator, pose: str) -> tuple[float, float]:
+    """The trunk's angles forward and sideways."""
+    if pose in MOTIONS:
+        return rng.uniform(*MOTIONS[pose].lean), rng.uniform(*MOTIONS[pose].sway)
     lean = {"running": rng.uniform(8, 18), "walking": rng.uniform(0, 6), "crouching": rng.uniform(18, 38)}.get(pose, 0)
-    lean, sway = lean + rng.normal(0, 2), rng.normal(0, 2.5)
-    up = -_direction(1, lean, sway)
-    up[2] = math.sin(math.radians(lean))
+    return lean + rng.normal(0, 2), rng.normal(0, 2.5)
+
+
+def skeleton(rng: np.random.Generator, pose: str) -> np.ndarray:
+    """A person's joints in space.
+
+    Args:
+        rng: The source of all variation.
+        pose: One of `POSES` or `MOTIONS`.
+
+    Returns:
+        float64 array [14, 3], rows as in `JOINTS`: to the person's left, up and forward of the middle of the hips. The
+        person is about 100 units tall.
+    """
+    lean, sway = _posture(rng, pose)
     shoulder, hip = rng.uniform(8.6, 11), rng.uniform(4.8, 6)
     leg, arm, trunk = rng.uniform(22.5, 25.5), rng.uniform(14.5, 16.5), rng.uniform(29, 32)
     joints = np.zeros((14, 3))
     # The arm swings against the leg on its own side, and the shoulders twist with the arms.
     twist = math.radians({"walking": 8, "running": 16}.get(pose, 0)) * (leads := rng.choice([-1, 1]))
+    up = -_direction(-leads if pose in MOTIONS else 1, lean, sway)
+    up[2] = math.sin(math.radians(lean))
     legs, arms = _legs_of(rng, pose), _arms_of(rng, pose)
     for side, name in ((1, "left"), (-1, "right")):
         order = 0 if side == leads else 1
@@ -140,6 +241,8 @@ def _skeleton(rng: np.random.Generator, pose: str) -> np.ndarray:
                 joints[end] = joints[start] + length * factor * _direction(side, forward, outward)
     joints[12] = trunk * 1.02 * up
     nod = np.array([rng.normal(0, 0.08), 1, rng.normal(0.02, 0.06) + 0.4 * max(up[2], 0)])
+    if pose in MOTIONS:
+        nod = nod * (0.4, 0.4, 0.4) + up
     joints[13] = joints[12] + rng.uniform(17, 19) * nod / np.linalg.norm(nod)
     return joints
 
@@ -156,13 +259,29 @@ def sample_joints(rng: np.random.Generator, view: str, pose: str | None = None) 
         float64 array [14, 3], rows as in `JOINTS`: x to the right, y down, and nearness to the viewer. The person is
         about 100 units tall.
     """
-    joints = _skeleton(rng, pose or str(rng.choice(POSES, p=(0.24, 0.24, 0.2, 0.12, 0.12, 0.08))))
+    joints = skeleton(rng, pose or str(rng.choice(POSES, p=(0.24, 0.24, 0.2, 0.12, 0.12, 0.08))))
     centre = {"side": 84, "frontal": 0, "rear": 180}.get(view, float(rng.choice([-48, 48, 48, -48, 132, -132])))
-    yaw = math.radians(centre + rng.uniform(-9, 9))
+    return seen_from(joints, centre + rng.uniform(-9, 9))
+
+
+def seen_from(joints: np.ndarray, yaw: float, pitch: float = 0) -> np.ndarray:
+    """Turns a skeleton towards the camera.
+
+    Args:
+        joints: [14, 3] as `skeleton` returns them.
+        yaw: The direction the person faces, in degrees: 0 to the viewer, 90 to the right of the picture.
+        pitch: How far the camera looks down on the person, in degrees.
+
+    Returns:
+        float64 array [14, 3], rows as in `JOINTS`: x to the right, y down, and nearness to the viewer.
+    """
+    yaw, pitch = math.radians(yaw), math.radians(pitch)
     left, up, forward = joints.T
     across = left * math.cos(yaw) + forward * math.sin(yaw)
     nearness = forward * math.cos(yaw) - left * math.sin(yaw)
-    return np.column_stack([across, -up, nearness])
+    # From above, what is nearer lies lower in the picture.
+    down = nearness * math.sin(pitch) - up * math.cos(pitch)
+    return np.column_stack([across, down, nearness * math.cos(pitch) + up * math.sin(pitch)])
 
 
 def facing(joints: np.ndarray) -> float:
@@ -590,9 +709,27 @@ def _outfit(rng: np.random.Generator) -> Outfit:
 
 def dress(joints: np.ndarray, rng: np.random.Generator, view: str) -> Sketch:
     """Draws a person with body and clothes around joints as `sample_joints` returns them for the same view."""
+    sketch = Sketch()
+    for _, part in dressed_parts(joints, rng, view):
+        sketch.add(part)
+    return sketch
+
+
+def dressed_parts(joints: np.ndarray, rng: np.random.Generator, view: str = "other") -> list[tuple[str, Sketch]]:
+    """The parts of a dressed person in painting order, the nearest last.
+
+    Args:
+        joints: [14, 3] as `sample_joints` or `seen_from` return them.
+        rng: Where build and clothes come from.
+        view: As for `sample_joints`; "other" takes the direction from the joints.
+
+    Returns:
+        Names and sketches: "right leg", "left leg", "right arm", "left arm", "trunk" (twice, the seat of the trousers
+        first, unless a skirt takes its place) and "head".
+    """
     outfit = _outfit(rng)
     yaw = {"side": math.pi / 2, "frontal": 0.0, "rear": math.pi}.get(view, facing(joints))
-    sketch = Sketch()
+    parts: list[tuple[str, Sketch]] = []
     trunk = joints[[2, 3, 8, 9], 2].mean()
     arms = sorted(ARMS, key=lambda side: joints[list(ARMS[side]), 2].mean())
     legs = sorted(LEGS, key=lambda side: joints[list(LEGS[side]), 2].mean())
@@ -601,20 +738,20 @@ def dress(joints: np.ndarray, rng: np.random.Generator, view: str) -> Sketch:
     raised = [side for side in legs if joints[LEGS[side][1], 1] - joints[LEGS[side][0], 1] < 13]
     late = legs[1] if legs[1] in raised else None
     for side in behind:
-        sketch.add(_arm(joints, side, outfit, 0.84))
+        parts.append((f"{side} arm", _arm(joints, side, outfit, 0.84)))
     for side, light in zip(legs, (0.86, 1.0), strict=True):
         if side != late:
-            sketch.add(_leg(joints, side, outfit, yaw, light))
+            parts.append((f"{side} leg", _leg(joints, side, outfit, yaw, light)))
     if outfit.bottom_kind not in ("dress", "skirt"):
-        sketch.add(_pelvis(joints, outfit))
-    sketch.add(_trunk(joints, outfit, yaw))
+        parts.append(("trunk", _pelvis(joints, outfit)))
+    parts.append(("trunk", _trunk(joints, outfit, yaw)))
     if late is not None:
-        sketch.add(_leg(joints, late, outfit, yaw, 1.0))
-    sketch.add(_head(joints, outfit, yaw))
+        parts.append((f"{late} leg", _leg(joints, late, outfit, yaw, 1.0)))
+    parts.append(("head", _head(joints, outfit, yaw)))
     for side in arms:
         if side not in behind:
-            sketch.add(_arm(joints, side, outfit, 0.96))
-    return sketch
+            parts.append((f"{side} arm", _arm(joints, side, outfit, 0.96)))
+    return parts
 
 
 def draw_person(rng: np.random.Generator, view: str) -> Sketch:

@@ -135,7 +135,7 @@ def draw_scene(
         for index, mask in enumerate(masks):
             masks[index] = mask & ~covered["all"]
         masks.append(covered["object"])
-    return Scene(_photograph(rng, canvas.reduce(OVERSAMPLING)), _annotate(planned, masks))
+    return Scene(photograph(rng, canvas.reduce(OVERSAMPLING)), _annotate(planned, masks))
 
 
 def _image_size(rng: np.random.Generator, longest_side: int) -> tuple[int, int]:
@@ -302,7 +302,7 @@ def _at_least_half(mask: Image.Image) -> np.ndarray:
     return np.asarray(mask.reduce(OVERSAMPLING)) >= 128
 
 
-def _photograph(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+def photograph(rng: np.random.Generator, image: Image.Image) -> Image.Image:
     """What a camera adds: exposure, a colour cast, softness, grain. No pixel moves."""
     gains, gamma = rng.uniform(0.88, 1.08, 3) * rng.uniform(0.85, 1.1), rng.uniform(0.85, 1.2)
     levels = np.arange(256) / 255

@@ -186,12 +186,13 @@ class Sketch:
         points = np.concatenate([points for points, _ in self.shapes])
         return (*points.min(axis=0), *points.max(axis=0))
 
-    def paint(self, image: Image.Image, mask: Image.Image | None = None) -> None:
+    def paint(self, image: Image.Image, mask: Image.Image | None = None, level: int = 255) -> None:
         """Paints the shapes onto an RGB image, in pixels.
 
         Args:
             image: The picture, mode RGB; shapes with alpha let it shine through.
-            mask: Mode L, of the same size; set to 255 wherever a shape covers the picture.
+            mask: Mode L, of the same size; set to `level` wherever a shape covers the picture.
+            level: 0..255.
         """
         # Pillow fills opaque and blended polygons by routines that differ in single pixels; the mask's is the former.
         opaque, blended = ImageDraw.Draw(image), ImageDraw.Draw(image, "RGBA")
@@ -200,4 +201,4 @@ class Sketch:
             corners = points.ravel().tolist()
             (opaque if len(colour) == 3 or colour[3] == 255 else blended).polygon(corners, fill=colour)
             if stencil is not None:
-                stencil.polygon(corners, fill=255)
+                stencil.polygon(corners, fill=level)

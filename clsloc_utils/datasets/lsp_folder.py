@@ -1,0 +1,317 @@
+"""A folder in the layout of Leeds Sports Pose as a TFDS builder: LSP, LSP-extended, or one's own photos with joints.
+
+What the folder must hold:
+
+    joints.mat             the variable `joints`, [3, 14, N] or [14, 3, N]
+    images/im0001.jpg      photo 1 of N, and so on; LSP-extended writes im00001.jpg
+
+The 14 joints stand in the order of `clsloc_utils.joints.JOINT_NAMES`, the 3 numbers are x and y in pixels and a flag.
+The flag means opposite things in the two shapes: in LSP, [3, 14, N], 1 says that the joint is hidden, and all joints
+have a position; in LSP-extended, [14, 3, N], 1 says that the joint has a position, and nothing says what is hidden.
+
+Positions become `value / size`, as boxes do in TFDS's `voc`: that MATLAB counts pixels from 1 is not undone.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from clsloc_utils.datasets.folders import (
+    IMAGE_SUFFIXES,
+    MISSING_IMAGE,
+    SAME_NAME,
+    UNCLEAR_ORIENTATION,
+    FaultError,
+    FolderReport,
+    Problem,
+    checked_jpeg,
+    files_of,
+    fingerprint_of,
+    place_of_data,
+    raise_on_problems,
+    with_progress,
+)
+from clsloc_utils.datasets.pose_features import pose_features
+from clsloc_utils.joints import JOINT_NAMES, NUM_JOINTS
+
+IMAGE_FOLDER = "images"
+JOINTS_FILE = "joints.mat"
+VARIABLE = "joints"
+LAYOUT = (
+    f"A folder in LSP layout holds the photos in {IMAGE_FOLDER}/im0001.jpg, im0002.jpg, ... and {JOINTS_FILE} with the "
+    f"variable {VARIABLE!r}, [3, 14, N] as in LSP or [14, 3, N] as in LSP-extended"
+)
+
+MISSING_JOINTS = "no joints for the photo"
+UNNUMBERED = "no number in the name"
+NO_JOINTS = "no labelled joint"
+UNREADABLE_JOINT = "position is not a number"
+FAR_OUTSIDE = "joint far outside the photo"
+
+# A joint of someone who is cut off may lie outside the photo. Farther than this share of a side it is a mistake: x and
+# y swapped, or the photos resized and the joints not.
+OUTSIDE_TOLERANCE = 0.25
+_NAME = re.compile(r"im(\d+)", re.IGNORECASE)
+
+
+class LspFolder(tfds.core.GeneratorBasedBuilder):
+    """TFDS builder of a folder in LSP layout, with the features of `pose_features`.
+
+    It has one split, `train`, in the order of the photos' numbers: of 1,000 good photos, `train[:800]` are the first
+    800. Photos that are left out for a fault do not count.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(self, folder: str | os.PathLike, *, strict: bool = False, data_dir: str | os.PathLike):
+        """Opens the folder; reads no image before `download_and_prepare`.
+
+        Args:
+            folder: The folder, see the top of this module for what it must hold.
+            strict: Whether any problem makes `download_and_prepare` raise instead of leaving the bad images out.
+            data_dir: Where prepared data goes. The path below it contains the `fingerprint` of the folder, so that
+                data prepared before a file changed is never taken for the new state.
+
+        Raises:
+            ValueError: The folder has no `images` or no `joints.mat`.
+        """
+        self.folder = _checked_layout(folder)
+        files = [self.folder / JOINTS_FILE, *files_of(self.folder / IMAGE_FOLDER)]
+        self.fingerprint = fingerprint_of(files, self.folder)
+        self._strict = strict
+        super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
+
+    @property
+    def report(self) -> FolderReport:
+        """The report of the prepared data."""
+        return FolderReport(
+            folder=str(self.folder),
+            num_examples={name: split.num_examples for name, split in self.info.splits.items()},
+            class_names=None,
+            problems=[Problem(*problem) for problem in self.info.metadata["problems"]],
+        )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="A folder in the layout of Leeds Sports Pose.",
+            features=pose_features(),
+            metadata=tfds.core.MetadataDict(),
+            # LSP's own split is by number: its first 1,000 photos are for training, the others for testing.
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        del dl_manager  # nothing to download
+        folder_report, photos = _scan(self.folder)
+        if self._strict:
+            raise_on_problems(folder_report)
+        if not photos:
+            raise ValueError(f"No usable image. {folder_report}\n{LAYOUT}.")
+        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
+        return {"train": self._generate_examples(photos)}
+
+    def _generate_examples(self, photos: Sequence["_Photo"]) -> Iterator[tuple[int, dict]]:
+        for photo in with_progress(photos, len(photos), f"Preparing {self.folder.name}"):
+            yield photo.number, photo.example()
+
+
+def report(folder: str | os.PathLike) -> FolderReport:
+    """Checks every photo of a folder in LSP layout, without preparing it.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The `FolderReport`; `print(report(folder))` shows it.
+
+    Raises:
+        ValueError: The folder has no `images`, or its `joints.mat` is missing or cannot be used.
+    """
+    folder_report, _ = _scan(_checked_layout(folder))
+    return folder_report
+
+
+def in_lsp_layout(folder: str | os.PathLike) -> bool:
+    """Whether a folder has LSP's sub-folder for images and its file of joints."""
+    folder = Path(folder).expanduser()
+    return (folder / IMAGE_FOLDER).is_dir() and (folder / JOINTS_FILE).is_file()
+
+
+def read_joints(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Reads `joints.mat`.
+
+    Args:
+        path: The file, in MATLAB's format up to version 7.
+
+    Returns:
+        Three arrays with the joints in the order of `JOINT_NAMES`: positions, float64 [N, 14, 2], x and y in pixels;
+        bool [N, 14], whether the joint has a position; bool [N, 14], whether it has one and is not marked as hidden.
+
+    Raises:
+        ValueError: The file is missing, unreadable, has no variable `joints`, or that one has another shape or flags
+            other than 0 and 1.
+    """
+    values = _variable(Path(path))
+    if values.ndim == 2:
+        values = values[..., None]  # MATLAB drops the last axis where there is a single photo.
+    shape = values.shape
+    if values.dtype.kind not in "fiub" or values.ndim != 3 or shape[:2] not in ((3, NUM_JOINTS), (NUM_JOINTS, 3)):
+        raise ValueError(
+            f"{path}: the variable {VARIABLE!r} holds {values.dtype} numbers of shape {list(shape)}; it must hold real "
+            "numbers of shape [3, 14, N] (LSP, flag 1: hidden) or [14, 3, N] (LSP-extended, flag 1: labelled)."
+        )
+    is_lsp = shape[0] == 3
+    values = values.transpose(2, 1, 0) if is_lsp else values.transpose(2, 0, 1)
+    positions, flags = values[..., :2].astype(np.float64), values[..., 2]
+    wrong = flags[(flags != 0) & (flags != 1)]
+    if wrong.size:
+        raise ValueError(
+            f"{path}: the flag of {wrong.size} joints is neither 0 nor 1, but for example {wrong[0]}. In {VARIABLE!r} "
+            "the third of the 3 numbers must be the flag."
+        )
+    if is_lsp:
+        return positions, np.ones(flags.shape, bool), flags == 0
+    return positions, flags == 1, flags == 1
+
+
+def _variable(path: Path) -> np.ndarray:
+    """The variable `joints` of a MATLAB file."""
+    # Imported here: only those who read such a folder wait for it.
+    import scipy.io
+
+    if not path.is_file():
+        raise ValueError(f"There is no file {path}. {LAYOUT}.")
+    unreadable = (ValueError, TypeError, OSError, NotImplementedError, zlib.error, scipy.io.matlab.MatReadError)
+    try:
+        variables = scipy.io.loadmat(path)
+    except unreadable as error:
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file: {error}. Fetch it again, or save it anew with MATLAB's "
+            "save(..., '-v7') or with scipy.io.savemat."
+        ) from error
+    if VARIABLE not in variables:
+        found = ", ".join(name for name in variables if not name.startswith("__")) or "none"
+        raise ValueError(f"{path} has no variable {VARIABLE!r}; it has: {found}. Save the joints under that name.")
+    return np.asarray(variables[VARIABLE])
+
+
+# Reading the folder.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Photo:
+    """A photo without a fault; joints relative to its size."""
+
+    number: int
+    path: Path
+    joints: np.ndarray
+    labelled: np.ndarray
+    visible: np.ndarray
+
+    def example(self) -> dict:
+        return {
+            "image": self.path.read_bytes(),
+            "image/filename": self.path.name,
+            "joints": self.joints.astype(np.float32),
+            "labelled": self.labelled,
+            "visible": self.visible,
+        }
+
+
+def _checked_layout(folder: str | os.PathLike) -> Path:
+    folder = Path(folder).expanduser().resolve()
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
+    if not (folder / IMAGE_FOLDER).is_dir():
+        raise ValueError(f"{folder} has no folder {IMAGE_FOLDER}. {LAYOUT}.")
+    if not (folder / JOINTS_FILE).is_file():
+        raise ValueError(f"{folder} has no file {JOINTS_FILE}. {LAYOUT}.")
+    return folder
+
+
+def _scan(folder: Path) -> tuple[FolderReport, list[_Photo]]:
+    """Checks all photos and joints; returns the report and the good photos in the order of their numbers."""
+    positions, labelled, visible = read_joints(folder / JOINTS_FILE)
+    paths, problems = _numbered_photos(folder)
+
+    def check(number: int) -> _Photo | Problem:
+        row = number - 1
+        known = row in range(len(positions))
+        annotation = (positions[row], labelled[row], visible[row]) if known else None
+        return _checked_photo(folder, number, paths.get(number), annotation, len(positions))
+
+    numbers = sorted({*paths, *range(1, len(positions) + 1)})
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        checked = list(with_progress(pool.map(check, numbers), len(numbers), f"Checking {folder.name}"))
+    photos = [result for result in checked if isinstance(result, _Photo)]
+    problems += [result for result in checked if isinstance(result, Problem)]
+    num_examples = {"train": len(photos)} if photos else {}
+    return FolderReport(str(folder), num_examples, None, problems), photos
+
+
+def _numbered_photos(folder: Path) -> tuple[dict[int, list[Path]], list[Problem]]:
+    """The photos by the number in their names, and those that have none."""
+    photos: dict[int, list[Path]] = {}
+    problems = []
+    for path in files_of(folder / IMAGE_FOLDER):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        match = _NAME.fullmatch(path.stem)
+        if match is None:
+            problems.append(Problem(_relative(path, folder), UNNUMBERED, "it must be called like im0001.jpg"))
+        else:
+            photos.setdefault(int(match[1]), []).append(path)
+    return photos, problems
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _checked_photo(
+    folder: Path, number: int, paths: list[Path] | None, annotation: tuple[np.ndarray, ...] | None, count: int
+) -> _Photo | Problem:
+    """The photo with its joints, or what is wrong with it."""
+    if not paths:
+        return Problem(
+            f"{IMAGE_FOLDER}/im{number:04d}.jpg", MISSING_IMAGE, f"photo {number} of {count} in {JOINTS_FILE}"
+        )
+    file = _relative(paths[0], folder)
+    if len(paths) > 1:
+        return Problem(file, SAME_NAME, f"photo {number} is also {', '.join(path.name for path in paths[1:])}")
+    if annotation is None:
+        return Problem(file, MISSING_JOINTS, f"{JOINTS_FILE} holds photos 1 to {count}")
+    positions, labelled, visible = annotation
+    try:
+        size, orientation = checked_jpeg(paths[0])
+        if orientation in range(2, 9):
+            raise FaultError(
+                UNCLEAR_ORIENTATION,
+                f"EXIF orientation {orientation}, and nothing tells whether the joints are those of the photo as "
+                "stored or as viewers turn it; save the photo without that tag, the way its joints are",
+            )
+        joints = _checked_joints(positions, labelled, size)
+    except FaultError as fault:
+        return Problem(file, fault.reason, fault.detail)
+    return _Photo(number, paths[0], joints, labelled, visible)
+
+
+def _checked_joints(positions: np.ndarray, labelled: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The joints [14, 2] relative to the photo's size, 0 where they have no position."""
+    if not labelled.any():
+        raise FaultError(NO_JOINTS, f"all {NUM_JOINTS} joints are missing")
+    for name, position in zip(np.array(JOINT_NAMES)[labelled], positions[labelled], strict=True):
+        place = f"{name} at x {position[0]:g}, y {position[1]:g}"
+        if not np.isfinite(position).all():
+            raise FaultError(UNREADABLE_JOINT, place)
+        if (np.abs(position / size - 0.5) > 0.5 + OUTSIDE_TOLERANCE).any():
+            raise FaultError(FAR_OUTSIDE, f"{place}, the photo is {size[0]} x {size[1]} pixels")
+    return np.where(labelled[:, None], positions, 0.0) / size

@@ -1,0 +1,327 @@
+"""The builder of a folder in LSP layout: both shapes of `joints.mat`, what is reported, the order of the photos."""
+
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import scipy.io
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from clsloc_utils import datasets
+from clsloc_utils.datasets import lsp_folder as module
+from clsloc_utils.datasets.lsp_folder import LspFolder, read_joints
+from conftest import LspWriter
+
+COUNT = 6
+BAD = 3
+
+
+@pytest.fixture(params=["lsp", "extended"])
+def writer(request, tmp_path):
+    """Six good photos in one of the two layouts, of which a test breaks the third."""
+    lsp_writer = LspWriter(tmp_path / "photos", extended=request.param == "extended")
+    lsp_writer.write(COUNT)
+    return lsp_writer
+
+
+def loaded(folder, tmp_path, split="train", **arguments):
+    return list(datasets.load(folder, split, data_dir=tmp_path / "data", **arguments).as_numpy_iterator())
+
+
+def test_joints_are_what_was_written(writer, tmp_path):
+    examples = loaded(writer.folder, tmp_path, strict=True)
+    assert len(examples) == COUNT
+    for number, example in enumerate(examples, start=1):
+        assert example["image/filename"].decode() == writer.image_path(number).name
+        assert example["image"] == writer.image_path(number).read_bytes()
+        expected = writer.positions[number - 1] / writer.size(number)
+        np.testing.assert_allclose(example["joints"], expected, rtol=1e-5)
+        assert example["labelled"].all()
+        assert example["visible"].all()
+
+
+def test_a_flag_of_lsp_hides_and_one_of_lsp_extended_labels(tmp_path):
+    for extended, flag, expected in ((False, 1, (True, False)), (True, 0, (False, False))):
+        writer = LspWriter(tmp_path / f"extended_{extended}", extended=extended)
+        writer.write(2)
+        writer.flags[1, 4] = flag
+        writer.save_joints()
+        plain, changed = loaded(writer.folder, tmp_path)
+        assert plain["labelled"].all()
+        assert plain["visible"].all()
+        assert (changed["labelled"][4], changed["visible"][4]) == expected
+        assert changed["labelled"].sum() == 13 + expected[0]
+        assert changed["visible"].sum() == 13
+
+
+def test_positions_of_unlabelled_joints_are_nothing_and_do_no_harm(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=True)
+    writer.write(2)
+    writer.flags[0, 7], writer.positions[0, 7] = 0, (-4321.0, np.nan)
+    writer.save_joints()
+    example = loaded(writer.folder, tmp_path, strict=True)[0]
+    assert example["joints"][7].tolist() == [0, 0]
+    assert not example["labelled"][7]
+
+
+def test_a_single_photo_whose_axis_matlab_dropped(writer):
+    array = writer.array()[..., :1].squeeze(-1)
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": array})
+    positions, labelled, visible = read_joints(writer.folder / "joints.mat")
+    np.testing.assert_array_equal(positions, writer.positions[:1])
+    assert labelled.shape == visible.shape == (1, 14)
+
+
+# What can be wrong with a photo.
+
+
+def cut_jpeg(writer):
+    path = writer.image_path(BAD)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def add_orientation(writer):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.open(writer.image_path(BAD)).save(writer.image_path(BAD), exif=exif)
+
+
+def move_joint(position):
+    def move(writer):
+        writer.positions[BAD - 1, 5] = position
+        writer.save_joints()
+
+    return move
+
+
+FAULTS = {
+    "missing image": (lambda w: w.image_path(BAD).unlink(), "missing image"),
+    "empty JPEG": (lambda w: w.image_path(BAD).write_bytes(b""), "unreadable JPEG"),
+    "no JPEG": (lambda w: w.image_path(BAD).write_bytes(b"this is no image"), "unreadable JPEG"),
+    "cut JPEG": (cut_jpeg, "unreadable JPEG"),
+    "two of a number": (
+        lambda w: shutil.copy(w.image_path(BAD), w.folder / "images" / "im0000003.jpg"),
+        "several images of the same name",
+    ),
+    "turned": (add_orientation, "unclear orientation"),
+    "not a number": (move_joint((np.nan, 10)), "position is not a number"),
+    "far right": (move_joint((1000, 10)), "joint far outside the photo"),
+    "far above": (move_joint((10, -40)), "joint far outside the photo"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_reported_and_the_rest_is_used(writer, tmp_path, fault):
+    break_folder, reason = FAULTS[fault]
+    break_folder(writer)
+    found = datasets.report(writer.folder)
+    (problem,) = found.problems
+    assert problem.reason == reason
+    assert problem.file.startswith("images/im0")
+    assert "3" in problem.file
+    assert reason in str(found)
+    assert "Classes" not in str(found)
+    assert found.num_examples == {"train": COUNT - 1}
+    with pytest.raises(ValueError, match=reason) as raised:
+        loaded(writer.folder, tmp_path, strict=True)
+    assert str(found) in str(raised.value)
+    with pytest.warns(UserWarning, match=reason) as caught:
+        examples = loaded(writer.folder, tmp_path)
+    assert str(caught[0].message) == str(found)
+    assert caught[0].filename == __file__
+    names = [example["image/filename"].decode() for example in examples]
+    assert names == [writer.image_path(number).name for number in (1, 2, 4, 5, 6)]
+    with pytest.raises(ValueError, match=reason):  # prepared by now, and still
+        loaded(writer.folder, tmp_path, strict=True)
+
+
+def test_a_photo_without_a_single_labelled_joint(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=True)
+    writer.write(3)
+    writer.flags[1] = 0
+    writer.save_joints()
+    found = datasets.report(writer.folder)
+    assert [(problem.file, problem.reason) for problem in found.problems] == [
+        ("images/im00002.jpg", "no labelled joint")
+    ]
+    with pytest.warns(UserWarning, match="no labelled joint"):
+        assert len(loaded(writer.folder, tmp_path)) == 2
+
+
+def test_more_photos_than_joints_and_more_joints_than_photos(writer):
+    array = writer.array()
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": array[..., :4]})
+    found = datasets.report(writer.folder)
+    assert found.counts == {"no joints for the photo": 2}
+    assert found.num_examples == {"train": 4}
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": np.concatenate([array, array], axis=2)})
+    found = datasets.report(writer.folder)
+    assert found.counts == {"missing image": 6}
+    assert found.num_examples == {"train": 6}
+    assert "photo 7 of 12" in found.problems[0].detail
+
+
+def test_a_photo_without_a_number_is_reported_and_other_files_are_not(writer):
+    shutil.copy(writer.image_path(1), writer.folder / "images" / "holiday.jpg")
+    (writer.folder / "images" / "README.txt").write_text("photos")
+    (writer.folder / "images" / "._im0001.jpg").write_bytes(b"left by macOS")
+    found = datasets.report(writer.folder)
+    assert [(problem.file, problem.reason) for problem in found.problems] == [
+        ("images/holiday.jpg", "no number in the name")
+    ]
+    assert found.num_examples == {"train": COUNT}
+
+
+def test_a_joint_may_lie_a_little_outside(writer, tmp_path):
+    move_joint((-5, 10))(writer)
+    example = loaded(writer.folder, tmp_path, strict=True)[BAD - 1]
+    assert example["joints"][5, 0] < 0
+    assert example["labelled"][5]
+
+
+def test_no_usable_photo_at_all(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=False)
+    writer.write(1)
+    writer.image_path(1).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"No usable image(.|\n)*unreadable JPEG"):
+        loaded(writer.folder, tmp_path)
+
+
+# What can be wrong with joints.mat.
+
+
+def test_a_missing_file_of_joints(writer, tmp_path):
+    (writer.folder / "joints.mat").unlink()
+    for read in (datasets.report, lambda folder: loaded(folder, tmp_path)):
+        with pytest.raises(ValueError, match=r"no file joints\.mat.*\[3, 14, N\]"):
+            read(writer.folder)
+    with pytest.raises(ValueError, match="There is no file"):
+        read_joints(writer.folder / "joints.mat")
+
+
+def test_a_missing_folder_of_images(writer, tmp_path):
+    shutil.rmtree(writer.folder / "images")
+    with pytest.raises(ValueError, match="has no folder images"):
+        loaded(writer.folder, tmp_path)
+    with pytest.raises(ValueError, match="There is no folder"):
+        LspFolder(tmp_path / "nowhere", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_cut_file_of_joints(writer, share, compressed):
+    path = writer.folder / "joints.mat"
+    scipy.io.savemat(path, {"joints": writer.array()}, do_compression=compressed)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"joints\.mat (cannot be read|has no variable)"):
+        read_joints(path)
+
+
+@pytest.mark.parametrize("content", [b"this is no MATLAB file" * 20, b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM" * 9])
+def test_a_file_of_another_format(writer, content):
+    (writer.folder / "joints.mat").write_bytes(content)
+    with pytest.raises(ValueError, match=r"cannot be read as a MATLAB file.*-v7"):
+        datasets.report(writer.folder)
+
+
+def test_another_variable(writer):
+    scipy.io.savemat(writer.folder / "joints.mat", {"poses": writer.array(), "names": ["a"]})
+    with pytest.raises(ValueError, match=r"no variable 'joints'; it has: poses, names"):
+        datasets.report(writer.folder)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((2, 14, 5)), np.zeros((14, 2, 5)), np.zeros((5, 14, 3)), np.zeros((3, 16, 5)), np.array(["three"])],
+    ids=lambda values: str(values.shape),
+)
+def test_another_shape(writer, values):
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": values})
+    with pytest.raises(ValueError, match=r"of shape \[.*\[3, 14, N\] \(LSP.*\[14, 3, N\]"):
+        datasets.report(writer.folder)
+
+
+def test_other_flags(writer):
+    writer.flags[2, 3] = 2
+    writer.save_joints()
+    with pytest.raises(ValueError, match=r"flag of 1 joints is neither 0 nor 1, but for example 2"):
+        datasets.report(writer.folder)
+
+
+# Order, roles, preparing once.
+
+
+def test_the_photos_keep_their_order(tmp_path):
+    """In numbers of two and three digits, and in more than one file."""
+    writer = LspWriter(tmp_path / "photos", extended=True)
+    writer.write(120, size=(24, 24))
+
+    def numbers(split):
+        return [int(example["image/filename"].decode()[2:7]) for example in loaded(writer.folder, tmp_path, split)]
+
+    assert numbers("train") == list(range(1, 121))
+    assert numbers("train[:80]") == list(range(1, 81))
+    assert numbers("train[80:]") == list(range(81, 121))
+    builder = LspFolder(writer.folder, data_dir=tmp_path / "sharded")
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=4))
+    assert len(builder.info.splits["train"].filepaths) == 4
+    assert [int(item["image/filename"].numpy()[2:7]) for item in builder.as_dataset(split="train")] == numbers("train")
+
+
+def test_roles_cover_the_photos_once(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=False)
+    writer.write(20)
+    info = datasets.info(writer.folder, data_dir=tmp_path / "data")
+    assert info.task == "pose"
+    assert info.class_names == ()
+    assert info.splits == {"train": 20}
+    assert (info.train_split, info.validation_split, info.test_split) == (
+        "train[:70%]",
+        "train[70%:85%]",
+        "train[85%:]",
+    )
+    parts = [
+        loaded(writer.folder, tmp_path, split) for split in (info.train_split, info.validation_split, info.test_split)
+    ]
+    assert [len(part) for part in parts] == [14, 3, 3]
+    assert len({example["image/filename"] for part in parts for example in part}) == 20
+
+
+def test_prepared_data_is_used_again_until_a_file_changes(writer, tmp_path, monkeypatch):
+    before = loaded(writer.folder, tmp_path)[0]["joints"]
+    scans = []
+    scan = module._scan
+    monkeypatch.setattr(module, "_scan", lambda folder: scans.append(folder) or scan(folder))
+    np.testing.assert_array_equal(loaded(writer.folder, tmp_path)[0]["joints"], before)
+    assert scans == []
+    fingerprint = datasets.info(writer.folder, data_dir=tmp_path / "data").fingerprint
+    writer.positions[0] += 1
+    writer.save_joints()
+    assert (loaded(writer.folder, tmp_path)[0]["joints"] != before).all()
+    assert len(scans) == 1
+    assert datasets.info(writer.folder, data_dir=tmp_path / "data").fingerprint != fingerprint
+
+
+def test_class_names_are_not_for_poses(writer, tmp_path):
+    for read in (datasets.report, lambda folder, **names: datasets.load(folder, "train", data_dir=tmp_path, **names)):
+        with pytest.raises(ValueError, match="class_names is for a folder in VOC layout"):
+            read(writer.folder, class_names=["person"])
+
+
+def test_real_photos(real_poses, data_dir):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        info = datasets.info(real_poses, data_dir=data_dir, strict=True)
+    assert info.splits == {"train": 1000}
+    examples = list(datasets.load(real_poses, "train", data_dir=data_dir).as_numpy_iterator())
+    assert [example["image/filename"].decode() for example in examples[798:802]] == [
+        f"im{number:05d}.jpg" for number in (799, 800, 801, 802)
+    ]
+    labelled = np.array([example["labelled"] for example in examples])
+    joints = np.array([example["joints"] for example in examples])
+    assert labelled.mean() == pytest.approx(0.878, abs=0.001)
+    assert labelled.all(axis=1).sum() == 392
+    inside = ((joints >= 0) & (joints <= 1)).all(axis=-1)
+    assert inside[labelled].mean() > 0.999
