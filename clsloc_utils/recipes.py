@@ -135,7 +135,7 @@ def cache_pose_split(
         )
 
     key = {"source": source.fingerprint, "split": split, "image_size": image_size, "margin": margin}
-    key["augmentation"] = "pose" if copies > 1 else "none"
+    key["augmentation"] = repr(pipelines.PoseAugmentation()) if copies > 1 else "none"
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
 
 

@@ -297,6 +297,7 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
         return batches(copy=keywords["seed"])
 
     monkeypatch.setattr(pipelines, "pose_batches", pose_batches, raising=False)
+    monkeypatch.setattr(pipelines, "PoseAugmentation", lambda: "as it is", raising=False)
     cache = recipes.cache_pose_split(small_backbone(), Source, "train", copies=2, batch_size=4)
     np.testing.assert_array_equal(cache.arrays["joints"][10:], examples()[1]["joints"])
     common = {"image_size": 32, "batch_size": 4, "margin": 0.15}
@@ -304,6 +305,7 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
         ("people", "train", common | {"augmented": False, "seed": 0}),
         ("people", "train", common | {"augmented": True, "seed": 1}),
     ]
+    assert cache.manifest["key"]["data"]["augmentation"] == "'as it is'"
     backbone = small_backbone()
     paths = {
         recipes.cache_pose_split(backbone, Source, split, margin=margin).path
