@@ -7,7 +7,6 @@ from clsloc_utils import datasets
 from clsloc_utils.datasets import toy_pose
 from clsloc_utils.joints import FLIP_ORDER, TORSO
 
-
 SPLITS = dict(toy_pose.SPLITS)
 
 
