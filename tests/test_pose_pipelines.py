@@ -213,6 +213,17 @@ def test_the_marker_goes_where_the_joint_goes(changes):
     assert (twins > 12) == augmentation.flip
 
 
+def test_a_mirror_swaps_the_weights_too():
+    mirror = PoseAugmentation(rotation=0.0, scale=0.0, shift=0.0, **AS_THEY_ARE)
+    _, before, weights_before = together(parsed_batches(48))
+    _, after, weights = together(augment_pose(parsed_batches(48), mirror, image_size=96, seed=0))
+    mirrored = np.abs(after - before).max(axis=(1, 2)) > 1e-3
+    assert 12 < mirrored.sum() < 36
+    np.testing.assert_array_equal(weights[~mirrored], weights_before[~mirrored])
+    np.testing.assert_array_equal(weights[mirrored], weights_before[mirrored][:, list(FLIP_ORDER)])
+    np.testing.assert_allclose(after[mirrored], flip_joints(before[mirrored]), atol=1e-5)
+
+
 def test_the_whole_body_turns_as_one():
     """Distances between joints all change by the same factor, and a mirror image is told by its orientation."""
     augmentation = PoseAugmentation(rotation=40.0, scale=0.2, shift=0.0)
