@@ -900,7 +900,8 @@ def weight_sweep(
             spread = [[row[measure] - row[f"{measure}_low"]], [row[f"{measure}_high"] - row[measure]]]
             size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
             axes.errorbar(place, row[measure], spread, fmt=marker, color=colour, **size)
-    ticks = list(range(math.ceil(low), math.floor(high) + 1))
+    # A grid's ends are seldom a power of ten to the last digit.
+    ticks = list(range(math.ceil(low - 0.01), math.floor(high + 0.01) + 1))
     ends = [(low - gap, "class\nonly"), (high + gap, "box\nonly")]
     axes.set_xticks(
         [*ticks, *(place for place, _ in ends)], [*(f"{10.0**tick:g}" for tick in ticks), *(word for _, word in ends)]
@@ -981,22 +982,14 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
         axes.grid(alpha=0.3)
     for row in grid:
         if row not in inner:
-            whole.annotate(row["setting"], (row["accuracy"], row["mean_iou"]), (8, 6), textcoords="offset points")
+            _label_front_point(whole, row, row["setting"], to_the_left=row["accuracy"] > 0.6)
     for index, row in enumerate(sorted(inner, key=lambda row: row["ratio"])):
-        offset = (7, 5) if index % 2 == 0 else (-7, -13)
-        text = f"{row['ratio']:.2g}"
-        close.annotate(
-            text,
-            (row["accuracy"], row["mean_iou"]),
-            offset,
-            textcoords="offset points",
-            ha="left" if index % 2 == 0 else "right",
-            fontsize=9,
-        )
+        _label_front_point(close, row, f"{row['ratio']:.3g}", to_the_left=index % 2 == 1)
     whole.set(xlim=(0, 1), ylim=(0, 1), title="all settings")
     close.set_title("between the ends; numbers: box over class weight")
     for axes in (whole, close):
         axes.title.set_fontsize(10)
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5))
     _legend_of_front(figure, bool(learned), measure)
     return figure
 
@@ -1010,6 +1003,13 @@ def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_bes
     )
     if is_best:
         axes.plot(row["accuracy"], row["mean_iou"], "o", color="black", markersize=15, markerfacecolor="none")
+
+
+def _label_front_point(axes: Axes, row: Mapping, text: str, to_the_left: bool) -> None:
+    """A text beside a point, clear of its bars and of the ring around it."""
+    offset, alignment = ((-11, -13), "right") if to_the_left else ((11, 5), "left")
+    place = (row["accuracy"], row["mean_iou"])
+    axes.annotate(text, place, offset, textcoords="offset points", ha=alignment, fontsize=9)
 
 
 def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:

@@ -702,9 +702,13 @@ def best_of_each_loss(rows: Iterable[Mapping], measure: str = "clsloc_accuracy_5
 def verdict(summary: Sequence[Mapping], measure: str = "clsloc_accuracy_50", by: str = "box_loss") -> str:
     """Says who is ahead, if anyone is.
 
+    The spread is that of the seeds alone. Other validation images would shift all means together and some against each
+    other: a winner is a winner on these images.
+
     Args:
         summary: Rows to compare, as `summarize` or `best_of_each_loss` return them.
-        measure: One of `MEASURES`.
+        measure: One of `MEASURES`. After `best_of_each_loss` take the one that it chose the weights by: a loss whose
+            weight was chosen for another measure may look better or worse than it is.
         by: Column with the names of what is compared: `"box_loss"` or `"setting"`.
 
     Returns:
@@ -716,7 +720,7 @@ def verdict(summary: Sequence[Mapping], measure: str = "clsloc_accuracy_50", by:
     if best["num_seeds"] < 2:
         return f"{words}, of a single seed: no winner."
     if len(level) == 1:
-        return f"{words}; its worst seed is above everyone else's best: a winner."
+        return f"{words}; its worst seed is above everyone else's best: a winner on these images."
     others = ", ".join(str(row[by]) for row in level[1:])
     return f"{words}, but its spread overlaps with that of {others}: no winner."
 

@@ -97,15 +97,16 @@ def still_settings(
         result: The sweep.
         images: As for `sweep_slider`; six of them are drawn at most.
         class_names: Names of the classes.
-        settings: Which settings; `None` for the first, the last, and two between them.
+        settings: Which settings; `None` for the first, the last, and two between them, none of learned weights.
         seed: Which of the sweep's seeds; `None` for the first.
 
     Returns:
         The figure.
     """
     if settings is None:
-        chosen = np.unique(np.linspace(0, len(result.settings) - 1, _STILL_ROWS).astype(int))
-        settings = [result.settings[index] for index in chosen]
+        fixed = [setting for setting in result.settings if not setting.learned] or list(result.settings)
+        chosen = np.unique(np.linspace(0, len(fixed) - 1, _STILL_ROWS).astype(int))
+        settings = [fixed[index] for index in chosen]
     names = dict(zip(result.settings, _distinct_names(result.settings), strict=True))
     predictions = {names[setting]: result.predictions(setting, seed) for setting in settings}
     return plotting.predictions_by_setting(images[:_STILL_IMAGES], predictions, class_names)

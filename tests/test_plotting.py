@@ -418,7 +418,7 @@ def test_same_data_same_bytes(shown, image):
 def sweep_rows(box_loss="l1", learned=True, seeds=(0, 1)):
     """Rows as of a sweep: both ends, three ratios, learned weights; the second seed is a little better."""
     weights = [("class only", 1.0, 0.0), ("box only", 0.0, 1.0)]
-    weights += [(f"ratio {ratio:g}", 1 / (1 + ratio), ratio / (1 + ratio)) for ratio in (0.1, 1.0, 10.0)]
+    weights += [(f"ratio {ratio:g}", 1 / (1 + ratio), 0.99999 * ratio / (1 + ratio)) for ratio in (0.1, 1.0, 10.0)]
     weights += [("learned", 0.4, 0.8)] if learned else []
     scores = {"class only": (0.9, 0.1), "box only": (0.1, 0.8), "ratio 0.1": (0.88, 0.5), "ratio 1": (0.86, 0.7)}
     scores |= {"ratio 10": (0.7, 0.75), "learned": (0.8, 0.6)}
@@ -435,10 +435,10 @@ def sweep_rows(box_loss="l1", learned=True, seeds=(0, 1)):
 def test_weight_sweep_draws_means_over_the_ratio_and_ends_apart():
     (axes,) = plotting.weight_sweep(sweep_rows(), ["accuracy"]).axes
     line = axes.lines[0]
-    np.testing.assert_allclose(line.get_xdata(), [-1, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(line.get_xdata(), [-1, 0, 1], atol=1e-4)
     np.testing.assert_allclose(line.get_ydata(), [0.90, 0.88, 0.72], atol=1e-6)
     words = {label.get_text(): label.get_position()[0] for label in axes.get_xticklabels()}
-    assert {"0.1", "1", "10", "class\nonly", "box\nonly"} == set(words)
+    assert set(words) == {"0.1", "1", "10", "class\nonly", "box\nonly"}
     assert words["class\nonly"] < words["0.1"] < words["10"] < words["box\nonly"]
     ends = axes.containers[0].lines[0]
     np.testing.assert_allclose(ends.get_xdata(), [words["class\nonly"], words["box\nonly"]])

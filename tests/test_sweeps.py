@@ -360,7 +360,7 @@ def test_no_winner_where_spreads_overlap():
 
 def test_a_winner_where_they_do_not():
     summary = sweeps.summarize(made_up_rows(a=[0.5, 0.54], b=[0.55, 0.7]))
-    assert sweeps.verdict(summary).endswith("a winner.")
+    assert sweeps.verdict(summary).endswith(": a winner on these images.")
     assert "no winner" not in sweeps.verdict(summary)
 
 

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from clsloc_utils import sweeps, widgets
 
 CLASS_NAMES = ("cat", "dog", "bird")
-SETTINGS = tuple(sweeps.weight_grid(3))
+SETTINGS = (*sweeps.weight_grid(3), sweeps.Setting(learned=True))
 
 
 @pytest.fixture
 def result():
-    """A finished sweep of five settings and two seeds on three images, without training one."""
+    """A finished sweep of six settings and two seeds on three images, without training one."""
     count, places = 3, (2, len(SETTINGS), 3)
     rng = np.random.default_rng(0)
     boxes = np.sort(rng.uniform(size=(*places, 4)), axis=-1).astype("float32")
