@@ -598,7 +598,7 @@ def train_heads(
     *,
     epochs: int,
     batch_size: int = 32,
-    learning_rate: float = 4e-3,
+    learning_rate: float = 2e-3,
     weight_decay: float = 4e-3,
     box_loss: str | keras.losses.Loss = "giou+l1",
     box_weight: float = 1.0,

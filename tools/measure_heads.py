@@ -66,7 +66,7 @@ def cached_splits(backbone, source: datasets.SourceInfo, arguments: argparse.Nam
 
 def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, arguments: argparse.Namespace) -> None:
     """Trains the heads and, when asked for, backbone and heads together."""
-    training.train_heads(model, *caches, epochs=arguments.epochs, seed=seed)
+    training.train_heads(model, *caches, epochs=arguments.epochs, learning_rate=arguments.learning_rate, seed=seed)
     if arguments.fine_tune:
         recipes.fine_tune(
             model,
@@ -104,6 +104,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--copies", type=int, default=profile.augmented_copies, help="versions of each training image")
     parser.add_argument("--epochs", type=int, default=profile.head_epochs, help="passes over the cached features")
+    parser.add_argument("--learning-rate", type=float, default=2e-3, help="the heads' first (default: %(default)s)")
     parser.add_argument(
         "--fine-tune",
         type=int,

@@ -129,12 +129,17 @@ def draw_scene(
     planned = _plan(rng, class_names, place, ground, (width, height), even_sizes)
 
     canvas = canvas.resize((width * OVERSAMPLING, height * OVERSAMPLING), Image.Resampling.NEAREST)
-    masks = []
+    covers: list[np.ndarray] = []
     for item in planned:
-        canvas, covered = _paint(canvas, item)
-        for index, mask in enumerate(masks):
-            masks[index] = mask & ~covered["all"]
-        masks.append(covered["object"])
+        canvas, own, everything = _paint(canvas, item)
+        for cover in covers:
+            cover[everything >= 128] = 0
+        covers.append(own)
+    masks: list[np.ndarray] = []
+    for cover in reversed(covers):
+        # Of a pixel that two objects share by halves, the nearer one has it.
+        taken = np.any(masks, axis=0) if masks else False
+        masks.insert(0, _at_least_half(cover) & ~np.asarray(taken))
     return Scene(photograph(rng, canvas.reduce(OVERSAMPLING)), _annotate(planned, masks))
 
 
@@ -276,8 +281,14 @@ def _occluder(rng: np.random.Generator, place: str, box: tuple[float, ...]) -> S
     return thing.transformed(np.column_stack([np.eye(2), spot]))
 
 
-def _paint(canvas: Image.Image, item: _Planned) -> tuple[Image.Image, dict[str, np.ndarray]]:
-    """Paints one object, its shadow below it and its occluder before it; returns which pixels each covers."""
+def _paint(canvas: Image.Image, item: _Planned) -> tuple[Image.Image, np.ndarray, np.ndarray]:
+    """Paints one object, its shadow below it and its occluder before it.
+
+    Returns:
+        The picture, then how much of each of its pixels shows the object, and how much shows object or occluder:
+        writable uint8 [height, width], 0 to 255. Reduced only at the end: of a pixel that two things share, each keeps
+        its part.
+    """
     enlarge = np.array([[OVERSAMPLING, 0, 0], [0, OVERSAMPLING, 0]], dtype=np.float64)
     sketch = item.sketch.transformed(enlarge)
     before = canvas.copy() if item.is_faint else None
@@ -288,18 +299,20 @@ def _paint(canvas: Image.Image, item: _Planned) -> tuple[Image.Image, dict[str, 
     sketch.paint(canvas, mask)
     if before is not None:
         canvas = Image.blend(before, canvas, 0.3)
-    own = _at_least_half(mask)
+    own = np.array(mask)
     if item.occluder is None:
-        return canvas, {"object": own, "all": own}
+        return canvas, own, own
     mask = Image.new("L", canvas.size)
     item.occluder.transformed(enlarge).paint(canvas, mask)
-    front = _at_least_half(mask)
-    return canvas, {"object": own & ~front, "all": own | front}
+    front = np.asarray(mask)
+    everything = np.maximum(own, front)
+    own[front >= 128] = 0
+    return canvas, own, everything
 
 
-def _at_least_half(mask: Image.Image) -> np.ndarray:
-    """bool [height, width] of the reduced image: pixels that the shape covers by half or more."""
-    return np.asarray(mask.reduce(OVERSAMPLING)) >= 128
+def _at_least_half(cover: np.ndarray) -> np.ndarray:
+    """bool [height, width] of the reduced image: pixels of which half or more is covered."""
+    return np.asarray(Image.fromarray(cover).reduce(OVERSAMPLING)) >= 128
 
 
 def photograph(rng: np.random.Generator, image: Image.Image) -> Image.Image:
