@@ -20,6 +20,7 @@ class Profile:
         head_epochs: Passes over the cached features while the heads learn.
         fine_tune_epochs: Passes over the images while the backbone learns too; 0 leaves it frozen.
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
+        sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Profile:
     head_epochs: int
     fine_tune_epochs: int
     naive_epochs: int
+    sweep_epochs: int
 
 
 FAST = Profile(
@@ -43,6 +45,7 @@ FAST = Profile(
     head_epochs=5,
     fine_tune_epochs=0,
     naive_epochs=1,
+    sweep_epochs=6,
 )
 FULL = Profile(
     name="full",
@@ -54,6 +57,7 @@ FULL = Profile(
     head_epochs=20,
     fine_tune_epochs=5,
     naive_epochs=30,
+    sweep_epochs=15,
 )
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}
 
