@@ -983,8 +983,10 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
     for row in grid:
         if row not in inner:
             _label_front_point(whole, row, row["setting"], to_the_left=row["accuracy"] > 0.6)
-    for index, row in enumerate(sorted(inner, key=lambda row: row["ratio"])):
-        _label_front_point(close, row, f"{row['ratio']:.3g}", to_the_left=index % 2 == 1)
+    for row in sorted(inner, key=lambda row: row["ratio"]):
+        # As the box weighs more, the path runs upwards first, then to the left.
+        _label_front_point(close, row, f"{row['ratio']:.3g}", to_the_left=row["ratio"] < 2)
+    close.margins(x=0.14)
     whole.set(xlim=(0, 1), ylim=(0, 1), title="all settings")
     close.set_title("between the ends; numbers: box over class weight")
     for axes in (whole, close):
@@ -1006,8 +1008,8 @@ def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_bes
 
 
 def _label_front_point(axes: Axes, row: Mapping, text: str, to_the_left: bool) -> None:
-    """A text beside a point, clear of its bars and of the ring around it."""
-    offset, alignment = ((-11, -13), "right") if to_the_left else ((11, 5), "left")
+    """A text beside a point, between its bars."""
+    offset, alignment = ((-8, 4), "right") if to_the_left else ((8, 4), "left")
     place = (row["accuracy"], row["mean_iou"])
     axes.annotate(text, place, offset, textcoords="offset points", ha=alignment, fontsize=9)
 

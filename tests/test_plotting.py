@@ -470,6 +470,9 @@ def test_front_has_a_point_for_each_setting_and_rings_the_best():
     assert len(whole.containers) == 6
     assert len(close.containers) == 4
     assert [text.get_text() for text in close.texts] == ["0.1", "1", "10"]
+    across, upright = close.containers[0].lines[2]
+    np.testing.assert_allclose(across.get_segments()[0][:, 0], [0.88, 0.92], atol=1e-6)
+    np.testing.assert_allclose(upright.get_segments()[0][:, 1], [0.50, 0.54], atol=1e-6)
     assert sorted(text.get_text() for text in whole.texts) == ["box only", "class only"]
     for axes in (whole, close):
         rings = [line for line in axes.lines if line.get_markersize() == 15]
@@ -484,6 +487,8 @@ def test_loss_comparison_takes_each_loss_at_its_best_and_shades_the_leader():
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["l1 (1)", "giou (1)"]
     np.testing.assert_allclose(axes.containers[0].lines[0].get_xdata(), [0.72, 0.82], atol=1e-6)
+    bars = axes.containers[0].lines[2][0].get_segments()
+    np.testing.assert_allclose([bar[:, 0] for bar in bars], [[0.70, 0.74], [0.80, 0.84]], atol=1e-6)
     band = axes.patches[0]
     assert (band.get_x(), band.get_x() + band.get_width()) == pytest.approx((0.80, 0.84))
 
