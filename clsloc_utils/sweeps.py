@@ -952,10 +952,10 @@ PUBLISHED_WEIGHTS = (
     ),
     PublishedWeight("fast.ai 2018, part 2, pascal notebook", "l1", "l1_loss + cross_entropy * 20", 1 / 20, 224),
     # The sum over four coordinates is four means; the images are 447 x 300 pixels, 366 is the side of such a square.
-    PublishedWeight("road signs in PyTorch (Towards Data Science)", "l1", "loss_class + loss_bb / 1000", 4 / 1000, 366),
+    PublishedWeight("road signs in PyTorch, a tutorial", "l1", "loss_class + loss_bb / 1000", 4 / 1000, 366),
     PublishedWeight("DETR, its L1 part (arXiv 2005.12872)", "l1", "bbox_loss_coef=5, summed", 4 * 5.0, 1),
 )
-"""Weights from public code, read in the repositories named; see `PublishedWeight.relative`."""
+"""Weights from public code, read there or in copies of it; see `PublishedWeight.relative`."""
 
 
 def compare_scales(
