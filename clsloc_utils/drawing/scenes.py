@@ -83,11 +83,12 @@ class Scene:
 
 @dataclasses.dataclass(frozen=True)
 class _Planned:
-    """An object before it is painted; the sketch is in the pixels of the finished image."""
+    """An object before it is painted; sketch and bounds (xyxy) are in the pixels of the finished image."""
 
     class_name: str
     pose: str
     sketch: Sketch
+    bounds: tuple[float, float, float, float]
     is_truncated: bool
     is_tiny: bool
     is_faint: bool
@@ -175,11 +176,11 @@ def _plan(
         for _ in range(10):
             alone = len(class_names) == 1
             candidate = _place(rng, name, view, sketch, place, ground, size, alone, even_sizes)
-            if all(_overlap(candidate.sketch.bounds(), other.sketch.bounds()) < 0.3 for other in planned):
+            if all(_overlap(candidate.bounds, other.bounds) < 0.3 for other in planned):
                 planned.append(candidate)
                 break
     # Whoever stands lower in the picture is nearer and is painted later.
-    return sorted(planned, key=lambda item: item.sketch.bounds()[3])
+    return sorted(planned, key=lambda item: item.bounds[3])
 
 
 def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> float:
@@ -225,11 +226,12 @@ def _place(
     if is_truncated:
         shift += _off_the_edge(rng, size, (x0 + shift[0], y0 + shift[1], x1 + shift[0], y1 + shift[1]))
     sketch = sketch.transformed(np.column_stack([np.eye(2), shift]))
-    x0, y0, x1, y1 = sketch.bounds()
+    x0, y0, x1, y1 = x0 + shift[0], y0 + shift[1], x1 + shift[0], y1 + shift[1]
     return _Planned(
         class_name=name,
         pose=_pose(view, flipped),
         sketch=sketch,
+        bounds=(x0, y0, x1, y1),
         is_truncated=x0 < -0.5 or y0 < -0.5 or x1 > width + 0.5 or y1 > height + 0.5,
         is_tiny=is_tiny,
         is_faint=is_faint,
@@ -292,7 +294,7 @@ def _paint(canvas: Image.Image, item: _Planned) -> tuple[Image.Image, np.ndarray
     enlarge = np.array([[OVERSAMPLING, 0, 0], [0, OVERSAMPLING, 0]], dtype=np.float64)
     sketch = item.sketch.transformed(enlarge)
     before = canvas.copy() if item.is_faint else None
-    x0, _, x1, y1 = sketch.bounds()
+    x0, _, x1, y1 = (OVERSAMPLING * side for side in item.bounds)
     if item.on_ground:
         Sketch().ellipse((x0 + x1) / 2, y1, 0.48 * (x1 - x0), 0.05 * (x1 - x0), (20, 20, 30, 70)).paint(canvas)
     mask = Image.new("L", canvas.size)
