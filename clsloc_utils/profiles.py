@@ -23,6 +23,7 @@ class Profile:
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
         pose_copies: Versions of every training image of a person whose features are cached, the plain one included.
+        pose_rotation: Augmented people turn by at most so many degrees: little where people stand, much in sports.
         pose_epochs: Passes over these features while the joint head learns.
     """
 
@@ -38,6 +39,7 @@ class Profile:
     sweep_epochs: int
     pose_data: str
     pose_copies: int
+    pose_rotation: float
     pose_epochs: int
 
 
@@ -54,6 +56,7 @@ FAST = Profile(
     sweep_epochs=6,
     pose_data="toy_pose",
     pose_copies=2,
+    pose_rotation=15.0,
     pose_epochs=6,
 )
 FULL = Profile(
@@ -69,6 +72,7 @@ FULL = Profile(
     sweep_epochs=15,
     pose_data="lsp",
     pose_copies=10,
+    pose_rotation=40.0,
     pose_epochs=20,
 )
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}

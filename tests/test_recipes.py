@@ -85,8 +85,9 @@ def test_fine_tuning_on_people_moves_the_backbone_with_the_margin_asked_for(smal
         return pose_batches(source, split, **options)
 
     monkeypatch.setattr(recipes.pipelines, "pose_batches", note)
-    history = recipes.fine_tune_pose(model, source, epochs=2, batch_size=2, margin=0.3)
-    assert asked == [("train[:70%]", 0.3, True, 32), ("train[70%:85%]", 0.3, False, 32)]
+    little = pipelines.PoseAugmentation(rotation=5.0)
+    history = recipes.fine_tune_pose(model, source, epochs=2, batch_size=2, margin=0.3, augmentation=little)
+    assert asked == [("train[:70%]", 0.3, little, 32), ("train[70%:85%]", 0.3, False, 32)]
     assert len(history.history["loss"]) == 2
     assert "val_pck_20" in history.history
     assert all(not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True))

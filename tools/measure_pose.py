@@ -50,7 +50,12 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict]:
 def cached_splits(backbone: keras.Model, source: datasets.SourceInfo, arguments: argparse.Namespace) -> tuple:
     """Features of the training people and of the test people."""
     train_cache = recipes.cache_pose_split(
-        backbone, source, source.train_split, copies=arguments.copies, margin=arguments.margin
+        backbone,
+        source,
+        source.train_split,
+        copies=arguments.copies,
+        margin=arguments.margin,
+        augmentation=augmentation_of(arguments),
     )
     return train_cache, recipes.cache_pose_split(backbone, source, source.test_split, margin=arguments.margin)
 
@@ -108,10 +113,16 @@ def fine_tune(model: keras.Model, source: datasets.SourceInfo, seed: int, argume
         layers=arguments.fine_tune_layers,
         learning_rate=arguments.fine_tune_rate,
         margin=arguments.margin,
+        augmentation=augmentation_of(arguments),
         joint_loss=arguments.joint_loss,
         validate=False,
         seed=seed,
     )
+
+
+def augmentation_of(arguments: argparse.Namespace) -> pipelines.PoseAugmentation:
+    """How far the augmented people turn."""
+    return pipelines.PoseAugmentation(rotation=arguments.rotation)
 
 
 def timed(work: Callable[[], object]) -> dict[str, float]:
@@ -141,6 +152,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--joint-loss", choices=list(JOINT_LOSSES), default="l1", help="default: %(default)s")
     parser.add_argument(
         "--margin", type=margin_of, default=0.15, help="around the person, or none for the whole photo (default: 0.15)"
+    )
+    parser.add_argument(
+        "--rotation", type=float, default=profile.pose_rotation, help="augmented copies turn by at most so many degrees"
     )
     parser.add_argument("--train-split", help="a TFDS split, such as train[:800]; by default the source's own")
     parser.add_argument("--test-split", help="a TFDS split; by default the source's own")
