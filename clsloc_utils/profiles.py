@@ -24,6 +24,7 @@ class Profile:
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
         pose_copies: Versions of every training image of a person whose features are cached, the plain one included.
         pose_rotation: Augmented people turn by at most so many degrees: little where people stand, much in sports.
+        heatmap_channels: Width of the head that reads joints off heatmaps.
         pose_epochs: Passes over these features while the joint head learns.
     """
 
@@ -40,6 +41,7 @@ class Profile:
     pose_data: str
     pose_copies: int
     pose_rotation: float
+    heatmap_channels: int
     pose_epochs: int
 
 
@@ -57,7 +59,8 @@ FAST = Profile(
     pose_data="toy_pose",
     pose_copies=2,
     pose_rotation=15.0,
-    pose_epochs=6,
+    heatmap_channels=64,
+    pose_epochs=4,
 )
 FULL = Profile(
     name="full",
@@ -73,6 +76,7 @@ FULL = Profile(
     pose_data="lsp",
     pose_copies=10,
     pose_rotation=40.0,
+    heatmap_channels=128,
     pose_epochs=20,
 )
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}

@@ -82,7 +82,8 @@ def measure_head(
     train_cache, test_cache = caches
     training.set_seed(seed)
     # Loaded anew each time: fine-tuning changes it.
-    model = pose_model(load_backbone(arguments.backbone, image_size=arguments.image_size), joint_head=head)
+    backbone = load_backbone(arguments.backbone, image_size=arguments.image_size)
+    model = pose_model(backbone, joint_head=head, heatmap_channels=arguments.heatmap_channels)
     seconds = timed(
         lambda: training.train_heads(
             model,
@@ -145,6 +146,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--backbone", default=profile.backbone, help="name or file of the backbone")
     parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
     parser.add_argument("--heads", nargs="+", choices=list(JOINT_HEADS), default=list(JOINT_HEADS))
+    parser.add_argument("--heatmap-channels", type=int, default=profile.heatmap_channels, help="width of that head")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--copies", type=int, default=profile.pose_copies, help="versions of each training image")
     parser.add_argument("--epochs", type=int, default=profile.pose_epochs, help="passes over the cached features")
