@@ -106,6 +106,7 @@ def cache_pose_split(
     *,
     copies: int = 1,
     margin: float | None = 0.15,
+    augmentation: pipelines.PoseAugmentation | None = None,
     batch_size: int = 64,
 ) -> training.FeatureCache:
     """Features of a split's people, computed once and kept on disk.
@@ -116,12 +117,14 @@ def cache_pose_split(
         split: A TFDS split of the source.
         copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
         margin: As for `pipelines.pose_batches`.
+        augmentation: How far the augmented copies may go; by default `pipelines.PoseAugmentation()`.
         batch_size: Images that go through the backbone at a time.
 
     Returns:
         The `training.FeatureCache`, with the arrays `"joints"` and `"weight"`.
     """
     image_size = backbone.input_shape[1]
+    augmentation = augmentation or pipelines.PoseAugmentation()
 
     def batches(copy: int):
         return pipelines.pose_batches(
@@ -130,13 +133,68 @@ def cache_pose_split(
             image_size=image_size,
             batch_size=batch_size,
             margin=margin,
-            augmented=copy > 0,
+            augmented=augmentation if copy > 0 else False,
             seed=copy,
         )
 
     key = {"source": source.fingerprint, "split": split, "image_size": image_size, "margin": margin}
-    key["augmentation"] = repr(pipelines.PoseAugmentation()) if copies > 1 else "none"
+    key["augmentation"] = repr(augmentation) if copies > 1 else "none"
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+
+
+def fine_tune_pose(
+    model: keras.Model,
+    source: datasets.SourceInfo,
+    *,
+    epochs: int,
+    layers: str = "all",
+    batch_size: int = 32,
+    learning_rate: float = 3e-4,
+    margin: float | None = 0.15,
+    augmentation: pipelines.PoseAugmentation | None = None,
+    joint_loss: str | keras.losses.Loss = "l1",
+    validate: bool = True,
+    seed: int = 0,
+    description: str = "Fine-tuning",
+) -> keras.callbacks.History:
+    """Lets backbone and joint head learn together on a source's training people, augmented anew in every epoch.
+
+    Args:
+        model: A pose model with a trained head.
+        source: As `datasets.info` returns it, of a source of poses.
+        epochs: Passes over them.
+        layers: As for `training.fine_tune`.
+        batch_size: Images in a batch.
+        learning_rate: The highest rate.
+        margin: As for `pipelines.pose_batches`; the one that the head has learned with.
+        augmentation: How far to go; by default `pipelines.PoseAugmentation()`.
+        joint_loss: As for `training.fine_tune`.
+        validate: Whether the epoch is kept that is best on the validation split.
+        seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
+        description: Words for the progress bar.
+
+    Returns:
+        Keras's `History`.
+
+    Raises:
+        ValueError: As for `training.fine_tune`, and when the source has no joints.
+    """
+    options = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
+    augmentation = augmentation or pipelines.PoseAugmentation()
+    batches = pipelines.pose_batches(
+        source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **options
+    )
+    validation = pipelines.pose_batches(source.name, source.validation_split, **options) if validate else None
+    return training.fine_tune(
+        model,
+        batches,
+        validation,
+        epochs=epochs,
+        layers=layers,
+        learning_rate=learning_rate,
+        joint_loss=joint_loss,
+        description=description,
+    )
 
 
 def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
