@@ -83,9 +83,9 @@ def register(official, mirrors, monkeypatch):
         monkeypatch.setitem(datasets.registry(), source, release_of(source))
 
 
-def serve(mirror, official, *names, **options):
+def serve(mirror, official, *names, faults=()):
     for name in names:
-        mirror.files[f"/{name}"] = Served((official / name).read_bytes(), **options)
+        mirror.files[f"/{name}"] = Served((official / name).read_bytes(), faults=list(faults))
 
 
 def examples_of(source, data_dir):
@@ -95,19 +95,14 @@ def examples_of(source, data_dir):
     }
 
 
-@pytest.fixture
-def expected(official, tmp_path):
+@pytest.fixture(scope="module")
+def expected(official, tmp_path_factory):
     """All examples of voc/2007, as the folder builder makes them of the same files."""
-    folder = extracted(official, tmp_path / "expected")
+    root = tmp_path_factory.mktemp("expected")
+    folder = extracted(official, root) / "VOCdevkit" / "VOC2007"
+    options = {"data_dir": root / "data", "class_names": datasets.VOC_CLASS_NAMES, "strict": True}
     return {
-        split: list(
-            datasets.load(
-                folder / "VOCdevkit/VOC2007",
-                split,
-                data_dir=tmp_path / "expected_data",
-                class_names=datasets.VOC_CLASS_NAMES,
-            ).as_numpy_iterator()
-        )
+        split: list(datasets.load(folder, split, **options).as_numpy_iterator())
         for split in ("train", "validation", "test")
     }
 
@@ -126,7 +121,7 @@ def extracted(official, folder, names=(TRAINVAL, TEST)):
 
 def assert_nothing_is_prepared(data_dir):
     assert not [path for path in Path(data_dir).rglob("*") if path.name in ("dataset_info.json", "features.json")]
-    assert not list(Path(data_dir).glob("downloads/extracting*"))
+    assert not list(Path(data_dir).rglob("extracting*"))
 
 
 # What is registered.
@@ -177,7 +172,7 @@ def test_both_years_are_prepared_by_loading_them(register, mirrors, official, tm
         example["image/filename"].decode()
         for example in datasets.load("voc/2007+2012", "train", data_dir=tmp_path).as_numpy_iterator()
     ]
-    assert names == [f"2007_train_{n}.jpg" for n in range(3)] + [f"2012_train_{n}.jpg" for n in range(2)]
+    assert sorted(names) == [f"2007_train_{n}.jpg" for n in range(3)] + [f"2012_train_{n}.jpg" for n in range(2)]
     assert len(list(datasets.load("voc/2012", "test", data_dir=tmp_path))) == 1
 
 
@@ -326,7 +321,8 @@ def test_a_full_disk_leaves_nothing_prepared(register, official, tmp_path, limit
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:
-        with pytest.raises((OSError, tf.errors.OpError), match="File too large"):
+        # TFDS gives an error in writing another type.
+        with pytest.raises((OSError, RuntimeError), match="File too large"):
             datasets.prepare("voc/2007", from_folder=by_hand, data_dir=tmp_path / "data")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -383,8 +379,8 @@ def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, offi
 
 
 def assert_nothing_is_left(data_dir):
-    assert not [path for path in data_dir.rglob("*") if ".part" in path.name or "incomplete" in path.name]
-    assert not list(data_dir.glob("downloads/extracting*"))
+    marks = (".part", "incomplete", "extracting")
+    assert not [path for path in data_dir.rglob("*") if any(mark in path.name for mark in marks)]
 
 
 # Leeds Sports Pose.

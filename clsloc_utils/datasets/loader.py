@@ -167,7 +167,8 @@ def prepare(
         ValueError: The source is unknown; or `from_folder` lacks a file, or one is short or altered: the message
             names it with what was found and what was expected.
         DownloadError: No mirror gave a file; the message names each with the reason, then the way by hand.
-        OSError: Something cannot be written. Whatever the error, nothing is left that passes for prepared.
+        OSError: Something cannot be written.
+        RuntimeError: TFDS cannot write the prepared data. Whatever the error, nothing is left that passes for prepared.
     """
     return _source_info(source, _prepared_builders(source, data_dir, from_folder=from_folder))
 

@@ -16,7 +16,7 @@ import filelock
 import tensorflow_datasets as tfds
 
 from clsloc_utils.datasets import downloads, lsp_folder, voc_folder
-from clsloc_utils.datasets.archives import Release, extract, fault_of, registry, sha256_of
+from clsloc_utils.datasets.archives import Archive, Release, extract, fault_of, registry, sha256_of
 from clsloc_utils.datasets.folders import FaultError, checked_jpeg, with_progress
 from clsloc_utils.progress import progress
 
@@ -95,45 +95,38 @@ def voc_builder(name: str, root: Path, from_folder: Path | None) -> Iterator[Rel
     """
     release, year = registry()[name], name.removeprefix("voc/")
     if from_folder is None:
-        archives, folders = _downloaded(name, release, root), None
+        archives = _downloaded(name, release, root)
     else:
-        archives, folders = _voc_by_hand(name, release, from_folder, root)
-    with contextlib.ExitStack() as cleanup:
-        if folders is None:
-            folder = cleanup.enter_context(
-                _scratch_folder(_downloads_of(root) / f"extracting_{name.replace('/', '_')}")
-            )
-            for archive in archives:
-                extract(archive, folder)
-            folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, folder)
+        archives = _voc_archives_by_hand(release, from_folder, root)
+    if not archives:
+        folders = _checked_devkits(name, release, from_folder, root)
+        yield ReleasedVoc(folders, release.counts, config=year, data_dir=root)
+        return
+    with _scratch_folder(root / "downloads" / f"extracting_voc_{year}") as folder:
+        for archive in archives:
+            extract(archive, folder)
+        folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, folder)
         yield ReleasedVoc(folders, release.counts, config=year, data_dir=root)
 
 
-def _voc_by_hand(
-    name: str, release: Release, folder: Path, root: Path
-) -> tuple[list[Path], None] | tuple[None, dict[str, Path]]:
-    """The checked archives that the user has, or else the checked folders in which they were extracted."""
+def _voc_archives_by_hand(release: Release, folder: Path, root: Path) -> list[Path]:
+    """The archives that the user has, checked; none if not all are there."""
+    found = _found_archives(release, folder, root)
+    if not all(found.values()):
+        return []
+    for archive, path in found.items():
+        _raise_if(fault_of(path, archive), path)
+    return list(found.values())
+
+
+def _found_archives(release: Release, folder: Path, root: Path) -> dict[Archive, Path | None]:
+    """Where each archive is: with the user, or left from a download of which not all was to be had."""
     _check_is_folder(folder)
     places = [*_places(folder), _downloads_of(root)]
-    found = {archive: _first_file(places, archive.name) for archive in release.archives}
-    if all(found.values()):
-        for archive, path in found.items():
-            _raise_if(fault_of(path, archive), path)
-        return list(found.values()), None
-    devkits = _devkits(folder, name)
-    if devkits:
-        return None, _checked_devkits(name, release, devkits)
-    year_folder = _year_folder(name)
-    files = "; ".join(
-        f"{archive.name}{_size_in_words(archive.size)}, {'found' if path else 'missing'}"
-        for archive, path in found.items()
-    )
-    stray = [place for place in _places(folder) if voc_folder.in_voc_layout(place)]
-    hint = f" {stray[0]} is in VOC layout: use it as it is with CLSLOC_DATA={stray[0]}." if stray else ""
-    raise ValueError(
-        f"{folder} has not all that {name} needs. Looked there and in each folder in it for {files}; and for "
-        f"{DEVKIT}/{year_folder}, extracted from them: missing. They come from {release.homepage}.{hint}"
-    )
+    return {
+        archive: next((place / archive.name for place in places if (place / archive.name).is_file()), None)
+        for archive in release.archives
+    }
 
 
 def _year_folder(name: str) -> str:
@@ -147,16 +140,17 @@ def _devkits(folder: Path, name: str) -> list[Path]:
     return [place for place in (*above, *_places(folder)) if (place / DEVKIT / _year_folder(name)).is_dir()]
 
 
-def _checked_devkits(name: str, release: Release, devkits: list[Path]) -> dict[str, Path]:
-    """For each archive, the first folder that has its lists of images; raises if an image of them is not there."""
+def _checked_devkits(name: str, release: Release, folder: Path, root: Path) -> dict[str, Path]:
+    """For each archive, a folder in which it was extracted; raises if there is none or an image in it is missing."""
+    years = {place: place / DEVKIT / _year_folder(name) for place in _devkits(folder, name)}
+    if not years:
+        raise ValueError(_what_is_missing(name, release, folder, root))
     folders = {}
-    for key, splits in _SPLITS_OF_ARCHIVE.items():
+    for (key, splits), archive in zip(_SPLITS_OF_ARCHIVE.items(), release.archives, strict=True):
         lists = [f"ImageSets/Main/{_LIST_OF_SPLIT[split]}" for split in splits]
-        years = {place: place / DEVKIT / _year_folder(name) for place in devkits}
         with_lists = [place for place, year in years.items() if all((year / file).is_file() for file in lists)]
         if not with_lists:
-            archive = release.archives[list(_SPLITS_OF_ARCHIVE).index(key)]
-            year = years[devkits[0]]
+            year = next(iter(years.values()))
             raise ValueError(
                 f"{year} has no {' or '.join(lists)}, which are in {archive.name}: extract that one there, too, or use "
                 f"the folder without them: CLSLOC_DATA={year}"
@@ -165,6 +159,19 @@ def _checked_devkits(name: str, release: Release, devkits: list[Path]) -> dict[s
         for split in splits:
             _check_images(name, split, years[with_lists[0]], release.counts[split])
     return folders
+
+
+def _what_is_missing(name: str, release: Release, folder: Path, root: Path) -> str:
+    files = "; ".join(
+        f"{archive.name} ({archive.size:,} bytes), {'found' if path else 'missing'}"
+        for archive, path in _found_archives(release, folder, root).items()
+    )
+    stray = [place for place in _places(folder) if voc_folder.in_voc_layout(place)]
+    hint = f" {stray[0]} is in VOC layout: use it as it is with CLSLOC_DATA={stray[0]}." if stray else ""
+    return (
+        f"{folder} has not all that {name} needs. Looked there and in each folder in it for {files}; and for "
+        f"{DEVKIT}/{_year_folder(name)}, extracted from them: missing. They come from {release.homepage}.{hint}"
+    )
 
 
 def _check_images(name: str, split: str, folder: Path, count: int) -> None:
@@ -335,17 +342,9 @@ def _places(folder: Path) -> list[Path]:
     return [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
 
 
-def _first_file(places: list[Path], name: str) -> Path | None:
-    return next((place / name for place in places if (place / name).is_file()), None)
-
-
 def _raise_if(fault: str, path: Path) -> None:
     if fault:
         raise ValueError(f"{path} {fault}. Get it again.")
-
-
-def _size_in_words(size: int | None) -> str:
-    return "" if size is None else f" ({size:,} bytes)"
 
 
 @contextlib.contextmanager
