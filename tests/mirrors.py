@@ -13,7 +13,8 @@ class Served:
     """A file of a mirror, and what goes wrong with it: one fault a request, the last one from then on if `always`.
 
     A fault is a status, `"loop"`, `"other part"` than asked for, or where in the file the server hangs up or falls
-    silent: `("cut", 1000)`, `("stall", 1000)`. `None` is none.
+    silent: `("cut", 1000)`, `("stall", 1000)`. `None` is none. `etag` may be a date, for a server that
+    knows the time of the file only.
     """
 
     data: bytes
@@ -80,7 +81,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(served.data) - 1}/{len(served.data)}")
         if served.etag:
-            self.send_header("ETag", served.etag)
+            self.send_header("Last-Modified" if served.etag.endswith("GMT") else "ETag", served.etag)
         self.end_headers()
         kind, end = fault or ("whole", len(served.data))
         part = served.data[start:end]

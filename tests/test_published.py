@@ -337,6 +337,7 @@ from clsloc_utils import datasets
 release = json.loads(sys.argv[2])
 release["archives"] = tuple(datasets.Archive(**archive) for archive in release["archives"])
 datasets.registry()["voc/2007"] = datasets.Release(**release)
+print("ready", flush=True)
 print(datasets.prepare("voc/2007", data_dir=sys.argv[1]).splits)
 """
 
@@ -351,7 +352,7 @@ def other_process(data_dir):
     )
 
 
-def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, official, tmp_path, expected):
+def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, official, tmp_path, expected, capsys):
     serve(mirrors[0], official, TRAINVAL, TEST)
     size = (official / TRAINVAL).stat().st_size
     mirrors[0].files[f"/{TRAINVAL}"].faults = [("stall", size // 2)]
@@ -367,11 +368,15 @@ def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, offi
     # What a process that was killed while extracting leaves behind.
     (tmp_path / "downloads" / "extracting_voc_2007" / "VOCdevkit").mkdir(parents=True)
 
+    capsys.readouterr()
     with other_process(tmp_path) as process:
+        assert process.stdout.readline() == "ready\n"
         datasets.prepare("voc/2007", data_dir=tmp_path)
-        output, _ = process.communicate(timeout=120)
+        output = process.stdout.read()
     assert process.returncode == 0
     assert output.splitlines()[-1] == str(dict(sorted(COUNTS["voc/2007"].items())))
+    # One did the work, the other one waited for it.
+    assert ("Extracting" in output) != ("Extracting" in capsys.readouterr().out)
     assert_same_examples(examples_of("voc/2007", tmp_path), expected)
     assert mirrors[0].asked == {f"/{TRAINVAL}": [None, f"bytes={kept}-"], f"/{TEST}": [None]}
     assert mirrors[0].sent[f"/{TRAINVAL}"] == [size // 2, size - kept]

@@ -15,6 +15,7 @@ from clsloc_utils.datasets.archives import Archive, fault_of
 from clsloc_utils.progress import progress
 
 TIMEOUT = 30.0
+CONNECT_TIMEOUT = 10.0
 ATTEMPTS = 4
 PAUSE = 1.0
 MAX_REDIRECTS = 5
@@ -40,7 +41,8 @@ def fetch(
     Args:
         archive: The file and its addresses, which are tried in this order.
         folder: Where it goes.
-        timeout: Seconds without a sign of the server after which an attempt ends.
+        timeout: Seconds without a sign of the server after which an attempt ends. A server to which no connection is
+            made in this time, or in `CONNECT_TIMEOUT` seconds, is given up at once.
         attempts: Number of attempts with one mirror in a row that get no further than those before them.
         pause: Seconds before the second attempt; each further pause is twice as long.
 
@@ -106,7 +108,7 @@ class _Part:
         self.discard()
         etag = response.headers.get("ETag", "")
         # A weak ETag marks files that are alike; to join two halves they must be the same.
-        validator = response.headers.get("Last-Modified", "") if etag.startswith("W/") else etag
+        validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
         self._origin_path.write_text(json.dumps({"url": url, "validator": validator}))
         self.path.touch()
 
@@ -124,7 +126,8 @@ class _Mirror:
     """One address of an archive."""
 
     def __init__(self, session: requests.Session, url: str, archive: Archive, part: _Part, timeout: float):
-        self._session, self._url, self._archive, self._part, self._timeout = session, url, archive, part, timeout
+        self._session, self._url, self._archive, self._part = session, url, archive, part
+        self._timeout, self._connect_timeout = timeout, min(timeout, CONNECT_TIMEOUT)
 
     def fetch(self, attempts: int, pause: float) -> None:
         """Fills the part with the whole, checked file, or raises `_MirrorError`."""
@@ -143,6 +146,8 @@ class _Mirror:
                 reason = f"continued, the file {fault}"
             except requests.TooManyRedirects as error:
                 raise _MirrorError(f"more than {MAX_REDIRECTS} redirects") from error
+            except requests.ConnectTimeout as error:
+                raise _MirrorError(f"no connection within {self._connect_timeout:g} s") from error
             except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
                 reason = self._in_words(error)
             except requests.RequestException as error:
@@ -161,7 +166,8 @@ class _Mirror:
         if self._archive.size is not None and self._part.size == self._archive.size:
             return  # A run before this one was stopped before it could check the file.
         headers = {"Accept-Encoding": "identity", **self._range_headers()}
-        with self._session.get(self._url, headers=headers, stream=True, timeout=self._timeout) as response:
+        timeouts = (self._connect_timeout, self._timeout)
+        with self._session.get(self._url, headers=headers, stream=True, timeout=timeouts) as response:
             size = self._checked_size(response)
             if response.status_code == _WHOLE:
                 self._part.begin(self._url, response)
