@@ -80,7 +80,8 @@ def load(
     Args:
         source: One of `SOURCES`, or a folder in VOC or LSP layout.
         split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`. A folder in LSP layout has one,
-            `train`, in the order of the photos: `"train[:1000]"` are the first thousand.
+            `train`, in the order of the photos: `"train[:1000]"` are the first thousand. `"lsp"` has the two that were
+            published with it, `train` and `test`.
         data_dir: Where prepared data lies; by default the environment variable `CLSLOC_DATA_DIR`, or else the user's
             cache folder. Several processes may prepare into it at once.
         shuffle_files: Whether the files of the prepared data are read in random order, as TFDS's `shuffle_files`.
@@ -89,13 +90,14 @@ def load(
             annotations.
 
     Returns:
-        A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"` and
-        folders in LSP layout. `image` is a scalar string, the JPEG as it was stored; `objects/bbox` is float32
-        `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label` is int64. No JPEG is decoded, and
-        memory does not grow with the number of examples.
+        A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"`,
+        `"lsp"`, `"lspet"` and folders in LSP layout. `image` is a scalar string, the JPEG as it was stored;
+        `objects/bbox` is float32 `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label` is int64. No
+        JPEG is decoded, and memory does not grow with the number of examples.
 
     Raises:
         ValueError: The source or the split is unknown, the split is empty, or the folder has bad images (`strict`).
+        DownloadError: The source has to be downloaded, and no mirror gave a file, as for `prepare`.
     """
     builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
     _check_split(source, split, builders)
@@ -132,6 +134,7 @@ def info(
 
     Raises:
         ValueError: As for `load`.
+        DownloadError: As for `load`.
     """
     return _source_info(source, _prepared_builders(source, data_dir, strict=strict, class_names=class_names))
 
