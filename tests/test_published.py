@@ -444,6 +444,8 @@ def test_poses_from_a_mirror(pose, mirrors, tmp_path):
 @pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])
 def test_poses_by_hand(pose, mirrors, tmp_path, way):
     name, writer, counts = pose
+    if way == "extracted below":
+        LspWriter(writer.folder.parent / "another", extended=True).write(2)
     if way.startswith("zip"):
         zipped(writer, tmp_path / "by_hand" / ("lsp.zip" if way == "zip" else "archive.zip"))
     folder = {"extracted": writer.folder, "extracted below": writer.folder.parent}.get(way, tmp_path / "by_hand")

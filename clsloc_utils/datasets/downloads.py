@@ -16,7 +16,7 @@ from clsloc_utils.progress import progress
 
 TIMEOUT = 30.0
 CONNECT_TIMEOUT = 10.0
-ATTEMPTS = 4
+ATTEMPTS = 3
 PAUSE = 1.0
 MAX_REDIRECTS = 5
 

@@ -257,7 +257,9 @@ def _lsp_by_hand(name: str, release: Release, folder: Path, scratch: Path) -> Pa
     (archive,) = release.archives
     extracted = [place for place in _places(folder) if lsp_folder.in_lsp_layout(place)]
     if extracted:
-        return _copied_lsp(extracted[0], release, scratch / name)
+        # Beside the right one there may be another data set.
+        right = next((place for place in extracted if not _fault_of_lsp(place, release)), extracted[0])
+        return _copied_lsp(right, release, scratch / name)
     zips = [path for place in _places(folder) for path in sorted(place.glob("*.zip"))]
     if not zips:
         raise ValueError(
