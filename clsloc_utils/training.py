@@ -22,6 +22,7 @@ import numpy as np
 import platformdirs
 import tensorflow as tf
 
+from clsloc_utils import distribution
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
@@ -149,8 +150,22 @@ class FeatureBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
+        return self.part(index, 0, 1)
+
+    def part(self, index: int, part: int, parts: int) -> tuple[dict, ...]:
+        """Of one batch, the rows that one of several replicas works on; the others are not read from the disk.
+
+        Args:
+            index: The number of the batch.
+            part: The number of the replica, from 0.
+            parts: Number of replicas; the first ones get a row more where the batch cannot be cut evenly.
+
+        Returns:
+            As `batches` says.
+        """
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        rows = np.sort(rows)  # Reads the disk in one direction; order does not matter within a batch.
+        # Sorted, it reads the disk in one direction; order does not matter within a batch.
+        rows = np.array_split(np.sort(rows), parts)[part]
         features = {level: self.cache.arrays[level][rows] for level in self.levels}
         targets = {name: self.cache.arrays[name][rows] for name in _TARGETS if name in self.cache.arrays}
         if "weight" in targets:
@@ -592,6 +607,7 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.close()
 
 
+@distribution.within_scope
 def train_heads(
     model: keras.Model,
     train_cache: FeatureCache,
@@ -652,8 +668,7 @@ def train_heads(
     if validation_cache is not None:
         validation = validation_cache.batches(256, levels=levels, copies=1)
         callbacks.append(_early_stopping(heads, patience))
-    # Keras would shuffle the order of the batches on top; theirs is fixed by the seed already.
-    return heads.fit(batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
+    return distribution.fit(heads, batches, validation, epochs=epochs, callbacks=callbacks)
 
 
 def _early_stopping(model: keras.Model, patience: int | None) -> keras.callbacks.EarlyStopping:
@@ -665,6 +680,7 @@ def _heads_of(model: keras.Model) -> keras.Model:
     return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
 
 
+@distribution.within_scope
 def fine_tune(
     model: keras.Model,
     train_batches: Any,
@@ -732,15 +748,7 @@ def fine_tune(
             compile_model(
                 model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer
             )
-        # Whoever made the batches has shuffled them.
-        return model.fit(
-            train_batches,
-            validation_data=validation_batches,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+        return distribution.fit(model, train_batches, validation_batches, epochs=epochs, callbacks=callbacks)
 
 
 def _num_batches(batches: Any) -> int:
