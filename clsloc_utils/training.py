@@ -166,6 +166,7 @@ class FeatureBatches(keras.utils.PyDataset):
         self.levels = tuple(levels) if levels is not None else cache.levels
         self.num_rows = cache.num_examples * (cache.copies if copies is None else copies)
         self.epoch = 0
+        self._order_of_epoch: tuple[int | None, np.ndarray | None] = (None, None)
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -189,8 +190,8 @@ class FeatureBatches(keras.utils.PyDataset):
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
         # Sorted, it reads the disk in one direction; order does not matter within a batch.
         rows = np.array_split(np.sort(rows), parts)[part]
-        features = {level: self.cache.arrays[level][rows] for level in self.levels}
-        targets = {name: self.cache.arrays[name][rows] for name in _TARGETS if name in self.cache.arrays}
+        features = {level: _rows_of(self.cache.arrays[level], rows) for level in self.levels}
+        targets = {name: _rows_of(self.cache.arrays[name], rows) for name in _TARGETS if name in self.cache.arrays}
         if "weight" in targets:
             return features, {"joints": targets["joints"]}, {"joints": targets["weight"]}
         return features, targets
@@ -206,7 +207,19 @@ class FeatureBatches(keras.utils.PyDataset):
     def _order(self) -> np.ndarray:
         if self.seed is None:
             return np.arange(self.num_rows)
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+        if self._order_of_epoch[0] != self.epoch:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+            self._order_of_epoch = (self.epoch, order)
+        return self._order_of_epoch[1]
+
+
+def _rows_of(array: np.memmap, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a memory-mapped array.
+
+    Through a map of its own, which ends here: whatever was read through the common map would count as this process's
+    memory from then on, and after an epoch that is the whole file.
+    """
+    return np.array(np.memmap(array.filename, array.dtype, "r", array.offset, array.shape)[rows])
 
 
 def cache_features(
