@@ -159,6 +159,8 @@ def _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, cal
         callbacks, add_history=True, model=model, epochs=epochs, steps=_count(batches)
     )
     model.stop_training = False
+    if isinstance(batches, keras.utils.PyDataset):
+        batches.on_epoch_end()  # As Keras does before the first epoch: see _end_pass.
     callbacks.on_train_begin()
     logs, is_built = None, False
     for epoch in range(initial_epoch, epochs):
@@ -171,14 +173,15 @@ def _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, cal
             callbacks.on_train_batch_begin(step)
             train_step(batch)
             callbacks.on_train_batch_end(step)
+            if model.stop_training:
+                break
+        _end_pass(batches)
         logs = _results(model)
         if validation_batches is not None:
             model.reset_metrics()
             for batch in _in_parts(validation_batches, model.distribute_strategy):
                 test_step(batch)
             logs |= {f"val_{name}": value for name, value in _results(model).items()}
-        if hasattr(batches, "on_epoch_end"):
-            batches.on_epoch_end()
         callbacks.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
@@ -228,7 +231,16 @@ def _test_step(model: keras.Model) -> Callable[[tuple], None]:
 
 
 def _on_replicas(strategy: tf.distribute.Strategy, step: Callable[[tuple], None]) -> Callable[[tuple], None]:
-    return tf.function(lambda batch: strategy.run(step, args=(batch,)), autograph=False)
+    # Where a machine has one device, TensorFlow leaves out its name, and then refuses to gather what has none: hence
+    # also the `tf.identity` of what comes from outside.
+    devices = strategy.extended.worker_devices
+    device = devices[0] if len(devices) == 1 else None
+
+    def step_on_its_device(batch: tuple) -> None:
+        with tf.device(device) if device else contextlib.nullcontext():
+            step(batch)
+
+    return tf.function(lambda batch: strategy.run(step_on_its_device, args=(batch,)), autograph=False)
 
 
 def _whole(batch: tuple, outputs: Any) -> tuple[Any, Any, Any]:
@@ -243,7 +255,7 @@ def _whole(batch: tuple, outputs: Any) -> tuple[Any, Any, Any]:
     def gathered(part: tf.Tensor | None) -> tf.Tensor | None:
         if part is None:  # There are no weights.
             return None
-        return tf.ensure_shape(replica.all_gather(part, axis=0), (None, *part.shape[1:]))
+        return tf.ensure_shape(replica.all_gather(tf.identity(part), axis=0), (None, *part.shape[1:]))
 
     return tuple(tf.nest.map_structure(gathered, each) for each in (targets, outputs, weights))
 
@@ -255,6 +267,14 @@ def _loss(model: keras.Model, targets: Any, outputs: Any, weights: Any, *, train
     mean = next(metric for metric in model.metrics if metric.name == "loss")
     mean.update_state(loss * tf.distribute.get_strategy().num_replicas_in_sync, sample_weight=count)
     return loss
+
+
+def _end_pass(batches: Any) -> None:
+    """What Keras does after a pass, so that shuffled passes have the orders that they have on one device."""
+    if isinstance(batches, keras.utils.PyDataset):
+        batches.on_epoch_end()
+    elif _count(batches) is not None:
+        iter(batches)  # It makes one iterator more than it uses, and each of them draws an order.
 
 
 def _results(model: keras.Model) -> dict[str, float]:

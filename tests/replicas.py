@@ -57,10 +57,8 @@ def train_boxes(strategy: tf.distribute.Strategy, folder: Path, name: str) -> No
         show_progress=False,
     )
     found = training.predict(model, images)
-    shuffled = batches.unbatch().shuffle(COUNT, seed=0).batch(BATCH_SIZE)
-    fine = training.fine_tune(
-        model, shuffled, batches, epochs=FINE_TUNE_EPOCHS, layers="all", steps_per_epoch=3, show_progress=False
-    )
+    shuffled = tf.data.Dataset.from_tensor_slices((images, targets)).shuffle(COUNT, seed=0).batch(BATCH_SIZE)
+    fine = training.fine_tune(model, shuffled, batches, epochs=FINE_TUNE_EPOCHS, layers="all", show_progress=False)
     save(folder / f"boxes-{name}", {"heads": heads.history, "fine": fine.history}, found, model, images)
 
 

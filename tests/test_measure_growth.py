@@ -42,12 +42,16 @@ def test_a_piece_replaces_what_was_measured_before():
 def test_stages_are_measured_on_as_many_drawings_as_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("CLSLOC_DATA_DIR", "to be put back")
     splits = dict(toy_voc.SPLITS)
-    rows = [measure_growth.measure(stage, 60, tmp_path) for stage in measure_growth.STAGES]
+    prepare = ["--images", "60", "--stages", "prepare", "--scratch", str(tmp_path / "scratch")]
+    measure_growth.main([*prepare, "--out", str(tmp_path)])  # in a process of its own
+    (prepared,) = json.loads((tmp_path / "docs" / "growth.json").read_text(encoding="utf-8"))
+    assert "| preparing | 60 | 60 |" in (tmp_path / "docs" / "growth.md").read_text(encoding="utf-8")
+    assert (tmp_path / "images" / "growth.svg").exists()
+    cached, trained = (measure_growth.measure(stage, 60, tmp_path / "scratch") for stage in ("features", "heads"))
     assert splits == toy_voc.SPLITS
-    prepared, cached, trained = rows
     assert prepared["examples"] == 60
     assert 10 < cached["examples"] == trained["examples"] < 60
-    for each in rows:
+    for each in (prepared, cached, trained):
         assert 0 < each["seconds"] < 120
         assert 50 < each["megabytes"] < 50_000, "neither kilobytes nor bytes"
 

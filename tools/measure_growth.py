@@ -14,13 +14,12 @@ drawings and features of the one before. Nothing of the course's own data is tou
 
 import argparse
 import json
-import multiprocessing
 import os
 import resource
+import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -48,6 +47,26 @@ def measure(stage: str, images: int, scratch: Path) -> dict:
     # Linux counts kilobytes, macOS bytes.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {"stage": stage, "images": images, "examples": examples, "seconds": seconds, "megabytes": peak / MEGABYTE}
+
+
+def measure_apart(stage: str, images: int, scratch: Path) -> dict:
+    """What `measure` returns, of a fresh process.
+
+    This one stays small: on Linux, the peak of a child begins with what its parent held.
+    """
+    command = [
+        sys.executable,
+        __file__,
+        "--here",
+        "--stages",
+        stage,
+        "--images",
+        str(images),
+        "--scratch",
+        str(scratch),
+    ]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def prepare(images: int) -> tuple[int, float]:
@@ -194,6 +213,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, nargs="+", default=list(IMAGES), help="sizes (default: %(default)s)")
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES), help="none: only the page")
     parser.add_argument("--scratch", type=Path, help="folder for drawings and features that a later piece uses again")
+    parser.add_argument("--here", action="store_true", help="print one measurement, of this process, and write nothing")
     parser.add_argument("--out", type=Path, default=REPOSITORY, help="folder in which docs/ and images/ lie")
     return parser.parse_args(arguments)
 
@@ -201,6 +221,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Measures, and writes numbers, page and picture."""
     options = parse_arguments(arguments)
+    if options.here:
+        (stage,), (images,) = options.stages, options.images
+        print("\n" + json.dumps(measure(stage, images, options.scratch)))
+        return
     numbers = options.out / "docs" / "growth.json"
     rows = json.loads(numbers.read_text(encoding="utf-8")) if numbers.exists() else []
     for folder in ("docs", "images"):
@@ -209,9 +233,7 @@ def main(arguments: list[str] | None = None) -> None:
         scratch = (options.scratch or Path(temporary)).resolve()
         for images in options.images:
             for stage in options.stages:
-                # This process stays small: on Linux, the peak of a child begins with what its parent held.
-                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                    row = pool.submit(measure, stage, images, scratch).result()
+                row = measure_apart(stage, images, scratch)
                 print(f"{row}", flush=True)
                 rows = merged(rows, [row])
                 numbers.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
