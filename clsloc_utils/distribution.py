@@ -119,10 +119,10 @@ def fit(
       part is (`keras.layers.BatchNormalization.synchronized`, set for the time of training only, so that a saved model
       is the same whoever trained it).
 
-    Dropout remains different: each replica draws masks for its own part.
+    Dropout remains different: each replica draws the same masks for its own part, one device a mask for each example.
 
-    `keras.Model.fit` cannot be used on several machines: in Keras 3.15 it averages each batch's metrics over the
-    machines along an axis that a scalar does not have.
+    `keras.Model.fit` cannot be used on several machines: in Keras 3.15.1 it hands TensorFlow's distributed batch on as
+    if it were a tensor ("unsupported type PerReplica").
 
     Args:
         model: Made, or loaded, and compiled within the scope of its strategy.
