@@ -86,7 +86,7 @@ def save(stem: Path, histories: dict, found: dict, model, images: np.ndarray) ->
 
 
 def die_in_the_middle_of(epoch: int) -> None:
-    """Ends this process, as a power cut would, when it is to read the second batch of an epoch."""
+    """Ends this process, as a power cut would, when it is to read the second batch of an epoch, counted from 1."""
     part_of = training.FeatureBatches.part
 
     def part_or_end(batches, index, part, parts):

@@ -158,6 +158,11 @@ def report(rows: list[dict]) -> str:
             f"| {TITLES[row['stage']]} | {row['images']:,} | {row['examples']:,} | {row['seconds']:.1f} | "
             f"{1000 * row['seconds'] / row['images']:.2f} | {row['megabytes']:.0f} |"
         )
+    measured = {(row["stage"], row["images"]) for row in rows}
+    for stage in STAGES:
+        for images in IMAGES:
+            if (stage, images) not in measured:
+                lines.append(f"| {TITLES[stage]} | {images:,} | not measured yet | | | |")
     lines.append("")
     for stage in STAGES:
         of_stage = [row for row in rows if row["stage"] == stage]
