@@ -4,16 +4,23 @@ import dataclasses
 import importlib.metadata
 import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
+import psutil
 from packaging.requirements import Requirement
 
 DISTRIBUTION = "clsloc_utils"
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
+FREE_MEMORY = 2 * 10**9
+"""Bytes that TensorFlow and a training of the fast profile need."""
+PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012")
+EMBEDDED_WEIGHTS = Path(__file__).with_name("weights") / "tiny_resnet.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,11 +31,13 @@ class Finding:
         subject: What was looked at.
         found: What was found there.
         remedy: What to do about it; empty when all is well.
+        advice: What one may do, though all is well.
     """
 
     subject: str
     found: str
     remedy: str = ""
+    advice: str = ""
 
     @property
     def ok(self) -> bool:
@@ -36,7 +45,8 @@ class Finding:
         return not self.remedy
 
     def __str__(self) -> str:
-        return f"{self.subject}: {self.found}: {self.remedy or 'ok'}"
+        advice = f" ({self.advice})" if self.advice else ""
+        return f"{self.subject}: {self.found}: {self.remedy or 'ok'}{advice}"
 
 
 def check_environment() -> list[Finding]:
@@ -48,6 +58,23 @@ def check_environment() -> list[Finding]:
     requirements = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
     needed = [requirement for requirement in requirements if not requirement.marker or requirement.marker.evaluate()]
     return [check_python(sys.version_info), *(check_package(requirement) for requirement in needed), check_disk()]
+
+
+def check_machine() -> list[Finding]:
+    """Looks at all that `check_environment` looks at, and at GPU, memory, data and weights.
+
+    Returns:
+        A `Finding` for each, in that order.
+    """
+    return [
+        *check_environment(),
+        check_gpu(),
+        check_memory(),
+        *(check_data(source) for source in PREPARED_SOURCES),
+        check_embedded_weights(),
+        check_imagenet_weights(),
+        *check_named_files(os.environ),
+    ]
 
 
 def check_python(version: tuple) -> Finding:
@@ -70,12 +97,91 @@ def check_package(requirement: Requirement) -> Finding:
     return Finding(requirement.name, version, f'run  pip install "{requirement}"')
 
 
+def data_folder() -> Path:
+    """The folder of the course's data: `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
+    return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")).expanduser()
+
+
 def check_disk(folder: Path | None = None) -> Finding:
-    """Looks for room in the folder of the course's data: `CLSLOC_DATA_DIR` or, when unset, the user's cache folder."""
-    folder = folder or Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc"))
+    """Looks for room in a folder, by default the course's data folder."""
+    folder = folder or data_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     found = f"{free / 10**9:.1f} GB free for {folder}"
     if free >= FREE_DISK:
         return Finding("disk", found)
     return Finding("disk", found, f"make room for {FREE_DISK / 10**9:.0f} GB, or set CLSLOC_DATA_DIR to another folder")
+
+
+def check_gpu() -> Finding:
+    """Asks the driver and TensorFlow for GPUs: one that only the driver sees is not used."""
+    names = _gpus_of_driver()
+    try:
+        import tensorflow as tf  # Here, so that the rest of the check-up runs where TensorFlow does not.
+
+        usable = len(tf.config.list_physical_devices("GPU"))
+    except ImportError as error:
+        return Finding("GPU", f"TensorFlow does not start ({error})", "repair TensorFlow as said above")
+    if usable:
+        return Finding("GPU", ", ".join(names) or f"{usable} that TensorFlow can use")
+    if names:
+        remedy = 'run  pip install "tensorflow[and-cuda]", or compare the driver with TensorFlow\'s list of versions'
+        return Finding("GPU", f"{', '.join(names)}, which TensorFlow cannot use", remedy)
+    return Finding("GPU", "none", advice="the fast profile needs none; take one for the full profile")
+
+
+def _gpus_of_driver() -> list[str]:
+    """Name and memory of each NVIDIA GPU that the driver knows."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in done.stdout.splitlines() if line.strip()]
+
+
+def check_memory() -> Finding:
+    """Looks at the memory that is free for one more program."""
+    memory = psutil.virtual_memory()
+    found = f"{memory.available / 10**9:.1f} GB free of {memory.total / 10**9:.1f} GB"
+    if memory.available >= FREE_MEMORY:
+        return Finding("memory", found)
+    return Finding("memory", found, f"close other programs until {FREE_MEMORY / 10**9:.0f} GB are free")
+
+
+def check_data(source: str, folder: Path | None = None) -> Finding:
+    """Looks for the prepared data of a source, by name, in the course's data folder."""
+    # TFDS writes this file last, into a folder that it renames when all is complete.
+    versions = sorted((folder or data_folder()).glob(f"{source}/*/dataset_info.json"))
+    if versions:
+        return Finding(f"data {source}", f"prepared, version {versions[-1].parent.name}")
+    return Finding(f"data {source}", "not prepared yet", advice=f"clsloc prepare {source}")
+
+
+def check_embedded_weights(file: Path = EMBEDDED_WEIGHTS) -> Finding:
+    """Looks for the weights that come with the package."""
+    if file.is_file():
+        return Finding("weights of tiny_resnet", f"{file.stat().st_size / 10**6:.1f} MB in the package")
+    return Finding("weights of tiny_resnet", f"{file} is missing", "install clsloc_utils again")
+
+
+def check_imagenet_weights(folder: Path | None = None) -> Finding:
+    """Looks for downloaded weights of ResNet50, the full profile's backbone."""
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    found = sorted((folder or keras_home / "models").glob("resnet50_*notop*"))
+    if found:
+        return Finding("weights of resnet50", str(found[-1]))
+    advice = "downloaded at first use; offline, set CLSLOC_BACKBONE to a .keras file"
+    return Finding("weights of resnet50", "not downloaded yet", advice=advice)
+
+
+def check_named_files(environment: Mapping[str, str]) -> list[Finding]:
+    """Looks for the backbone file and the data folder that variables name, where they name some."""
+    findings = []
+    for variable in ("CLSLOC_BACKBONE", "CLSLOC_DATA"):
+        named = environment.get(variable, "")
+        is_path = named.endswith(".keras") if variable == "CLSLOC_BACKBONE" else Path(named).is_absolute()
+        if named and is_path:
+            missing = "" if Path(named).expanduser().exists() else f"correct {variable} or unset it"
+            findings.append(Finding(variable, named if not missing else f"{named} does not exist", missing))
+    return findings

@@ -1,24 +1,217 @@
-"""The command `clsloc`: for now it says its version and where the course is."""
+"""The command `clsloc`: the course's jobs without a notebook, for long runs and for machines without a browser.
+
+What a command found goes to standard output, and with `--json` nothing but JSON; progress and remarks go to standard
+error. Exit codes: 0 done; 2 wrong usage or input, with one line on standard error; 1 a fault of ours, with a traceback;
+130 stopped by Ctrl-C.
+"""
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+import json
+import math
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
-from clsloc_utils import __version__
+from clsloc_utils import __version__, checkup, quiet
+
+DONE, WRONG_INPUT, STOPPED = 0, 2, 130
+SOURCE_HELP = (
+    "toy_voc, toy_pose, voc/2007, voc/2012, voc/2007+2012, lsp, or a folder in the layout of PASCAL VOC or of Leeds "
+    "Sports Pose; boxes or poses follows from it"
+)
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
+    """A type of argument: an integer within bounds."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch(r"-?\d+", text) or not low <= int(text) <= high:
+            bounds = f"{low} or more" if high == math.inf else f"from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is no integer of {bounds}")
+        return int(text)
+
+    return number
+
+
+def _weight(text: str) -> float:
+    """A type of argument: a finite number, 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return value
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line that `clsloc` understands.
 
     Returns:
-        An `argparse.ArgumentParser`.
+        An `argparse.ArgumentParser`. What it parses has `command`, a function of the parsed arguments and of the stream
+        for results, that returns the exit code; or no `command`, when none was given.
     """
-    command_line = argparse.ArgumentParser(
+    command_line = _Parser(
         prog="clsloc",
-        description="Companion of the course on image classification and localization with Keras.",
-        epilog="The course itself lives in its notebooks: `make course` runs them all, `make lab` opens them.",
+        description="Image classification and localization with Keras: train, judge and use models without a notebook.",
+        epilog="The course itself lives in its notebooks: `make course` runs them all, `make lab` opens them. Exit "
+        "codes: 0 done, 2 wrong usage or input, 1 a fault of ours, 130 stopped by Ctrl-C.",
     )
     command_line.add_argument("--version", action="version", version=f"clsloc {__version__}")
+    commands = command_line.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    _add_doctor(commands)
+    _add_prepare(commands)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    _add_sweep(commands)
     return command_line
+
+
+def _add_command(commands, name: str, command: Callable, summary: str, description: str) -> argparse.ArgumentParser:
+    added = commands.add_parser(name, help=summary, description=description)
+    added.set_defaults(command=command)
+    return added
+
+
+def _add_doctor(commands) -> None:
+    _add_command(
+        commands,
+        "doctor",
+        _doctor,
+        "check this machine",
+        "Looks at versions, GPU, memory, disk, data and weights, and says what to do about each problem. Exit code 2 "
+        "when something must be mended.",
+    )
+
+
+def _add_prepare(commands) -> None:
+    prepare = _add_command(
+        commands,
+        "prepare",
+        _prepare,
+        "download and prepare data",
+        "Prepares a data source, once; later commands find it. Data go to CLSLOC_DATA_DIR or to the user's cache.",
+    )
+    prepare.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    prepare.add_argument("--from", dest="from_folder", metavar="DIR", help="folder of files that were fetched by hand")
+
+
+def _add_train(commands) -> None:
+    train = _add_command(
+        commands,
+        "train",
+        _train,
+        "train a model into a run folder",
+        "Trains heads on cached features of a frozen backbone and then, if asked, fine-tunes the backbone too. Without "
+        "an option, the profile's value (CLSLOC_PROFILE) counts, and with --resume that of the run. Ctrl-C keeps the "
+        "best model so far.",
+    )
+    train.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    _add_backbone(train)
+    train.add_argument("--box-head", choices=["pooled", "flatten", "spatial"], help="for boxes (default: spatial)")
+    train.add_argument("--joint-head", choices=["direct", "heatmap"], help="for poses (default: heatmap)")
+    train.add_argument("--loss-weight", type=_weight, metavar="W", help="box loss over class loss (default: 1)")
+    _add_reading(train)
+    train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of the heads over the features")
+    train.add_argument(
+        "--fine-tune", choices=["none", "last", "all"], help="what of the backbone learns after the heads"
+    )
+    train.add_argument("--fine-tune-epochs", type=_whole_number(1), metavar="N", help="passes over the images then")
+    train.add_argument("--seed", type=_whole_number(0, 2**32 - 1), metavar="N", help="of all chance (default: 0)")
+    train.add_argument("--train-split", metavar="SPLIT", help="such as 'train[:80%%]'")
+    train.add_argument("--eval-split", metavar="SPLIT", help="what the model is judged on, once, at the end")
+    train.add_argument("--out", metavar="RUN", help="run folder (default: runs/SOURCE)")
+    train.add_argument("--resume", action="store_true", help="go on with an interrupted run; begin it if there is none")
+    train.add_argument(
+        "--strategy",
+        choices=["auto", "one", "mirrored", "multiworker"],
+        help="devices: all GPUs, one, all, or those of several machines (default: auto)",
+    )
+
+
+def _add_backbone(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backbone", metavar="NAME|FILE", help="tiny_resnet, alexnet, a name of keras.applications, or a .keras file"
+    )
+    command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--copies", type=_whole_number(1), metavar="N", help="versions of each training image, augmented but for one"
+    )
+    command.add_argument("--batch-size", type=_whole_number(1), metavar="N", help="images in a batch")
+
+
+def _add_evaluate(commands) -> None:
+    evaluate = _add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure a trained model",
+        "Measures the model of a run, beside baselines that never look at the image.",
+    )
+    evaluate.add_argument("run", metavar="RUN", help="folder that clsloc train made")
+    evaluate.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    evaluate.add_argument(
+        "--eval-split", metavar="SPLIT", help="(default: the run's, or else the source's test images)"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print the measures as JSON")
+
+
+def _add_predict(commands) -> None:
+    predict = _add_command(
+        commands,
+        "predict",
+        _predict,
+        "say what is in photos, and where",
+        "Names and boxes the object in each photo, or finds the joints of the person who fills it, and draws it. "
+        "Pixels count from the upper left corner of the photo as one sees it, turned by its EXIF tag.",
+    )
+    predict.add_argument("run", metavar="RUN", help="folder that clsloc train made")
+    predict.add_argument("images", metavar="IMAGE", nargs="+", help="photo of any format that Pillow reads")
+    predict.add_argument("--json", action="store_true", help="print JSON; draw only with --out")
+    predict.add_argument("--out", metavar="DIR", help="folder for the drawn photos (default: predictions)")
+
+
+def _add_sweep(commands) -> None:
+    sweep = _add_command(
+        commands,
+        "sweep",
+        _sweep,
+        "find the weight of the box loss",
+        "Trains a small model for each weight of a logarithmic grid, for both single-task ends and for learned "
+        "weights, all side by side with several seeds, and says which weight to take.",
+    )
+    sweep.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    _add_backbone(sweep)
+    _add_reading(sweep)
+    sweep.add_argument(
+        "--box-loss", default="giou+l1", metavar="LOSS", help="such as l1, giou, ciou (default: giou+l1)"
+    )
+    sweep.add_argument("--ratios", type=_whole_number(2), default=9, metavar="N", help="weights (default: 9)")
+    sweep.add_argument("--seeds", type=_whole_number(1), default=3, metavar="N", help="models of each (default: 3)")
+    sweep.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of each model")
+    sweep.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-sweep)")
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,12 +221,153 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows `clsloc` on the command line; `None` takes it from there.
 
     Returns:
-        The exit status, 0.
+        The exit code, see the module.
 
     Raises:
         SystemExit: After `--version` and `--help` (status 0), and for arguments it does not know (status 2).
     """
     command_line = parser()
-    command_line.parse_args(arguments)
-    command_line.print_help()
-    return 0
+    parsed = command_line.parse_args(arguments)
+    if not hasattr(parsed, "command"):
+        command_line.print_help()
+        return DONE
+    results = sys.stdout
+    # Bars and remarks of the package go to standard output; here that is for results alone.
+    with contextlib.redirect_stdout(sys.stderr), _one_line_warnings():
+        try:
+            return parsed.command(parsed, results)
+        except KeyboardInterrupt:
+            return _say_and_return("stopped", STOPPED)
+
+
+def _say(message: Any) -> None:
+    """A remark, in one line."""
+    print(f"clsloc: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def _say_and_return(message: Any, code: int) -> int:
+    _say(message)
+    return code
+
+
+@contextlib.contextmanager
+def _one_line_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+        yield
+
+
+def _with_tensorflow(command: Callable[[argparse.Namespace, TextIO], int]) -> Callable:
+    """A command that needs TensorFlow; what the user got wrong ends it with one line."""
+
+    def run(parsed: argparse.Namespace, results: TextIO) -> int:
+        try:
+            quiet.start_tensorflow()
+        except ImportError as error:
+            return _say_and_return(f"TensorFlow does not start: {error}; see clsloc doctor.", WRONG_INPUT)
+        from clsloc_utils import runs
+
+        try:
+            return command(parsed, results)
+        except runs.InputError as error:
+            return _say_and_return(error, WRONG_INPUT)
+
+    return run
+
+
+def _doctor(_parsed: argparse.Namespace, results: TextIO) -> int:
+    findings = checkup.check_machine()
+    for finding in findings:
+        print(finding, file=results)
+    problems = sum(not finding.ok for finding in findings)
+    if problems:
+        return _say_and_return(f"{problems} of {len(findings)} need mending; the lines above say how.", WRONG_INPUT)
+    return DONE
+
+
+@_with_tensorflow
+def _prepare(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    source = runs.prepare(parsed.source, parsed.from_folder)
+    counts = ", ".join(f"{name} {count}" for name, count in source.splits.items())
+    classes = f"; {source.num_classes} classes: {', '.join(source.class_names)}" if source.class_names else ""
+    print(f"{source.name}: {source.task}; images: {counts}{classes}", file=results)
+    return DONE
+
+
+@_with_tensorflow
+def _train(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    run = Path(parsed.out or Path("runs") / _file_name(parsed.source))
+    kept_apart = ("command", "source", "out", "resume")
+    given = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
+    result = runs.train(parsed.source, run, given, resume=parsed.resume, log=_say)
+    if result.metrics is not None:
+        print(_measures_table(result.metrics), file=results)
+        print(f"{run / runs.REPORT} shows curves and examples.", file=results)
+    return STOPPED if result.interrupted else DONE
+
+
+@_with_tensorflow
+def _evaluate(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.eval_split)
+    print(json.dumps(metrics, indent=1) if parsed.json else _measures_table(metrics), file=results)
+    return DONE
+
+
+@_with_tensorflow
+def _predict(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    predictions = runs.predict(runs.open_run(parsed.run), parsed.images)
+    written: Sequence[Path | None] = [None] * len(predictions)
+    if parsed.out or not parsed.json:
+        written = runs.write_pictures(predictions, parsed.out or "predictions")
+    if parsed.json:
+        print(json.dumps(predictions, indent=1), file=results)
+        return DONE
+    for prediction, file in zip(predictions, written, strict=True):
+        print(f"{prediction['file']}: {_found(prediction)}, drawn in {file}", file=results)
+    return DONE
+
+
+@_with_tensorflow
+def _sweep(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-sweep")
+    kept_apart = ("command", "source", "out")
+    options = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
+    for text in runs.sweep(parsed.source, folder, **options):
+        print(text, file=results)
+    return DONE
+
+
+def _file_name(source: str) -> str:
+    """A source's name as the name of a folder."""
+    return re.sub(r"[^\w.+-]+", "_", os.path.basename(os.path.abspath(source)) if os.path.isdir(source) else source)
+
+
+def _found(prediction: Mapping[str, Any]) -> str:
+    if "joints" in prediction:
+        return f"{len(prediction['joints'])} joints"
+    corners = ", ".join(f"{value:.0f}" for value in prediction["box"])
+    return f"{prediction['label']} ({prediction['probability']:.2f}) at [{corners}]"
+
+
+def _measures_table(metrics: Mapping[str, Any]) -> str:
+    """The measures of the model and of the baselines, side by side."""
+    lines = [f"{'':20}{'model':>10}{'baseline':>10}"]
+    for name, value in metrics.items():
+        if name != "baseline":
+            cells = (_cell(each) for each in (value, metrics["baseline"][name]))
+            lines.append(f"{name:20}" + "".join(f"{cell:>10}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.4f}"

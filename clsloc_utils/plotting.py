@@ -65,15 +65,25 @@ def show(figure: Figure | Axes, alt: str) -> None:
     if not alt.strip():
         raise ValueError("alt is empty; say in a sentence what the figure shows.")
     whole = figure.figure if isinstance(figure, Axes) else figure
-    png = base64.b64encode(_png(whole)).decode("ascii")
-    width = round(whole.get_figwidth() * DOTS_PER_INCH)
-    image = f'<img alt="{html.escape(alt)}" width="{width}" src="data:image/png;base64,{png}">'
+    image = image_element(whole, alt)
     # A figure of pyplot would be shown once more at the end of the cell.
     plt.close(whole)
     display({"text/html": image, "text/plain": alt}, raw=True)
 
 
-def _png(figure: Figure) -> bytes:
+def image_element(figure: Figure, alt: str) -> str:
+    """The figure as an `<img>` element of HTML that holds the picture itself.
+
+    Args:
+        figure: What a function of this module, or `plt.subplots`, returned.
+        alt: As for `show`.
+    """
+    encoded = base64.b64encode(png(figure)).decode("ascii")
+    width = round(figure.get_figwidth() * DOTS_PER_INCH)
+    return f'<img alt="{html.escape(alt)}" width="{width}" src="data:image/png;base64,{encoded}">'
+
+
+def png(figure: Figure) -> bytes:
     """The figure as a PNG file of its own size."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

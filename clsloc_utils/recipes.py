@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import os
+from typing import Any
 
 import keras
 
@@ -64,6 +64,7 @@ def fine_tune(
     validate: bool = True,
     seed: int = 0,
     description: str = "Fine-tuning",
+    **options: Any,
 ) -> keras.callbacks.History:
     """Lets backbone and heads learn together on a source's training images, augmented anew in every epoch.
 
@@ -78,6 +79,7 @@ def fine_tune(
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
+        **options: Further ones of `training.fine_tune`, such as `box_weight` and `checkpoint`.
 
     Returns:
         Keras's `History`.
@@ -85,9 +87,9 @@ def fine_tune(
     Raises:
         ValueError: As for `training.fine_tune`.
     """
-    options = {"image_size": model.input_shape[1], "batch_size": batch_size, "difficult": difficult, "counted": True}
-    batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **options)
-    validation = pipelines.batches(source.name, source.validation_split, **options) if validate else None
+    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "difficult": difficult, "counted": True}
+    batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **reading)
+    validation = pipelines.batches(source.name, source.validation_split, **reading) if validate else None
     return training.fine_tune(
         model,
         batches,
@@ -96,6 +98,7 @@ def fine_tune(
         layers=layers,
         learning_rate=learning_rate,
         description=description,
+        **options,
     )
 
 
@@ -152,10 +155,10 @@ def fine_tune_pose(
     learning_rate: float = 3e-4,
     margin: float | None = 0.15,
     augmentation: pipelines.PoseAugmentation | None = None,
-    joint_loss: str | keras.losses.Loss = "l1",
     validate: bool = True,
     seed: int = 0,
     description: str = "Fine-tuning",
+    **options: Any,
 ) -> keras.callbacks.History:
     """Lets backbone and joint head learn together on a source's training people, augmented anew in every epoch.
 
@@ -168,10 +171,10 @@ def fine_tune_pose(
         learning_rate: The highest rate.
         margin: As for `pipelines.pose_batches`; the one that the head has learned with.
         augmentation: How far to go; by default `pipelines.PoseAugmentation()`.
-        joint_loss: As for `training.fine_tune`.
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
+        **options: Further ones of `training.fine_tune`, such as `joint_loss` and `checkpoint`.
 
     Returns:
         Keras's `History`.
@@ -179,12 +182,12 @@ def fine_tune_pose(
     Raises:
         ValueError: As for `training.fine_tune`, and when the source has no joints.
     """
-    options = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
+    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
     augmentation = augmentation or pipelines.PoseAugmentation()
     batches = pipelines.pose_batches(
-        source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **options
+        source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **reading
     )
-    validation = pipelines.pose_batches(source.name, source.validation_split, **options) if validate else None
+    validation = pipelines.pose_batches(source.name, source.validation_split, **reading) if validate else None
     return training.fine_tune(
         model,
         batches,
@@ -192,8 +195,8 @@ def fine_tune_pose(
         epochs=epochs,
         layers=layers,
         learning_rate=learning_rate,
-        joint_loss=joint_loss,
         description=description,
+        **options,
     )
 
 
@@ -231,8 +234,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         description="Training the heads",
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Under another name until it is complete: a half-written model must not be found by the next run.
-    unfinished = file.with_name(f"{file.stem}.part-{os.getpid()}.keras")
-    model.save(unfinished)
-    os.replace(unfinished, file)
+    # A half-written model must not be found by the next run.
+    with training.replacing(file) as unfinished:
+        model.save(unfinished)
     return model

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ import numpy as np
 import platformdirs
 import tensorflow as tf
 
+from clsloc_utils import distribution
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
@@ -41,6 +43,28 @@ def set_seed(seed: int) -> None:
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def replacing(file: str | Path) -> Iterator[Path]:
+    """Writes a file that is complete or not there, whatever happens in between.
+
+    Args:
+        file: The file to make or to replace; its folder exists.
+
+    Yields:
+        The path to write to, of the same ending. When the block ends without an error, it takes the place of `file`.
+    """
+    file = Path(file)
+    unfinished = file.with_name(f"{file.stem}.part-{os.getpid()}{file.suffix}")
+    try:
+        yield unfinished
+        # Otherwise a power cut could leave the new name on the disk, and not yet the content.
+        with open(unfinished, "r+b") as stream:
+            os.fsync(stream.fileno())
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 # --- feature cache ----------------------------------------------------------------------------------------------------
@@ -142,6 +166,7 @@ class FeatureBatches(keras.utils.PyDataset):
         self.levels = tuple(levels) if levels is not None else cache.levels
         self.num_rows = cache.num_examples * (cache.copies if copies is None else copies)
         self.epoch = 0
+        self._order_of_epoch: tuple[int | None, np.ndarray | None] = (None, None)
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -149,10 +174,24 @@ class FeatureBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
+        return self.part(index, 0, 1)
+
+    def part(self, index: int, part: int, parts: int) -> tuple[dict, ...]:
+        """Of one batch, the rows that one of several replicas works on; the others are not read from the disk.
+
+        Args:
+            index: The number of the batch.
+            part: The number of the replica, from 0.
+            parts: Number of replicas; the first ones get a row more where the batch cannot be cut evenly.
+
+        Returns:
+            As `batches` says.
+        """
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        rows = np.sort(rows)  # Reads the disk in one direction; order does not matter within a batch.
-        features = {level: self.cache.arrays[level][rows] for level in self.levels}
-        targets = {name: self.cache.arrays[name][rows] for name in _TARGETS if name in self.cache.arrays}
+        # Sorted, it reads the disk in one direction; order does not matter within a batch.
+        rows = np.array_split(np.sort(rows), parts)[part]
+        features = {level: _rows_of(self.cache.arrays[level], rows) for level in self.levels}
+        targets = {name: _rows_of(self.cache.arrays[name], rows) for name in _TARGETS if name in self.cache.arrays}
         if "weight" in targets:
             return features, {"joints": targets["joints"]}, {"joints": targets["weight"]}
         return features, targets
@@ -168,7 +207,19 @@ class FeatureBatches(keras.utils.PyDataset):
     def _order(self) -> np.ndarray:
         if self.seed is None:
             return np.arange(self.num_rows)
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+        if self._order_of_epoch[0] != self.epoch:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+            self._order_of_epoch = (self.epoch, order)
+        return self._order_of_epoch[1]
+
+
+def _rows_of(array: np.memmap, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a memory-mapped array.
+
+    Through a map of its own, which ends here: whatever was read through the common map would count as this process's
+    memory from then on, and after an epoch that is the whole file.
+    """
+    return np.array(np.memmap(array.filename, array.dtype, "r", array.offset, array.shape)[rows])
 
 
 def cache_features(
@@ -554,6 +605,7 @@ class ProgressBar(keras.callbacks.Callback):
 
     Args:
         description: Words in front of the bar.
+        first_epoch: Number of epochs that were done before.
     """
 
     SHOWN: ClassVar = {
@@ -564,15 +616,16 @@ class ProgressBar(keras.callbacks.Callback):
         "pck_20": "pck",
     }
 
-    def __init__(self, description: str):
+    def __init__(self, description: str, first_epoch: int = 0):
         super().__init__()
-        self.description = description
+        self.description, self.first_epoch = description, first_epoch
         self.bar = None
 
     def on_train_begin(self, logs=None):
         """Opens the bar; batches are counted when Keras knows their number, else epochs."""
         self.steps = self.params.get("steps")
         self.bar = progress(total=self.params["epochs"] * (self.steps or 1), description=self.description)
+        self.bar.update(self.first_epoch * (self.steps or 1))
 
     def on_train_batch_end(self, batch, logs=None):
         """One batch more."""
@@ -592,6 +645,150 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.close()
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read, or that is of another training."""
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps in one file, after every epoch, all that a training needs to go on as if nothing had happened.
+
+    That is: the model's weights and the state of its dropout, the optimizer with its step number, what early stopping
+    remembers, the history, and the number of epochs done. `keras.callbacks.BackupAndRestore` leaves out early stopping
+    and the history; and it writes weights and epoch into two files one after the other, so that a process that is
+    killed between the two does an epoch twice.
+
+    Args:
+        file: The file, `.npz`. It is replaced as a whole, never half written.
+        early_stopping: The callback whose memory is kept too; it comes earlier in the list of callbacks.
+
+    Raises:
+        CheckpointError: The file is there, but cannot be read.
+    """
+
+    _REMEMBERED = ("best", "best_epoch", "wait", "stopped_epoch")
+
+    def __init__(self, file: str | Path, early_stopping: keras.callbacks.EarlyStopping | None = None):
+        super().__init__()
+        self.file, self.early_stopping = Path(file), early_stopping
+        self._arrays: dict[str, list[np.ndarray]] = {}
+        self._state: dict[str, Any] = {"epochs_done": 0, "is_last": False, "history": {}}
+        if self.file.exists():
+            self._state, self._arrays = _read_checkpoint(self.file)
+
+    @property
+    def epochs_done(self) -> int:
+        """Number of epochs behind the state in the file."""
+        return self._state["epochs_done"]
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Losses and metrics of these epochs, by name."""
+        return self._state["history"]
+
+    def next_epoch(self, epochs: int) -> int:
+        """The epoch to go on with, counted from 0; `epochs`, their number, when all is done."""
+        return epochs if self._state["is_last"] else self.epochs_done
+
+    def on_train_begin(self, logs=None):
+        """Takes up the state of the file, or writes one for the start."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        if self._arrays:
+            self._restore()
+        else:
+            self._write()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Replaces the file."""
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+        self._state |= {
+            "epochs_done": epoch + 1,
+            "is_last": self.model.stop_training or epoch + 1 == self.params["epochs"],
+        }
+        self._write()
+
+    def _write(self) -> None:
+        self._state["schedule"] = self._schedule()
+        arrays = {"model": self.model.variables, "optimizer": self.model.optimizer.variables, "best": []}
+        if self.early_stopping is not None:
+            memory = {name: getattr(self.early_stopping, name) for name in self._REMEMBERED}
+            self._state["early_stopping"] = memory | {"best": None if memory["best"] is None else float(memory["best"])}
+            arrays["best"] = self.early_stopping.best_weights or []
+        numbered = {
+            f"{kind}/{index}": keras.ops.convert_to_numpy(value)
+            for kind, values in arrays.items()
+            for index, value in enumerate(values)
+        }
+        # Every machine has to read the variables, some of which are summed over all; one of them writes.
+        if not distribution.is_chief():
+            return
+        with replacing(self.file) as file:
+            np.savez(file, state=np.array(json.dumps(self._state)), **numbered)
+
+    def _schedule(self) -> dict[str, int | None]:
+        """What the learning rates of all steps depend on."""
+        return {"epochs": self.params["epochs"], "steps": self.params.get("steps")}
+
+    def _restore(self) -> None:
+        if self._state["schedule"] != self._schedule():
+            raise CheckpointError(
+                f"{self.file}: of a training with {self._state['schedule']}, not {self._schedule()}; go on with the "
+                "options that it was begun with, or delete the file to begin anew."
+            )
+        _assign(self.model.variables, self._arrays["model"], self.file)
+        _assign(self.model.optimizer.variables, self._arrays["optimizer"], self.file)
+        if self.early_stopping is not None:
+            for name, value in self._state["early_stopping"].items():
+                setattr(self.early_stopping, name, value)
+            self.early_stopping.best_weights = self._arrays["best"] or None
+        self._arrays = {}
+
+
+def restore_best(model: keras.Model, checkpoint: str | Path) -> int:
+    """Gives a model the best weights that a training has had so far.
+
+    Args:
+        model: The model that was trained: the heads for a checkpoint of `train_heads`, the whole model for one of
+            `fine_tune`.
+        checkpoint: The file.
+
+    Returns:
+        The number of epochs done; 0 when the weights are those of the start. Without validation data, the last weights
+        count as the best.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be read, or is of another model.
+    """
+    state, arrays = _read_checkpoint(Path(checkpoint))
+    if arrays["best"]:
+        _assign(model.weights, arrays["best"], checkpoint)
+    else:
+        _assign(model.variables, arrays["model"], checkpoint)
+    return state["epochs_done"]
+
+
+def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
+    """The state, and the arrays by kind."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            state = json.loads(str(stored["state"]))
+            arrays: dict[str, list[np.ndarray]] = {"model": [], "optimizer": [], "best": []}
+            for name in stored.files:
+                if name != "state":
+                    arrays[name.partition("/")[0]].append(stored[name])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{file}: unreadable ({error}); delete it to begin anew.") from error
+    return state, arrays
+
+
+def _assign(variables: list, values: list[np.ndarray], file: str | Path) -> None:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise CheckpointError(f"{file}: of another model or optimizer, their weights differ in number or shape.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@distribution.within_scope
 def train_heads(
     model: keras.Model,
     train_cache: FeatureCache,
@@ -607,6 +804,7 @@ def train_heads(
     joint_loss: str | keras.losses.Loss = "l1",
     patience: int | None = None,
     seed: int = 0,
+    checkpoint: str | Path | None = None,
     description: str = "heads",
     show_progress: bool = True,
 ) -> keras.callbacks.History:
@@ -629,14 +827,17 @@ def train_heads(
         joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
         patience: Epochs without a better validation after which training ends; `None` runs all.
         seed: Of the batches' order. Call `set_seed` before building the model to fix the rest.
+        checkpoint: A file that keeps the state of the training after every epoch; see `Checkpoint`. If it is there
+            already, the training goes on from it. Everything else must be as it was then.
         description: Words for the progress bar.
         show_progress: Whether to show one.
 
     Returns:
-        Keras's `History`.
+        Keras's `History`, of all epochs.
 
     Raises:
         FeatureCacheError: The cache lacks a feature level that the heads read.
+        CheckpointError: The checkpoint cannot be read, or is of another training.
     """
     heads = _heads_of(model)
     levels = tuple(heads.input)
@@ -647,17 +848,62 @@ def train_heads(
         compile_pose_model(heads, joint_loss=joint_loss, optimizer=optimizer)
     else:
         compile_model(heads, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
-    callbacks = [ProgressBar(description)] if show_progress else []
-    validation = None
-    if validation_cache is not None:
-        validation = validation_cache.batches(256, levels=levels, copies=1)
-        callbacks.append(_early_stopping(heads, patience))
-    # Keras would shuffle the order of the batches on top; theirs is fixed by the seed already.
-    return heads.fit(batches, validation_data=validation, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
+    validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
+    return _fit(
+        heads,
+        batches,
+        validation,
+        epochs=epochs,
+        patience=patience,
+        checkpoint=checkpoint,
+        description=description if show_progress else None,
+    )
 
 
-def _early_stopping(model: keras.Model, patience: int | None) -> keras.callbacks.EarlyStopping:
-    return (PCKEarlyStopping if _is_pose_model(model) else ClsLocEarlyStopping)(patience)
+def _fit(
+    model: keras.Model,
+    batches: Any,
+    validation_batches: Any,
+    *,
+    epochs: int,
+    patience: int | None,
+    checkpoint: str | Path | None,
+    description: str | None,
+) -> keras.callbacks.History:
+    """Fits a compiled model, from its checkpoint on if there is one, and keeps its best epoch."""
+    callbacks: list[keras.callbacks.Callback] = []
+    if validation_batches is not None:
+        callbacks.append((PCKEarlyStopping if _is_pose_model(model) else ClsLocEarlyStopping)(patience))
+    keeper = None
+    if checkpoint is not None:
+        keeper = Checkpoint(checkpoint, *callbacks)
+        callbacks.append(keeper)
+    first_epoch = keeper.next_epoch(epochs) if keeper else 0
+    _skip_passes(batches, first_epoch)
+    bar = None
+    if description is not None and distribution.is_chief():
+        bar = ProgressBar(description, first_epoch)
+        callbacks.append(bar)
+    try:
+        history = distribution.fit(
+            model, batches, validation_batches, epochs=epochs, initial_epoch=first_epoch, callbacks=callbacks
+        )
+    finally:
+        if bar is not None and bar.bar is not None:
+            bar.bar.close()
+    if keeper is not None:
+        history.history, history.epoch = keeper.history, list(range(keeper.epochs_done))
+    return history
+
+
+def _skip_passes(batches: Any, count: int) -> None:
+    """Makes the next pass over batches see what it would see after `count` others."""
+    if isinstance(batches, FeatureBatches):
+        batches.epoch = count
+    elif isinstance(batches, tf.data.Dataset):
+        # Order and augmentation of a pass are drawn when it begins; nothing need be read.
+        for _ in range(count):
+            iter(batches)
 
 
 def _heads_of(model: keras.Model) -> keras.Model:
@@ -665,6 +911,7 @@ def _heads_of(model: keras.Model) -> keras.Model:
     return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
 
 
+@distribution.within_scope
 def fine_tune(
     model: keras.Model,
     train_batches: Any,
@@ -680,6 +927,7 @@ def fine_tune(
     joint_loss: str | keras.losses.Loss = "l1",
     steps_per_epoch: int | None = None,
     patience: int | None = None,
+    checkpoint: str | Path | None = None,
     description: str = "fine-tune",
     show_progress: bool = True,
 ) -> keras.callbacks.History:
@@ -705,14 +953,17 @@ def fine_tune(
         joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
         steps_per_epoch: Number of batches in an epoch, for the schedule, when `train_batches` cannot tell.
         patience: Epochs without a better validation after which training ends; `None` runs all.
+        checkpoint: As for `train_heads`. Batches must be a `tf.data.Dataset` or a `FeatureBatches` then: of these, the
+            passes before the interruption can be left out.
         description: Words for the progress bar.
         show_progress: Whether to show one.
 
     Returns:
-        Keras's `History`.
+        Keras's `History`, of all epochs.
 
     Raises:
         ValueError: `layers` is neither `"last"` nor `"all"`, or the number of batches is not known.
+        CheckpointError: The checkpoint cannot be read, or is of another training.
     """
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; take 'last' or 'all'.")
@@ -721,9 +972,6 @@ def fine_tune(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
     )
-    callbacks = [ProgressBar(description)] if show_progress else []
-    if validation_batches is not None:
-        callbacks.append(_early_stopping(model, patience))
     with _unfrozen(model, layers):
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
         if _is_pose_model(model):
@@ -732,14 +980,14 @@ def fine_tune(
             compile_model(
                 model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer
             )
-        # Whoever made the batches has shuffled them.
-        return model.fit(
+        return _fit(
+            model,
             train_batches,
-            validation_data=validation_batches,
+            validation_batches,
             epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
+            patience=patience,
+            checkpoint=checkpoint,
+            description=description if show_progress else None,
         )
 
 
@@ -804,8 +1052,30 @@ def evaluate(
     Raises:
         ValueError: There are no examples, or batches without targets.
     """
-    judge = _pose_results if _is_pose_model(model) else _box_results
-    return judge(_with_targets(_outputs(model, batches, description, show_progress)))
+    results = _pose_results if _is_pose_model(model) else _box_results
+    return results(_with_targets(_outputs(model, batches, description, show_progress)))
+
+
+def evaluate_and_predict(
+    model: keras.Model, batches: Any, *, description: str = "evaluate", show_progress: bool = False
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """What `evaluate` and `predict` return, in a single pass. The outputs of all examples are kept in memory.
+
+    Args:
+        model: As for `evaluate`, like the other arguments.
+        batches: As for `evaluate`.
+        description: Words for the progress bar.
+        show_progress: Whether to show one.
+
+    Returns:
+        The measures, and the predictions.
+
+    Raises:
+        ValueError: As for `evaluate`.
+    """
+    outputs = list(_with_targets(_outputs(model, batches, description, show_progress)))
+    results = _pose_results if _is_pose_model(model) else _box_results
+    return results(outputs), _collected(model, outputs)
 
 
 def _with_targets(outputs: Iterable[tuple[dict, dict | None, Any]]) -> Iterator[tuple[dict, dict, Any]]:
@@ -863,13 +1133,19 @@ def predict(
     Raises:
         ValueError: There are no examples.
     """
-    describe = _pose_prediction if _is_pose_model(model) else _box_prediction
-    collected: dict[str, list] = {}
-    for outputs in _outputs(model, batches, description, show_progress):
-        for name, values in describe(*outputs).items():
-            collected.setdefault(name, []).append(values)
+    collected = _collected(model, _outputs(model, batches, description, show_progress))
     if not collected:
         raise ValueError("predict: there are no examples.")
+    return collected
+
+
+def _collected(model: keras.Model, outputs: Iterable[tuple[dict, dict | None, Any]]) -> dict[str, np.ndarray]:
+    """The predictions of all batches, one array for each name."""
+    describe = _pose_prediction if _is_pose_model(model) else _box_prediction
+    collected: dict[str, list] = {}
+    for each in outputs:
+        for name, values in describe(*each).items():
+            collected.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in collected.items()}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from clsloc_utils import checkup
+from clsloc_utils import backbones, checkup
 
 
 def test_this_machine_is_ready():
@@ -45,3 +45,31 @@ def test_full_disk(monkeypatch):
 def test_disk_is_looked_at_where_the_data_goes(variable, monkeypatch, tmp_path):
     monkeypatch.setenv(variable, str(tmp_path / "data"))
     assert str(tmp_path / "data") in checkup.check_disk().found
+
+
+def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(monkeypatch):
+    monkeypatch.setattr(checkup, "_gpus_of_driver", lambda: ["Fast Card, 24576 MiB"])
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    finding = checkup.check_gpu()
+    assert finding.found == "Fast Card, 24576 MiB, which TensorFlow cannot use"
+    assert "tensorflow[and-cuda]" in finding.remedy
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["GPU:0"])
+    assert checkup.check_gpu() == checkup.Finding("GPU", "Fast Card, 24576 MiB")
+    monkeypatch.setattr(checkup, "_gpus_of_driver", list)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    assert checkup.check_gpu().ok, "the fast profile needs none"
+
+
+def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
+    few = type("memory", (), {"available": 10**9, "total": 4 * 10**9})()
+    monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: few)
+    assert checkup.check_memory().found == "1.0 GB free of 4.0 GB"
+    assert not checkup.check_memory().ok
+    assert not checkup.check_embedded_weights(tmp_path / "gone.npz").ok
+    assert "first use" in checkup.check_imagenet_weights(tmp_path).advice
+    (tmp_path / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5").touch()
+    assert checkup.check_imagenet_weights(tmp_path).found.endswith("notop.h5")
+
+
+def test_embedded_weights_lie_where_the_backbone_looks_for_them():
+    assert checkup.EMBEDDED_WEIGHTS == backbones.TINY_RESNET_WEIGHTS

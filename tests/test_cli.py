@@ -27,6 +27,68 @@ def test_unknown_argument_is_refused(capsys):
     assert "train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fly"], "invalid choice: 'fly'"),
+        (["train", "toy_voc", "--epochs", "0"], "'0' is no integer of 1 or more"),
+        (["train", "toy_voc", "--seed", "4294967296"], "from 0 to 4294967295"),
+        (["train", "toy_voc", "--loss-weight", "nan"], "'nan' is no number of 0 or more"),
+        (["train", "toy_voc", "--fine-tune", "some"], "'some'"),
+        (["predict", "run"], "IMAGE"),
+    ],
+)
+def test_wrong_usage_is_said_in_one_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    assert words in captured.err
+    assert "--help" in captured.err
+
+
+@pytest.mark.parametrize("command", ["doctor", "prepare", "train", "evaluate", "predict", "sweep"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"usage: clsloc {command}" in capsys.readouterr().out
+
+
+def test_doctor_says_what_is_there_and_what_to_mend(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path))
+    (tmp_path / "toy_voc" / "1.2.3").mkdir(parents=True)
+    (tmp_path / "toy_voc" / "1.2.3" / "dataset_info.json").touch()
+    monkeypatch.delenv("CLSLOC_BACKBONE", raising=False)
+    monkeypatch.delenv("CLSLOC_DATA", raising=False)
+    assert cli.main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "data toy_voc: prepared, version 1.2.3: ok" in printed
+    assert "data voc/2007: not prepared yet: ok (clsloc prepare voc/2007)" in printed
+    for subject in ("Python", "tensorflow", "GPU", "memory", "disk", "weights of tiny_resnet", "weights of resnet50"):
+        assert f"\n{subject}: " in f"\n{printed}"
+    monkeypatch.setenv("CLSLOC_BACKBONE", str(tmp_path / "gone.keras"))
+    assert cli.main(["doctor"]) == 2
+    captured = capsys.readouterr()
+    assert "gone.keras does not exist: correct CLSLOC_BACKBONE or unset it" in captured.out
+    assert captured.err.startswith("clsloc: 1 of ")
+
+
+def test_prepare_names_splits_and_classes(voc_folder, data_dir, monkeypatch, capsys):
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+    assert cli.main(["prepare", str(voc_folder)]) == 0
+    line = capsys.readouterr().out
+    assert line == f"{voc_folder}: boxes; images: train 16, validation 8; 3 classes: disc, square, triangle\n"
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(cli.checkup, "check_machine", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["doctor"])
+
+
 def test_module_is_the_same_command_and_needs_no_tensorflow():
     code = "import runpy, sys; sys.argv = ['clsloc', '--version']\n"
     code += "try:\n    runpy.run_module('clsloc_utils', run_name='__main__')\n"

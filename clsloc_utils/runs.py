@@ -1,0 +1,896 @@
+"""Run folders: a training that survives interruptions, its results, and what its model says later.
+
+    RUN/config.json    the options, the classes, what the baselines answer; written first
+        model.keras    the trained model
+        metrics.json   its measures on the evaluation split, and those of the baselines
+        history.csv    losses and metrics of every epoch
+        report.html    all of it to look at, in one file
+
+While a run is under way, `heads.checkpoint.npz` and `fine_tune.checkpoint.npz` hold its state after the last epoch;
+they are deleted when all of the above is written. Every file is replaced as a whole.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import math
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from clsloc_utils import (
+    __version__,
+    baselines,
+    datasets,
+    pipelines,
+    plotting,
+    profiles,
+    recipes,
+    reports,
+    sweeps,
+    training,
+)
+from clsloc_utils.backbones import load_backbone
+from clsloc_utils.models import pose_model, two_head_model
+
+CONFIG, MODEL, METRICS, HISTORY, REPORT = (
+    "config.json",
+    "model.keras",
+    "metrics.json",
+    "history.csv",
+    "report.html",
+)
+HEADS_CHECKPOINT, FINE_TUNE_CHECKPOINT = "heads.checkpoint.npz", "fine_tune.checkpoint.npz"
+_LOCK = ".lock"
+
+MEASURES = {
+    "boxes": ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"),
+    "pose": ("pck_20", "pck_10", "pcp_strict", "num_examples"),
+}
+# Options that make sense for one task only.
+_OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head",)}
+_OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
+_EXAMPLES_IN_REPORT = 8
+
+
+class InputError(ValueError):
+    """Something that the user gave cannot be used; the message says what, where, and the remedy."""
+
+
+@contextlib.contextmanager
+def input_errors() -> Iterator[None]:
+    """Turns what the package says about a bad name, file or folder into an `InputError`."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise InputError(str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What `train` did.
+
+    Attributes:
+        metrics: The content of `metrics.json`; `None` when nothing was learned before an interruption.
+        interrupted: Whether the user stopped it early.
+    """
+
+    metrics: dict | None
+    interrupted: bool = False
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def resolve_options(
+    given: Mapping[str, Any], source: datasets.SourceInfo, profile: profiles.Profile
+) -> dict[str, str | int | float]:
+    """All options of a training, those that were not given from the profile and from the source.
+
+    Args:
+        given: Options by name; `None` for one that was not given. See the keys of the result.
+        source: As `datasets.info` returns it.
+        profile: Where the defaults come from.
+
+    Returns:
+        `source`, `backbone` (files as absolute paths), `image_size` (0 for the backbone's own), `copies`, `batch_size`,
+        `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_epochs`, `seed`, `train_split`, `eval_split`,
+        `strategy`; for boxes `box_head` and `loss_weight` (box loss over class loss), for poses `joint_head`.
+
+    Raises:
+        InputError: An option does not fit the task, or another option.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    for name in _OPTIONS_OF_TASK[_OTHER_TASK[source.task]]:
+        if name in given:
+            raise InputError(
+                f"--{name.replace('_', '-')} is for {_OTHER_TASK[source.task]}, but {source.name} holds {source.task}; "
+                "leave it out."
+            )
+    fine_tune = given.get("fine_tune", "all" if profile.fine_tune_epochs else "none")
+    if fine_tune == "none" and given.get("fine_tune_epochs"):
+        raise InputError(
+            f"--fine-tune-epochs is {given['fine_tune_epochs']}, but nothing is to be fine-tuned; add --fine-tune last "
+            "or --fine-tune all."
+        )
+    of_task = {"box_head": "spatial", "loss_weight": 1.0} if source.task == "boxes" else {"joint_head": "heatmap"}
+    defaults = {
+        "backbone": profile.backbone,
+        # A network that the profile does not know has a size of its own.
+        "image_size": profile.image_size if given.get("backbone", profile.backbone) == profile.backbone else 0,
+        **of_task,
+        "copies": profile.augmented_copies,
+        "batch_size": profile.batch_size,
+        "epochs": profile.head_epochs,
+        "fine_tune": fine_tune,
+        "fine_tune_epochs": 0 if fine_tune == "none" else profile.fine_tune_epochs or profiles.FULL.fine_tune_epochs,
+        "seed": 0,
+        "train_split": source.train_split,
+        "eval_split": source.test_split,
+        "strategy": "auto",
+    }
+    chosen = {"source": _whole_path(source.name)} | defaults | given
+    chosen["backbone"] = _whole_path(chosen["backbone"])
+    chosen["source"] = _whole_path(source.name)
+    return chosen
+
+
+def _whole_path(name: str) -> str:
+    """The absolute path of a file or folder; names stay as they are."""
+    is_path = name not in datasets.SOURCES and Path(name).expanduser().exists()
+    return str(Path(name).expanduser().resolve()) if is_path else name
+
+
+def _given_otherwise(given: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """What was given now and differs from the options of a run, in words."""
+    return [
+        f"{name} is {value!r} now and {options.get(name)!r} there"
+        for name, value in given.items()
+        if value is not None and (_whole_path(value) if isinstance(value, str) else value) != options.get(name)
+    ]
+
+
+def find_source(name: str, class_names: Sequence[str] | None = None) -> datasets.SourceInfo:
+    """What `datasets.info` says of a source.
+
+    Args:
+        name: A name or a folder.
+        class_names: Classes for a folder in VOC layout.
+
+    Raises:
+        InputError: There is no such source, or it cannot be read or prepared.
+    """
+    with input_errors():
+        return datasets.info(name, class_names=class_names)
+
+
+def prepare(source: str, from_folder: str | None = None) -> datasets.SourceInfo:
+    """Prepares a data source, from files that were fetched by hand if asked.
+
+    Args:
+        source: A name or a folder.
+        from_folder: Folder of the files.
+
+    Returns:
+        What `datasets.info` says of it.
+
+    Raises:
+        InputError: There is no such source, or it cannot be prepared.
+    """
+    # TODO(merge): datasets.prepare(source, from_folder=from_folder) and then this.
+    return find_source(source)
+
+
+def _check_split(source: datasets.SourceInfo, split: str) -> None:
+    """Sees to it that a split holds something to learn from or to judge by."""
+    with input_errors():
+        examples = datasets.load(source.name, split)
+    if source.task == "boxes":
+        examples = pipelines.single_object(examples)
+    if not any(True for _ in examples.take(1)):
+        raise InputError(f"{source.name}: no image of the split {split!r} has exactly one object; take another split.")
+
+
+def _overlap(source: datasets.SourceInfo, first: str, second: str) -> bool:
+    """Whether two splits of a source share examples."""
+    split_infos = {
+        name: tfds.core.SplitInfo(name=name, shard_lengths=[count], num_bytes=0)
+        for name, count in source.splits.items()
+    }
+    parts = [tfds.core.ReadInstruction.from_spec(split).to_absolute(split_infos) for split in (first, second)]
+    return any(
+        one.splitname == other.splitname
+        and max(one.from_ or 0, other.from_ or 0)
+        < min(end if end is not None else source.splits[one.splitname] for end in (one.to, other.to))
+        for one in parts[0]
+        for other in parts[1]
+    )
+
+
+def _validation_split(source: datasets.SourceInfo, options: Mapping[str, Any], log) -> str | None:
+    """The split that the best epoch is chosen on; `None`, with a remark, when there is none to use."""
+    split = source.validation_split
+    for role in ("train_split", "eval_split"):
+        if _overlap(source, split, options[role]):
+            log(
+                f"{split!r}, where the best epoch would be chosen, shares images with --{role.replace('_', '-')} "
+                f"{options[role]!r}: the last epoch counts."
+            )
+            return None
+    try:
+        _check_split(source, split)
+    except InputError:
+        log(f"{split!r} has nothing to choose the best epoch with: the last epoch counts.")
+        return None
+    return split
+
+
+# --- the folder -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _locked(run: Path) -> Iterator[None]:
+    """Keeps a second process off a run, and clears away what a killed one left half written."""
+    with input_errors():
+        run.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(run / _LOCK, timeout=0):
+            for left_over in run.glob("*.part-*"):
+                left_over.unlink()
+            yield
+    except filelock.Timeout as error:
+        raise InputError(f"{run}: another process is training it; wait for its end, or stop it.") from error
+
+
+def _read_config(run: Path) -> dict:
+    file = run / CONFIG
+    with input_errors():
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(f"{file}: not JSON ({error}); restore it, or train anew into another folder.") from error
+
+
+def _stored_config(run: Path, resume: bool) -> dict | None:
+    """The configuration to go on with, `None` for a new run.
+
+    Raises:
+        InputError: The folder holds something, and it is not the run that was asked for.
+    """
+    if (run / CONFIG).is_file():
+        if not resume:
+            raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
+        return _read_config(run)
+    if run.exists() and (not run.is_dir() or any(_foreign_files(run))):
+        raise InputError(f"{run}: exists and is no run, it has no {CONFIG}; name another folder with --out.")
+    return None
+
+
+def _foreign_files(run: Path) -> Iterator[Path]:
+    return (file for file in run.iterdir() if file.name != _LOCK and ".part-" not in file.name)
+
+
+def _write_json(file: Path, content: Any) -> None:
+    with training.replacing(file) as unfinished:
+        unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    return [run / name for name in (HEADS_CHECKPOINT, FINE_TUNE_CHECKPOINT) if (run / name).exists()]
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: bool = False, log=print) -> TrainResult:
+    """Trains a model into a run folder, or goes on where a training of it was interrupted.
+
+    A resumed run ends with the weights and the measures of an unbroken one: bit for bit on a CPU.
+
+    Args:
+        source: A name or a folder, as `datasets.info` takes it.
+        run: The folder.
+        given: Options by name, see `resolve_options`; those not given come from the current profile, or from the run
+            that is resumed.
+        resume: Whether the run may exist. One that does not is begun.
+        log: Called with each remark.
+
+    Returns:
+        The `TrainResult`. A keyboard interrupt ends the training with the best model so far; it can be resumed.
+
+    Raises:
+        InputError: An option, the source or the folder cannot be used; nothing was changed then.
+    """
+    run = Path(run).expanduser()
+    stored = _stored_config(run, resume)
+    info = find_source(source)
+    if stored is None:
+        with input_errors():
+            options = resolve_options(given, info, profiles.current_profile())
+    else:
+        options = stored["options"]
+        _check_same_run(run, stored, {**given, "source": source}, info)
+        if (run / METRICS).exists() and not _checkpoints(run):
+            log(f"{run} is complete; nothing is left to do.")
+            return TrainResult(json.loads((run / METRICS).read_text(encoding="utf-8")))
+    for role in ("train_split", "eval_split"):
+        _check_split(info, options[role])
+    if _overlap(info, options["train_split"], options["eval_split"]):
+        log("The evaluation split shares images with the training split: its measures will flatter the model.")
+    with _scope(options["strategy"]):
+        training.set_seed(options["seed"])
+        backbone, model = _build(options, info)
+        with _locked(run):
+            if stored is None:
+                options["image_size"] = backbone.input_shape[1]
+                stored = _new_config(options, info, backbone, _validation_split(info, options, log))
+                _write_json(run / CONFIG, stored)
+            elif training.backbone_fingerprint(backbone) != stored["backbone"]:
+                raise InputError(
+                    f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
+                    "file, or train into another folder with --out."
+                )
+            return _Training(run, stored, info, backbone, model, log).run_to_the_end()
+
+
+def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: datasets.SourceInfo) -> None:
+    """Refuses to go on with other options or other data than a run was begun with."""
+    differences = _given_otherwise(given, stored["options"])
+    if info.fingerprint != stored["data"]:
+        differences.append(f"the images are {info.fingerprint} now and {stored['data']} there")
+    if differences:
+        raise InputError(
+            f"{run / CONFIG}: begun otherwise: {'; '.join(differences)}. Resume with the same, or train into another "
+            "folder with --out."
+        )
+
+
+def _scope(strategy: str) -> contextlib.AbstractContextManager:
+    """What models are built and trained within."""
+    if strategy == "multiworker":
+        raise InputError("--strategy multiworker: several machines are not connected to this command yet; take one.")
+    gpus = tf.config.list_logical_devices("GPU")
+    if strategy == "mirrored" or (strategy == "auto" and len(gpus) > 1):
+        return tf.distribute.MirroredStrategy().scope()
+    return tf.distribute.get_strategy().scope()
+
+
+def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras.Model, keras.Model]:
+    """The backbone, and the model on it."""
+    with input_errors():
+        backbone = load_backbone(options["backbone"], image_size=options["image_size"] or None)
+        size = backbone.input_shape[1]
+        if options["image_size"] not in (0, size):
+            raise InputError(
+                f"backbone {options['backbone']}: its images have a side of {size}, not of {options['image_size']}; "
+                "leave --image-size out."
+            )
+        model = _model_on(backbone, options, info.num_classes)
+    if options["fine_tune"] == "last" and "fine" not in model.get_layer("features").output:
+        raise InputError(
+            f"backbone {options['backbone']}: --fine-tune last begins after its fine map, but it has none; take all."
+        )
+    return backbone, model
+
+
+def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
+    if "joint_head" in options:
+        return pose_model(backbone, joint_head=options["joint_head"])
+    return two_head_model(backbone, num_classes, options["box_head"])
+
+
+def _new_config(
+    options: Mapping[str, Any], info: datasets.SourceInfo, backbone: keras.Model, validation_split: str | None
+) -> dict:
+    return {
+        "options": dict(options),
+        "task": info.task,
+        "class_names": list(info.class_names),
+        "validation_split": validation_split,
+        "data": info.fingerprint,
+        "backbone": training.backbone_fingerprint(backbone),
+        "versions": {
+            "clsloc_utils": __version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+class _Training:
+    """One run, from its configuration to its report."""
+
+    def __init__(
+        self,
+        run: Path,
+        config: dict,
+        info: datasets.SourceInfo,
+        backbone: keras.Model,
+        model: keras.Model,
+        log,
+    ):
+        self.run, self.config, self.backbone, self.model, self.log = run, config, backbone, model, log
+        self.options = options = config["options"]
+        self.source = dataclasses.replace(
+            info,
+            name=options["source"],
+            train_split=options["train_split"],
+            validation_split=config["validation_split"] or info.validation_split,
+            test_split=options["eval_split"],
+        )
+        self.validates = config["validation_split"] is not None
+        self.histories: dict[str, dict] = {}
+
+    def run_to_the_end(self) -> TrainResult:
+        """Trains what is left to train, and writes the results."""
+        try:
+            self._train_heads()
+            if self.options["fine_tune"] != "none":
+                self._fine_tune()
+        except KeyboardInterrupt:
+            if not self._take_best_so_far():
+                self.log("Stopped before the first epoch was over: nothing is learned yet. --resume begins anew.")
+                return TrainResult(None, interrupted=True)
+            self.log("Stopped; this is the best model so far. --resume goes on from the last whole epoch.")
+            return TrainResult(self._write_results(interrupted=True), interrupted=True)
+        metrics = self._write_results()
+        for checkpoint in _checkpoints(self.run):
+            checkpoint.unlink()
+        return TrainResult(metrics)
+
+    def _train_heads(self) -> None:
+        cache_split = recipes.cache_split if self.source.task == "boxes" else recipes.cache_pose_split
+        train_cache = cache_split(self.backbone, self.source, self.source.train_split, copies=self.options["copies"])
+        validation_cache = (
+            cache_split(self.backbone, self.source, self.source.validation_split) if self.validates else None
+        )
+        self._keep_baseline(train_cache)
+        history = training.train_heads(
+            self.model,
+            train_cache,
+            validation_cache,
+            epochs=self.options["epochs"],
+            batch_size=self.options["batch_size"],
+            box_weight=self.options.get("loss_weight", 1.0),
+            seed=self.options["seed"],
+            checkpoint=self.run / HEADS_CHECKPOINT,
+            description="Heads",
+        )
+        self.histories["heads"] = history.history
+
+    def _fine_tune(self) -> None:
+        options: dict[str, Any] = {}
+        if self.source.task == "boxes":
+            options["box_weight"] = self.options["loss_weight"]
+        fine_tune = recipes.fine_tune if self.source.task == "boxes" else recipes.fine_tune_pose
+        history = fine_tune(
+            self.model,
+            self.source,
+            epochs=self.options["fine_tune_epochs"],
+            layers=self.options["fine_tune"],
+            batch_size=self.options["batch_size"],
+            validate=self.validates,
+            seed=self.options["seed"],
+            checkpoint=self.run / FINE_TUNE_CHECKPOINT,
+            **options,
+        )
+        self.histories["fine-tuning"] = history.history
+
+    def _take_best_so_far(self) -> bool:
+        """Gives the model the best weights of the stage that was interrupted; whether any were learned."""
+        learned = 0
+        for stage, name in (("heads", HEADS_CHECKPOINT), ("fine-tuning", FINE_TUNE_CHECKPOINT)):
+            if (self.run / name).exists():
+                trained = self.model.get_layer("heads") if stage == "heads" else self.model
+                learned += training.restore_best(trained, self.run / name)
+                self.histories[stage] = training.Checkpoint(self.run / name).history
+        return learned > 0
+
+    def _keep_baseline(self, train_cache: training.FeatureCache) -> None:
+        """Writes down what the baselines answer, so that they can be judged where the training images are not."""
+        plain = {name: values[: train_cache.num_examples] for name, values in train_cache.arrays.items()}
+        if self.source.task == "boxes":
+            answer = {
+                "label": baselines.majority_class(plain["label"]),
+                "box": baselines.mean_box(plain["box"]).tolist(),
+            }
+        else:
+            answer = {"joints": baselines.mean_pose(plain["joints"], plain["weight"]).tolist()}
+        self.config["baseline"] = answer
+        _write_json(self.run / CONFIG, self.config)
+
+    def _write_results(self, interrupted: bool = False) -> dict:
+        """Writes model, history, report and metrics; the metrics last."""
+        # Without the optimizers, which would make the file three times as large.
+        finished = _model_on(self.backbone, self.options, len(self.config["class_names"]))
+        finished.set_weights(self.model.get_weights())
+        batches = _batches(self.source, self.source.test_split, self.options)
+        metrics, predictions = _judge(finished, batches, self.config)
+        with training.replacing(self.run / MODEL) as file:
+            finished.save(file)
+        with training.replacing(self.run / HISTORY) as file:
+            _write_history(file, self.histories)
+        page = reports.report_page(
+            self.run.name,
+            self.config,
+            metrics,
+            self.histories,
+            _examples(batches, predictions),
+            predictions,
+            interrupted,
+        )
+        with training.replacing(self.run / REPORT) as file:
+            file.write_text(page, encoding="utf-8")
+        _write_json(self.run / METRICS, metrics)
+        return metrics
+
+
+def _write_history(file: Path, histories: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """One row for each epoch: its stage, its number in the stage, its losses and metrics."""
+    names = list(dict.fromkeys(name for history in histories.values() for name in history))
+    with open(file, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, ["stage", "epoch", *names])
+        writer.writeheader()
+        for stage, history in histories.items():
+            for epoch, values in enumerate(zip(*history.values(), strict=True), start=1):
+                writer.writerow({"stage": stage, "epoch": epoch, **dict(zip(history, values, strict=True))})
+
+
+# --- sweeps ---------------------------------------------------------------------------------------------------------
+
+
+def sweep(
+    source: str,
+    folder: str | Path,
+    *,
+    backbone: str | None = None,
+    image_size: int | None = None,
+    copies: int | None = None,
+    batch_size: int | None = None,
+    epochs: int | None = None,
+    box_loss: str = "giou+l1",
+    ratios: int = 9,
+    seeds: int = 3,
+) -> list[str]:
+    """Sweeps the weight of the box loss; writes `sweep.csv`, `sweep.json`, `sweep.png` and `front.png`.
+
+    Args:
+        source: A name or a folder, of boxes.
+        folder: Where to; it holds no sweep yet.
+        backbone: As `load_backbone` takes it; `None` for the profile's, like the next four.
+        image_size: Side of the images, in pixels.
+        copies: Versions of each training image.
+        batch_size: Images in a batch.
+        epochs: Passes of each model.
+        box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
+        ratios: Number of weights between the single-task ends.
+        seeds: Number of models of each weight.
+
+    Returns:
+        What to tell the user: the table of all settings, the choice, its measures on the test images, the files.
+
+    Raises:
+        InputError: The source holds poses, or something cannot be used.
+    """
+    folder = Path(folder).expanduser()
+    if (folder / "sweep.csv").exists():
+        raise InputError(f"{folder}: holds a sweep already; name another folder with --out.")
+    info = find_source(source)
+    if info.task != "boxes":
+        raise InputError(f"{source} holds {info.task}; a sweep weighs the losses of class and box. Take boxes.")
+    with input_errors():
+        profile = profiles.current_profile()
+        settings = [*sweeps.weight_grid(ratios, box_loss=box_loss), sweeps.Setting(box_loss=box_loss, learned=True)]
+        own_size = profile.image_size if backbone in (None, profile.backbone) else None
+        model = load_backbone(backbone or profile.backbone, image_size=image_size or own_size)
+    for split in (info.train_split, info.validation_split, info.test_split):
+        _check_split(info, split)
+    with input_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+    training.set_seed(0)
+    found = sweeps.run_sweep(
+        recipes.cache_split(model, info, info.train_split, copies=copies or profile.augmented_copies),
+        recipes.cache_split(model, info, info.validation_split),
+        info.num_classes,
+        settings=settings,
+        seeds=range(seeds),
+        epochs=epochs or profile.sweep_epochs,
+        **({} if batch_size is None else {"batch_size": batch_size}),
+    )
+    for name, figure in (("sweep.png", plotting.weight_sweep(found.rows)), ("front.png", plotting.front(found.rows))):
+        with training.replacing(folder / name) as file:
+            file.write_bytes(plotting.png(figure))
+    found.to_json(folder / "sweep.json")
+    found.to_csv(folder / "sweep.csv")
+    tested = sweeps.table(found.test(recipes.cache_split(model, info, info.test_split)))
+    return [
+        found.table(),
+        f"\n{sweeps.verdict(found.summary(), by='setting')} Chosen: {found.best().name}. On the test images:",
+        tested,
+        f"{folder} holds sweep.csv, sweep.json, sweep.png and front.png.",
+    ]
+
+
+# --- judging ----------------------------------------------------------------------------------------------------------
+
+
+def _batches(
+    source: datasets.SourceInfo, split: str, options: Mapping[str, Any], class_names: Sequence[str] | None = None
+) -> tf.data.Dataset:
+    """Plain images with their targets."""
+    reading = {"image_size": options["image_size"], "batch_size": options["batch_size"]}
+    if source.task == "pose":
+        return pipelines.pose_batches(source.name, split, **reading)
+    return pipelines.batches(source.name, split, class_names=class_names, **reading)
+
+
+def _judge(model: keras.Model, batches: tf.data.Dataset, config: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
+    """The content of `metrics.json`, and the predictions."""
+    scores, predictions = training.evaluate_and_predict(model, batches, description="Evaluation", show_progress=True)
+    answer = config["baseline"]
+    if config["task"] == "boxes":
+        # Majority and mean of a single example are that example.
+        answer = {"label": [answer["label"]], "box": [answer["box"]]}
+        truth = {"label": predictions["true_label"], "box": predictions["true_box"]}
+        of_baseline = baselines.baseline_metrics(answer, truth)
+    else:
+        answer = {"joints": [answer["joints"]], "weight": np.ones((1, len(answer["joints"])))}
+        truth = {"joints": predictions["true_joints"], "weight": predictions["weight"]}
+        of_baseline = baselines.pose_baseline_metrics(answer, truth)
+    measures = MEASURES[config["task"]]
+    return {**_chosen(scores, measures), "baseline": _chosen(of_baseline, measures)}, predictions
+
+
+def _chosen(scores: Mapping[str, float], measures: Iterable[str]) -> dict[str, float | int | None]:
+    """The measures by name; `None` where there was nothing to measure with."""
+    return {name: None if math.isnan(scores[name]) else scores[name] for name in measures}
+
+
+def _examples(batches: tf.data.Dataset, predictions: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, dict]]:
+    """The images that came out best and worst, each with its predictions."""
+    order = reports.in_order_of_quality(predictions)
+    chosen = {"best": order[:_EXAMPLES_IN_REPORT], "worst": order[::-1][:_EXAMPLES_IN_REPORT]}
+    wanted = set(np.concatenate(list(chosen.values())).tolist())
+    images: dict[int, np.ndarray] = {}
+    start = 0
+    for batch, *_ in batches:
+        images |= {start + index: batch[index].numpy() for index in range(len(batch)) if start + index in wanted}
+        start += len(batch)
+    return {
+        name: (
+            np.stack([images[index] for index in indices.tolist()]),
+            {key: values[indices] for key, values in predictions.items()},
+        )
+        for name, indices in chosen.items()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run whose training is done.
+
+    Attributes:
+        folder: Where it is.
+        config: The content of its `config.json`.
+        model: Its model.
+    """
+
+    folder: Path
+    config: dict
+    model: keras.Model
+
+
+def open_run(folder: str | Path) -> Run:
+    """Reads the configuration and the model of a run.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        InputError: It is no run, or its training is not done.
+    """
+    folder = Path(folder).expanduser()
+    if not (folder / CONFIG).is_file():
+        raise InputError(f"{folder}: no run, it has no {CONFIG}; name a folder that clsloc train made.")
+    if not (folder / MODEL).is_file():
+        raise InputError(f"{folder}: has no {MODEL} yet; finish it with clsloc train --resume.")
+    with input_errors():
+        model = keras.saving.load_model(folder / MODEL, compile=False)
+    return Run(folder, _read_config(folder), model)
+
+
+def evaluate(run: Run, source: str, split: str | None = None) -> dict:
+    """Measures the model of a run, and the baselines of its training images, on images of any source.
+
+    Args:
+        run: As `open_run` returns it.
+        source: A name or a folder; its classes must be known to the run.
+        split: Which of its images; `None` for those that the run was evaluated on, if the source is its own, or else
+            for the source's test split.
+
+    Returns:
+        A dict as in `metrics.json`.
+
+    Raises:
+        InputError: The source cannot be used.
+    """
+    info, class_names = _source_for(run, source)
+    options = run.config["options"]
+    if split is None:
+        split = options["eval_split"] if _whole_path(source) == options["source"] else info.test_split
+    _check_split(info, split)
+    return _judge(run.model, _batches(info, split, options, class_names), run.config)[0]
+
+
+def _source_for(run: Run, source: str) -> tuple[datasets.SourceInfo, list[str] | None]:
+    """A source whose labels mean what they mean to a run, and the classes to read it with."""
+    info = find_source(source)
+    if info.task != run.config["task"]:
+        raise InputError(f"{source} holds {info.task}, but {run.folder} was trained on {run.config['task']}.")
+    known = run.config["class_names"]
+    if list(info.class_names) == known:
+        return info, None
+    unknown = [name for name in info.class_names if name not in known]
+    if unknown or source in datasets.SOURCES:
+        raise InputError(
+            f"{source}: its classes are {', '.join(info.class_names)}; {run.folder} knows {', '.join(known)}. Take a "
+            "source of the same classes."
+        )
+    return find_source(source, class_names=known), known
+
+
+# --- single photos ----------------------------------------------------------------------------------------------------
+
+
+def read_photo(file: str | Path) -> np.ndarray:
+    """A photo as one sees it: turned as its EXIF tag says, in RGB, whatever its format.
+
+    Args:
+        file: A file of any format that Pillow reads. Transparent places become white.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+
+    Raises:
+        InputError: There is no such file, or it is no image, or damaged.
+    """
+    try:
+        with Image.open(file) as image:
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(_as_rgb(upright))
+    except FileNotFoundError as error:
+        raise InputError(f"{file}: no such file; check its name.") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{file}: not an image that can be read; save it as JPEG or PNG.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); save it as JPEG or PNG again.") from error
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        # 16 bits of grey: Pillow would cut off everything above 255.
+        return Image.fromarray((np.asarray(image, "float64") / 256).clip(0, 255).astype("uint8")).convert("RGB")
+    if image.has_transparency_data:
+        on_white = Image.new("RGBA", image.size, "white")
+        on_white.alpha_composite(image.convert("RGBA"))
+        image = on_white
+    return image.convert("RGB")
+
+
+def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
+    """What the model of a run says about photos.
+
+    Args:
+        run: As `open_run` returns it.
+        files: The photos. For poses, one person should fill the photo.
+
+    Returns:
+        A dict for each: `file`; for boxes `label` (the class's name), `probability`, and `box`, `[xmin, ymin, xmax,
+        ymax]` in pixels of the upright photo; for poses `joints`, 14 times `[x, y]`, likewise, in the order of
+        `clsloc_utils.joints.JOINT_NAMES`.
+
+    Raises:
+        InputError: A photo cannot be read.
+    """
+    image_size = run.model.input_shape[1]
+    sizes, images = [], []
+    for file in files:
+        photo = read_photo(file)
+        sizes.append(photo.shape[1::-1])
+        images.append(_as_input(photo, image_size, run.config["task"]))
+    found = training.predict(run.model, np.stack(images))
+    describe = _described_pose if run.config["task"] == "pose" else _described_box
+    return [
+        {"file": str(file), **describe(found, index, sizes[index], run.config["class_names"])}
+        for index, file in enumerate(files)
+    ]
+
+
+# Of a photo that nobody has annotated.
+_NO_ANNOTATION = {
+    "objects": {"bbox": tf.zeros((1, 4)), "label": tf.zeros(1, tf.int64)},
+    "joints": tf.zeros((14, 2)),
+    "labelled": tf.zeros(14, tf.bool),
+}
+
+
+def _as_input(photo: np.ndarray, image_size: int, task: str) -> np.ndarray:
+    """A photo as the model's input, by the very steps that training takes. A whole photo of a person is padded."""
+    example = {"image": tf.io.encode_png(photo, compression=0), **_NO_ANNOTATION}
+    parse = pipelines.parse_pose(image_size, margin=0.0) if task == "pose" else pipelines.parse(image_size)
+    return parse(example)[0].numpy()
+
+
+def _described_box(found: Mapping[str, np.ndarray], index: int, size: tuple[int, int], class_names: list[str]) -> dict:
+    return {
+        "label": class_names[found["label"][index]],
+        "probability": float(found["score"][index]),
+        "box": (found["box"][index].astype("float64") * np.tile(size, 2)).tolist(),
+    }
+
+
+def _described_pose(
+    found: Mapping[str, np.ndarray], index: int, size: tuple[int, int], _class_names: list[str]
+) -> dict:
+    crop = pipelines.person_crop(_NO_ANNOTATION["joints"], _NO_ANNOTATION["labelled"], *size, margin=0.0)
+    return {"joints": pipelines.to_photo(found["joints"][index], crop).numpy().tolist()}
+
+
+def draw_prediction(prediction: Mapping[str, Any]) -> Figure:
+    """The photo with what the model found.
+
+    Args:
+        prediction: One of what `predict` returns.
+
+    Raises:
+        InputError: The photo cannot be read.
+    """
+    photo = read_photo(prediction["file"])
+    height, width = photo.shape[:2]
+    figure = Figure(figsize=(plotting.FIGURE_WIDTH, plotting.FIGURE_WIDTH * height / width))
+    axes = figure.add_axes((0, 0, 1, 1))
+    if "joints" in prediction:
+        plotting.skeleton(axes, photo, np.divide(prediction["joints"], (width, height)))
+    else:
+        box = np.divide(prediction["box"], (width, height, width, height))
+        text = f"{prediction['label']} {prediction['probability']:.2f}"
+        plotting.draw_boxes(axes, photo, [box], [text], predicted=True)
+    return figure
+
+
+def write_pictures(predictions: Sequence[Mapping[str, Any]], folder: str | Path) -> list[Path]:
+    """Writes each photo with what the model found, as PNG; of several photos of one name, all but the first numbered.
+
+    Args:
+        predictions: As `predict` returns them.
+        folder: Where to; made if need be. Files of the same name are replaced.
+
+    Returns:
+        The files, in order.
+
+    Raises:
+        InputError: The folder cannot be made.
+    """
+    folder = Path(folder).expanduser()
+    with input_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+    for prediction in predictions:
+        stem, number = Path(prediction["file"]).stem, 1
+        while (file := folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")) in written:
+            number += 1
+        with training.replacing(file) as unfinished:
+            unfinished.write_bytes(plotting.png(draw_prediction(prediction)))
+        written.append(file)
+    return written

@@ -1,0 +1,448 @@
+"""Run folders: what they hold, that an interrupted run ends as an unbroken one, and what their models say of photos."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from conftest import LspWriter
+from PIL import Image
+
+from clsloc_utils import cli, datasets, models, pipelines, profiles, runs, training
+
+OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
+OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared_data(data_dir):
+    """All commands of this module keep their data with the tests'."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+        for variable in ("CLSLOC_PROFILE", "CLSLOC_DATA", "CLSLOC_BACKBONE"):
+            patch.delenv(variable, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(voc_folder, tmp_path_factory):
+    """An unbroken run."""
+    run = tmp_path_factory.mktemp("runs") / "unbroken"
+    assert cli.main(["train", str(voc_folder), *OPTIONS, "--out", str(run)]) == 0
+    return run
+
+
+def weights_of(run):
+    return keras.saving.load_model(run / runs.MODEL, compile=False).get_weights()
+
+
+def assert_same_run(first, second):
+    """Same measures, same history, same weights, bit for bit."""
+    for name in (runs.METRICS, runs.HISTORY):
+        assert (first / name).read_text() == (second / name).read_text(), name
+    for one, other in zip(weights_of(first), weights_of(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+# --- what a run holds -------------------------------------------------------------------------------------------------
+
+
+def test_a_run_holds_all_that_is_promised(finished, voc_folder):
+    visible = {file.name for file in finished.iterdir() if not file.name.startswith(".")}
+    assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
+    config = json.loads((finished / "config.json").read_text())
+    assert config["options"]["source"] == str(voc_folder)
+    assert (config["options"]["fine_tune"], config["options"]["seed"]) == ("last", 5)
+    with open(finished / "history.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["stage"], row["epoch"]) for row in rows] == [
+        *(("heads", str(epoch)) for epoch in (1, 2, 3)),
+        *(("fine-tuning", str(epoch)) for epoch in (1, 2, 3)),
+    ]
+    assert all(float(row["loss"]) > 0 for row in rows)
+
+
+def test_metrics_are_those_of_the_saved_model_and_of_the_training_images_baselines(finished, voc_folder):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    measures = {"accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"}
+    assert set(metrics) == measures | {"baseline"}
+    assert set(metrics["baseline"]) == measures
+    model = keras.saving.load_model(finished / "model.keras", compile=False)
+    source = datasets.info(voc_folder)
+    batches = pipelines.batches(voc_folder, source.test_split, image_size=64, batch_size=8)
+    expected = training.evaluate(model, batches)
+    assert {name: metrics[name] for name in measures} == expected
+    train_labels, train_boxes = [], []
+    for _, targets in pipelines.batches(voc_folder, source.train_split, image_size=64, batch_size=8):
+        train_labels += targets["label"].numpy().tolist()
+        train_boxes += targets["box"].numpy().tolist()
+    test_labels = np.concatenate([targets["label"] for _, targets in batches])
+    commonest = np.bincount(train_labels).argmax()
+    assert metrics["baseline"]["accuracy"] == pytest.approx(np.mean(test_labels == commonest))
+    config = json.loads((finished / "config.json").read_text())
+    np.testing.assert_allclose(config["baseline"]["box"], np.mean(train_boxes, axis=0), atol=1e-6)
+
+
+def test_report_stands_alone_and_says_the_measures(finished):
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    images = re.findall(r"<img ([^>]*)>", page)
+    assert len(images) == 6, "curves of two stages, best, worst, histogram, confusion matrix"
+    assert all(re.search(r'alt="[^"]{20,}"', image) for image in images)
+    assert all('src="data:image/png;base64,' in image for image in images)
+    assert not re.search(r"(src|href)=[\"'](?!data:)|url\(|<script|<link|@import", page)
+    metrics = json.loads((finished / "metrics.json").read_text())
+    for value in (metrics["mean_iou"], metrics["baseline"]["mean_iou"]):
+        assert f">{value:.4f}<" in page
+    assert "tiny_resnet" in page
+
+
+# --- interruptions ----------------------------------------------------------------------------------------------------
+
+KILLED = """
+import os, signal, sys
+from clsloc_utils import cli, quiet
+quiet.start_tensorflow()
+from clsloc_utils import training
+
+how, *arguments = sys.argv[1:]
+die = lambda: os.kill(os.getpid(), signal.SIGKILL)
+batch_begin, replace = training.Checkpoint.on_train_batch_begin, os.replace
+
+def in_the_middle_of_the_third_epoch(self, batch, logs=None):
+    if self.epochs_done == 2 and batch == 1:
+        die()
+
+def half_way_through_writing_a_checkpoint(source, target):
+    if "fine_tune" in str(target) and training.Checkpoint(target).epochs_done == 1:
+        os.truncate(source, os.path.getsize(source) // 2)
+        die()
+    replace(source, target)
+
+if how == "heads":
+    training.Checkpoint.on_train_batch_begin = in_the_middle_of_the_third_epoch
+else:
+    os.replace = lambda source, target: (
+        half_way_through_writing_a_checkpoint(source, target) if os.path.exists(target) else replace(source, target)
+    )
+sys.exit(cli.main(arguments))
+"""
+
+
+def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
+    run = tmp_path / "killed"
+    arguments = ["train", str(voc_folder), *OPTIONS, "--out", str(run), "--resume"]
+    for stage, left in (("heads", "heads.checkpoint.npz"), ("fine-tuning", "fine_tune.checkpoint.npz")):
+        command = [sys.executable, "-c", KILLED, stage, *arguments]
+        killed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert (run / left).exists()
+        assert not (run / "metrics.json").exists()
+    assert training.Checkpoint(run / "heads.checkpoint.npz").epochs_done == 3
+    assert training.Checkpoint(run / "fine_tune.checkpoint.npz").epochs_done == 1
+    assert list(run.glob("*.part-*")), "the killed process left a half-written file"
+    assert cli.main(arguments) == 0
+    assert_same_run(finished, run)
+    visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
+    assert visible == {file.name for file in finished.iterdir() if not file.name.startswith(".")}
+
+
+def test_ctrl_c_keeps_the_best_model_so_far_and_can_be_resumed(finished, voc_folder, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "stopped"
+    arguments = ["train", str(voc_folder), *OPTIONS, "--out", str(run)]
+
+    def interrupt_second_epoch_of_fine_tuning(self, batch, logs=None):
+        if "fine_tune" in self.file.name and self.epochs_done == 1 and batch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoint, "on_train_batch_end", interrupt_second_epoch_of_fine_tuning)
+        assert cli.main(arguments) == 130
+    assert "best model so far" in capsys.readouterr().err
+    with np.load(run / "fine_tune.checkpoint.npz") as stored:
+        best = [stored[f"best/{index}"] for index in range(len(weights_of(run)))]
+    for one, other in zip(weights_of(run), best, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "stopped early" in (run / "report.html").read_text(encoding="utf-8")
+    assert len((run / "history.csv").read_text().splitlines()) == 1 + 3 + 1
+    assert cli.main([*arguments, "--resume"]) == 0
+    assert_same_run(finished, run)
+    assert "stopped early" not in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_before_anything_is_learned(voc_folder, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "stopped"
+
+    def interrupt(self, batch, logs=None):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training.Checkpoint, "on_train_batch_end", interrupt)
+    assert cli.main(["train", str(voc_folder), *OPTIONS, "--out", str(run)]) == 130
+    assert "nothing is learned yet" in capsys.readouterr().err
+    assert not (run / "model.keras").exists()
+    assert not (run / "metrics.json").exists()
+
+
+def test_a_complete_run_is_not_trained_again(finished, voc_folder, monkeypatch, capsys):
+    before = {file.name: file.stat().st_mtime_ns for file in finished.iterdir()}
+    monkeypatch.setattr(training, "train_heads", lambda *_, **__: pytest.fail("trained again"))
+    assert cli.main(["train", str(voc_folder), "--out", str(finished), "--resume"]) == 0
+    assert "complete" in capsys.readouterr().err
+    assert {file.name: file.stat().st_mtime_ns for file in finished.iterdir()} == before
+
+
+def refused(arguments, capsys):
+    """The one line that a command ends with."""
+    assert cli.main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("clsloc: ")
+    return lines[0]
+
+
+def test_resuming_otherwise_is_refused(finished, voc_folder, make_voc_folder, tmp_path, capsys):
+    train = ["train", voc_folder, "--out", finished]
+    assert "--resume" in refused(train, capsys)
+    line = refused([*train, "--resume", "--epochs", "4", "--seed", "5", "--box-head", "pooled"], capsys)
+    assert "epochs is 4 now and 3 there; " in line.replace("'", "") or "epochs is 4 now and 3 there" in line
+    assert "box_head is 'pooled' now and 'spatial' there" in line
+    assert "seed" not in line
+    other = make_voc_folder(tmp_path / "shapes")
+    assert "source is" in refused(["train", other, "--out", finished, "--resume"], capsys)
+
+
+def test_changed_photos_are_refused(finished, voc_folder, capsys):
+    photo = next((voc_folder / "JPEGImages").glob("*.jpg"))
+    status = photo.stat()
+    os.utime(photo, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
+    try:
+        line = refused(["train", voc_folder, "--out", finished, "--resume"], capsys)
+    finally:
+        os.utime(photo, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert "the images are" in line
+
+
+def test_a_folder_of_something_else_is_refused(voc_folder, tmp_path, capsys):
+    (tmp_path / "letters.txt").write_text("dear")
+    assert "is no run" in refused(["train", voc_folder, "--out", tmp_path, *OPTIONS], capsys)
+    assert [file.name for file in tmp_path.iterdir()] == ["letters.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--joint-head", "direct"], "--joint-head is for pose"),
+        (["--fine-tune-epochs", "2"], "add --fine-tune"),
+        (["--image-size", "63"], "multiple of"),
+        (["--backbone", "resnet5000"], "no such name"),
+        (["--backbone", "nowhere.keras"], "no such file"),
+        (["--train-split", "trian"], "no split 'trian'"),
+        (["--eval-split", "validation[:0]"], "empty"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_written(options, words, voc_folder, tmp_path, capsys):
+    run = tmp_path / "new" / "run"
+    assert words in refused(["train", voc_folder, "--out", run, *options], capsys)
+    assert not run.exists()
+
+
+def test_a_run_under_way_is_left_alone(finished, voc_folder, tmp_path, capsys):
+    run = tmp_path / "busy"
+    with runs._locked(run):
+        assert "another process" in refused(["train", voc_folder, *OPTIONS, "--out", run], capsys)
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source():
+    return datasets.SourceInfo(
+        "some", ("a", "b"), {"train": 100, "test": 50}, "train[:85%]", "train[85%:]", "test", "x"
+    )
+
+
+def test_what_is_not_given_comes_from_profile_and_source(source):
+    options = runs.resolve_options({"epochs": 7, "box_head": None}, source, profiles.FULL)
+    assert options["epochs"] == 7
+    assert options["box_head"] == "spatial"
+    assert options["backbone"] == "resnet50"
+    assert options["image_size"] == 224
+    assert (options["fine_tune"], options["fine_tune_epochs"]) == ("all", 5)
+    assert (options["train_split"], options["eval_split"]) == ("train[:85%]", "test")
+    assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
+    assert runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)["fine_tune_epochs"] == 5
+    assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("train", "test", False),
+        ("train[:85%]", "train[85%:]", False),
+        ("train[:86%]", "train[85%:]", True),
+        ("train+test", "test[:1]", True),
+        ("train[10:20]", "train[20:]", False),
+        ("train[10:21]", "train[20:30]", True),
+    ],
+)
+def test_splits_that_share_images_are_found(first, second, shared, source):
+    assert runs._overlap(source, first, second) == shared
+
+
+def test_command_line_offers_the_heads_that_exist():
+    actions = {action.dest: action for action in cli.parser()._subparsers._group_actions[0].choices["train"]._actions}
+    assert set(actions["box_head"].choices) == set(models.BOX_HEADS)
+    assert set(actions["joint_head"].choices) == set(models.JOINT_HEADS)
+
+
+# --- evaluate and predict ---------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_folder):
+    command = [sys.executable, "-m", "clsloc_utils", "evaluate", str(finished), str(voc_folder), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
+    assert json.loads(done.stdout) == json.loads((finished / "metrics.json").read_text())
+    assert "Evaluation" in done.stderr, "the bar is elsewhere"
+
+
+def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_writer, capsys):
+    from conftest import Drawn
+
+    voc_writer.add("one", [Drawn("triangle", (10, 10, 40, 44))])
+    voc_writer.list("train.txt", ["one"])
+    assert cli.main(["evaluate", str(finished), str(voc_writer.folder), "--eval-split", "train", "--json"]) == 0
+    run = runs.open_run(finished)
+    (found,) = runs.predict(run, [voc_writer.image_path("one")])
+    assert json.loads(capsys.readouterr().out)["accuracy"] == float(found["label"] == "triangle")
+    voc_writer.add("two", [Drawn("giraffe", (10, 10, 40, 44))])
+    assert "giraffe" in refused(["evaluate", finished, voc_writer.folder], capsys)
+
+
+def test_predict_says_what_the_model_says(finished, voc_folder, tmp_path, capsys):
+    source = datasets.info(voc_folder)
+    model = keras.saving.load_model(finished / "model.keras", compile=False)
+    batches = pipelines.batches(voc_folder, source.test_split, image_size=64, batch_size=8)
+    expected = training.predict(model, batches)
+    photo = voc_folder / "JPEGImages" / "shape_16.jpg"
+    assert cli.main(["predict", str(finished), str(photo), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert set(found) == {"file", "label", "probability", "box"}
+    width, height = Image.open(photo).size
+    assert found["file"] == str(photo)
+    assert found["label"] == source.class_names[expected["label"][0]]
+    assert found["probability"] == pytest.approx(expected["score"][0], abs=1e-3)
+    np.testing.assert_allclose(found["box"], expected["box"][0] * [width, height, width, height], atol=0.5)
+
+
+def test_photos_of_every_kind_are_read_as_one_sees_them(voc_folder, tmp_path):
+    upright = Image.open(voc_folder / "JPEGImages" / "shape_16.jpg").convert("RGB")
+    pixels = np.asarray(upright, "float32")
+
+    def difference(name, image, reference=pixels, **options):
+        image.save(tmp_path / name, **options)
+        read = runs.read_photo(tmp_path / name)
+        assert read.dtype == np.uint8
+        assert read.shape == pixels.shape
+        return np.abs(read - reference).mean()
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # Stored turned to the left: turn it to the right to see it.
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    assert difference("turned.jpg", turned, exif=exif, quality=95) < 2
+    assert difference("colours.png", upright) == 0
+    assert difference("palette.gif", upright.quantize(64)) < 4
+    assert difference("print.jpg", upright.convert("CMYK"), quality=95) < 4
+    grey = np.asarray(upright.convert("L"), "float32")[..., None]
+    assert difference("grey.png", upright.convert("L"), grey) == 0
+    assert difference("deep.png", Image.fromarray((grey[..., 0] * 257).astype("uint16")), grey) <= 1
+    half = upright.convert("RGBA")
+    half.putalpha(0)
+    assert difference("unseen.png", half, 255.0) == 0
+
+
+def test_predict_draws_into_a_folder_without_losing_a_picture(finished, voc_folder, tmp_path, monkeypatch, capsys):
+    first = voc_folder / "JPEGImages" / "shape_16.jpg"
+    second = tmp_path / "other" / "shape_16.png"
+    second.parent.mkdir()
+    Image.open(first).save(second)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["predict", str(finished), str(first), str(second)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert sorted(file.name for file in (tmp_path / "predictions").iterdir()) == ["shape_16-2.png", "shape_16.png"]
+    drawn = np.asarray(Image.open(tmp_path / "predictions" / "shape_16.png").convert("RGB"), "float32")
+    plain = np.asarray(Image.open(first).convert("RGB").resize(drawn.shape[1::-1]), "float32")
+    assert (np.abs(drawn - plain).max(axis=-1) > 60).mean() > 0.01, "something is drawn on the photo"
+
+
+def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, capsys):
+    text = tmp_path / "letter.jpg"
+    text.write_text("dear")
+    photo = voc_folder / "JPEGImages" / "shape_16.jpg"
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(photo.read_bytes()[:700])
+    assert "letter.jpg: not an image" in refused(["predict", finished, photo, text, "--json"], capsys)
+    assert "cut.jpg: cannot be read" in refused(["predict", finished, cut, "--json"], capsys)
+    assert "no such file" in refused(["predict", finished, tmp_path / "none.jpg"], capsys)
+    assert "no run" in refused(["predict", tmp_path, photo], capsys)
+    assert "neither a known source" in refused(["evaluate", finished, "voc/2077"], capsys)
+
+
+# --- poses and sweeps -------------------------------------------------------------------------------------------------
+
+
+def test_poses_from_training_to_prediction(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    writer = LspWriter(tmp_path / "people", extended=False)
+    writer.write(12)
+    options = ["--image-size", "64", "--epochs", "2", "--fine-tune", "all", "--fine-tune-epochs", "1"]
+    assert "--box-head is for boxes" in refused(["train", writer.folder, *options, "--box-head", "pooled"], capsys)
+    assert cli.main(["train", str(writer.folder), *options]) == 0
+    metrics = json.loads((tmp_path / "runs" / "people" / "metrics.json").read_text())
+    measures = {"pck_20", "pck_10", "pcp_strict", "num_examples"}
+    assert set(metrics) == measures | {"baseline"}
+    assert set(metrics["baseline"]) == measures
+    capsys.readouterr()
+    assert cli.main(["evaluate", "runs/people", "people", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == metrics
+    photo = writer.image_path(12)
+    assert cli.main(["predict", "runs/people", str(photo), "--json", "--out", "drawn"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert np.shape(found["joints"]) == (14, 2)
+    assert (tmp_path / "drawn" / f"{photo.stem}.png").is_file()
+    # The photo is 96 x 128: padded to a square, its middle stays its middle, and a side of the square is 128 pixels.
+    run = runs.open_run("runs/people")
+    square = runs._as_input(runs.read_photo(photo), 64, "pose")
+    joints = training.predict(run.model, square[None])["joints"][0]
+    np.testing.assert_allclose(found["joints"], joints * 128 - [16, 0], atol=1e-3)
+    assert np.ptp(square[:, :7]) == 0, "what is beside the photo is grey"
+
+
+def test_sweep_writes_table_and_figures_and_says_the_choice(voc_folder, tmp_path, capsys):
+    sweep = ["sweep", str(voc_folder), "--image-size", "64", "--copies", "2", "--epochs", "1"]
+    sweep += ["--ratios", "2", "--seeds", "2", "--out", str(tmp_path / "sweep")]
+    assert cli.main(sweep) == 0
+    written = {file.name for file in (tmp_path / "sweep").iterdir()}
+    assert written == {"sweep.csv", "sweep.json", "sweep.png", "front.png"}
+    rows = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert len(rows) == (2 + 2 + 1) * 2
+    printed = capsys.readouterr().out
+    best = max({row["setting"] for row in rows}, key=lambda name: mean_of(rows, name))
+    assert "class only" in printed
+    assert f"Chosen: {best}" in printed or mean_of(rows, best) == mean_of(rows, chosen_in(printed))
+    assert "holds a sweep already" in refused(sweep, capsys)
+
+
+def mean_of(rows, setting):
+    return np.mean([row["clsloc_accuracy_50"] for row in rows if row["setting"] == setting])
+
+
+def chosen_in(printed):
+    return re.search(r"Chosen: (.+?)\. On the test", printed).group(1)
