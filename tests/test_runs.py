@@ -11,10 +11,10 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import LspWriter
 from PIL import Image
 
 from clsloc_utils import cli, datasets, models, pipelines, profiles, runs, training
+from conftest import LspWriter
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
 OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]
