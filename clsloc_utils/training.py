@@ -23,6 +23,7 @@ import numpy as np
 import platformdirs
 import tensorflow as tf
 
+from clsloc_utils import distribution
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
@@ -119,8 +120,9 @@ class FeatureCache:
             seed: Shuffles, anew in every epoch; `None` keeps the order.
 
         Returns:
-            A `keras.utils.PyDataset` of `({level: float32 [B, h, w, C]}, {"label": [B], "box": [B, 4]})`, or of
-            `({level: float32 [B, h, w, C]}, {"joints": [B, 14, 2]}, {"joints": weights [B, 14]})`.
+            A `keras.utils.PyDataset` of `({level: float16 [B, h, w, C]}, {"label": [B], "box": [B, 4]})`, or of
+            `({level: float16 [B, h, w, C]}, {"joints": [B, 14, 2]}, {"joints": weights [B, 14]})`. Keras makes float32
+            of the features as they enter a model, which takes a fraction of NumPy's time for it.
         """
         return FeatureBatches(self, batch_size, levels, copies, seed)
 
@@ -164,6 +166,7 @@ class FeatureBatches(keras.utils.PyDataset):
         self.levels = tuple(levels) if levels is not None else cache.levels
         self.num_rows = cache.num_examples * (cache.copies if copies is None else copies)
         self.epoch = 0
+        self._order_of_epoch: tuple[int | None, np.ndarray | None] = (None, None)
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -171,10 +174,24 @@ class FeatureBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
+        return self.part(index, 0, 1)
+
+    def part(self, index: int, part: int, parts: int) -> tuple[dict, ...]:
+        """Of one batch, the rows that one of several replicas works on; the others are not read from the disk.
+
+        Args:
+            index: The number of the batch.
+            part: The number of the replica, from 0.
+            parts: Number of replicas; the first ones get a row more where the batch cannot be cut evenly.
+
+        Returns:
+            As `batches` says.
+        """
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        rows = np.sort(rows)  # Reads the disk in one direction; order does not matter within a batch.
-        features = {level: self.cache.arrays[level][rows].astype(np.float32) for level in self.levels}
-        targets = {name: self.cache.arrays[name][rows] for name in _TARGETS if name in self.cache.arrays}
+        # Sorted, it reads the disk in one direction; order does not matter within a batch.
+        rows = np.array_split(np.sort(rows), parts)[part]
+        features = {level: _rows_of(self.cache.arrays[level], rows) for level in self.levels}
+        targets = {name: _rows_of(self.cache.arrays[name], rows) for name in _TARGETS if name in self.cache.arrays}
         if "weight" in targets:
             return features, {"joints": targets["joints"]}, {"joints": targets["weight"]}
         return features, targets
@@ -190,7 +207,19 @@ class FeatureBatches(keras.utils.PyDataset):
     def _order(self) -> np.ndarray:
         if self.seed is None:
             return np.arange(self.num_rows)
-        return np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+        if self._order_of_epoch[0] != self.epoch:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+            self._order_of_epoch = (self.epoch, order)
+        return self._order_of_epoch[1]
+
+
+def _rows_of(array: np.memmap, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a memory-mapped array.
+
+    Through a map of its own, which ends here: whatever was read through the common map would count as this process's
+    memory from then on, and after an epoch that is the whole file.
+    """
+    return np.array(np.memmap(array.filename, array.dtype, "r", array.offset, array.shape)[rows])
 
 
 def cache_features(
@@ -690,6 +719,9 @@ class Checkpoint(keras.callbacks.Callback):
             for kind, values in arrays.items()
             for index, value in enumerate(values)
         }
+        # Every machine has to read the variables, some of which are summed over all; one of them writes.
+        if not distribution.is_chief():
+            return
         with replacing(self.file) as file:
             np.savez(file, state=np.array(json.dumps(self._state)), **numbered)
 
@@ -756,6 +788,7 @@ def _assign(variables: list, values: list[np.ndarray], file: str | Path) -> None
         variable.assign(value)
 
 
+@distribution.within_scope
 def train_heads(
     model: keras.Model,
     train_cache: FeatureCache,
@@ -848,19 +881,12 @@ def _fit(
     first_epoch = keeper.next_epoch(epochs) if keeper else 0
     _skip_passes(batches, first_epoch)
     bar = None
-    if description is not None:
+    if description is not None and distribution.is_chief():
         bar = ProgressBar(description, first_epoch)
         callbacks.append(bar)
     try:
-        # Keras would shuffle the order of batches on top; whoever made them has done so.
-        history = model.fit(
-            batches,
-            validation_data=validation_batches,
-            initial_epoch=first_epoch,
-            epochs=epochs,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
+        history = distribution.fit(
+            model, batches, validation_batches, epochs=epochs, initial_epoch=first_epoch, callbacks=callbacks
         )
     finally:
         if bar is not None and bar.bar is not None:
@@ -885,6 +911,7 @@ def _heads_of(model: keras.Model) -> keras.Model:
     return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
 
 
+@distribution.within_scope
 def fine_tune(
     model: keras.Model,
     train_batches: Any,
@@ -1151,7 +1178,13 @@ def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
         lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), model.input
     )
     outputs_of = tf.function(lambda inputs: model(inputs, training=False), [signature], autograph=False)
-    return lambda inputs: {name: values.numpy() for name, values in outputs_of(inputs).items()}
+
+    def forward(inputs: Any) -> dict[str, np.ndarray]:
+        # Features come from the disk in half precision.
+        inputs = keras.tree.map_structure(lambda values, tensor: tf.cast(values, tensor.dtype), inputs, model.input)
+        return {name: values.numpy() for name, values in outputs_of(inputs).items()}
+
+    return forward
 
 
 def _outputs(

@@ -343,9 +343,17 @@ def test_fit_shows_the_heads_every_example_in_each_epoch(model, cache):
 def test_features_and_targets_stay_together(model, cache):
     rows = {tuple(cache.arrays["coarse"][row].ravel()): tuple(cache.arrays["box"][row]) for row in range(20)}
     for inputs, targets in cache.batches(7, seed=3):
-        assert inputs["coarse"].dtype == np.float32
         for coarse, box in zip(inputs["coarse"], targets["box"], strict=True):
-            assert rows[tuple(coarse.astype("float16").ravel())] == tuple(box)
+            assert rows[tuple(coarse.ravel())] == tuple(box)
+
+
+def test_half_precision_on_disk_is_single_precision_in_the_model(model, cache):
+    inputs, _ = cache.batches(20, copies=1)[0]
+    heads = model.get_layer("heads")
+    assert {values.dtype.name for values in inputs.values()} == {"float16"}
+    expected = heads.predict_on_batch({name: inputs[name].astype("float32") for name in heads.input})
+    for found in (heads.predict_on_batch({name: inputs[name] for name in heads.input}), training.predict(heads, cache)):
+        np.testing.assert_array_equal(found["box"], expected["box"])
 
 
 def test_plain_copy_and_single_level_can_be_chosen(cache):

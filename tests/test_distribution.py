@@ -1,0 +1,208 @@
+"""Two replicas, on one machine or on two, train as one device does; and a machine may fail in the middle."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from replicas import COUNT, EPOCHS
+from test_training import examples
+
+from clsloc_utils import distribution
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SECONDS = 120
+"""After this long a process that waits for another one in vain is ended."""
+
+
+# --- Choosing ---------------------------------------------------------------------------------------------------------
+
+
+def cluster(index, workers=("127.0.0.1:23456", "127.0.0.1:23457")):
+    return {"cluster": {"worker": list(workers)}, "task": {"type": "worker", "index": index}}
+
+
+def test_one_device_needs_no_strategy():
+    assert distribution.choose("one") is tf.distribute.get_strategy()
+    if len(tf.config.list_physical_devices("GPU")) < 2:
+        assert distribution.choose("auto") is tf.distribute.get_strategy()
+
+
+def test_unknown_strategy_is_refused():
+    with pytest.raises(ValueError, match="'two'; take one of auto, one, mirrored, multiworker"):
+        distribution.choose("two")
+
+
+@pytest.mark.skipif(len(tf.config.list_physical_devices("GPU")) > 1, reason="this machine can mirror")
+def test_one_device_cannot_be_mirrored():
+    with pytest.raises(ValueError, match=r"only device is .*take 'auto' or 'one'"):
+        distribution.choose("mirrored")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (None, "not set.*machine-1:12345"),
+        ("{", "JSONDecodeError.*machine-1:12345"),
+        ({"cluster": {"worker": []}}, "KeyError"),
+        (cluster(2), "index is 2, but 2 workers"),
+        (cluster(-1), "index is -1"),
+        (cluster(0, ["machine-0:1", "machine-0:1"]), "different addresses"),
+        (cluster(0, ["machine-0", "machine-1"]), "host:port"),
+        (cluster(0, []), "must list"),
+        ({**cluster(0), "task": {"type": "chief", "index": 0}}, "type 'worker'"),
+        ({**cluster(0), "cluster": {"worker": ["a:1"], "ps": ["b:1"]}}, "type 'worker'"),
+    ],
+)
+def test_a_wrong_cluster_is_refused_before_tensorflow_waits_for_it(config, words, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config if isinstance(config, str) else json.dumps(config))
+    with pytest.raises(ValueError, match=words):
+        distribution.choose("multiworker")
+
+
+def test_the_first_machine_is_the_chief():
+    assert distribution.is_chief({})
+    assert distribution.is_chief({"TF_CONFIG": json.dumps(cluster(0))})
+    assert not distribution.is_chief({"TF_CONFIG": json.dumps(cluster(1))})
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 8])
+def test_parts_make_up_the_batch(size):
+    batch = (np.arange(size), {"box": np.arange(size)})
+    parts = [distribution.part_of_batch(batch, part, 3) for part in range(3)]
+    lengths = [len(rows) for rows, _ in parts]
+    assert max(lengths) - min(lengths) <= 1
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in parts]), np.arange(size))
+    np.testing.assert_array_equal(np.concatenate([targets["box"] for _, targets in parts]), np.arange(size))
+
+
+# --- Replicas ---------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def started(strategy, folder, *options, config=None):
+    """A process of replicas.py, ended at the latest when the block ends."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])}
+    environment.pop("TF_CONFIG", None)
+    if config is not None:
+        environment["TF_CONFIG"] = json.dumps(config)
+    command = [sys.executable, str(REPOSITORY / "tests" / "replicas.py"), strategy, str(folder), *options]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def finish(process):
+    """Exit code and output of a process; too long a wait is a failure."""
+    output, _ = process.communicate(timeout=SECONDS)
+    return process.returncode, output
+
+
+def two_addresses():
+    """Addresses on this machine that are free."""
+    with socket.socket() as first, socket.socket() as second:
+        for each in (first, second):
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+
+
+def two_machines(folder, *options_of_second):
+    """Exit codes and outputs of two workers that train together."""
+    addresses = two_addresses()
+    with (
+        started("multiworker", folder, config=cluster(0, addresses)) as first,
+        started("multiworker", folder, *options_of_second, config=cluster(1, addresses)) as second,
+    ):
+        return finish(first), finish(second)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What one device and two devices of one machine have trained."""
+    folder = tmp_path_factory.mktemp("replicas")
+    with started("one", folder) as one:
+        assert finish(one)[0] == 0
+    with started("mirrored", folder) as mirrored:
+        code, output = finish(mirrored)
+        assert code == 0, output
+    return folder
+
+
+def assert_same(folder, task, name):
+    """The same losses and metrics in every epoch, and the same answers, as on one device."""
+    expected, found = (json.loads((folder / f"{task}-{each}.json").read_text()) for each in ("one-0", name))
+    for phase, history in expected.items():
+        assert set(found[phase]) == set(history)
+        for metric, values in history.items():
+            np.testing.assert_allclose(found[phase][metric], values, rtol=2e-3, atol=2e-4, err_msg=f"{phase} {metric}")
+    with np.load(folder / f"{task}-one-0.npz") as expected, np.load(folder / f"{task}-{name}.npz") as found:
+        for field in ("box", "probabilities") if task == "boxes" else ("joints",):
+            for each in (field, f"last_{field}"):
+                np.testing.assert_allclose(found[each], expected[each], atol=2e-3, err_msg=each)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["boxes", "poses"])
+def test_two_devices_train_as_one_does(folder, task):
+    assert_same(folder, task, "mirrored-0")
+
+
+@pytest.mark.slow
+def test_a_model_of_two_devices_is_saved_like_any_other(folder):
+    model = keras.saving.load_model(folder / "boxes-mirrored-0.keras")
+    images, _ = examples(COUNT)
+    with np.load(folder / "boxes-mirrored-0.npz") as saved:
+        np.testing.assert_allclose(model(images)["box"], saved["last_box"], atol=1e-5)
+    # Statistics were shared during the training; the layer itself is as it was made.
+    assert not model.get_layer("heads").get_layer("box_norm1").synchronized
+
+
+@pytest.mark.slow
+def test_two_machines_train_as_one_does_even_when_one_of_them_fails(folder):
+    (first_code, first_output), (second_code, second_output) = two_machines(folder, "--die-in-epoch", "3")
+    assert second_code == -9, second_output
+    assert first_code not in (0, None), "the other one noticed"
+    with np.load(folder / "CollectiveAllReduceStrategy.npz") as checkpoint:
+        assert json.loads(str(checkpoint["state"]))["epochs_done"] == 3 < EPOCHS, first_output
+    for code, output in two_machines(folder):
+        assert code == 0, output
+    for name in ("multiworker-0", "multiworker-1"):
+        assert_same(folder, "boxes", name)
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script for bash")
+def test_the_slurm_script_of_the_page_describes_the_cluster_to_every_machine(tmp_path):
+    page = (REPOSITORY / "docs" / "several_machines.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"^```sh\n(#!/bin/bash\n#SBATCH.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    commands = {
+        "scontrol": "printf 'node7\\nnode9\\n'",
+        "srun": 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
+        "python": 'echo "$TF_CONFIG"',
+    }
+    for name, body in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[7,9]"}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    configs = done.stdout.splitlines()
+    for index, config in enumerate(configs):
+        distribution.check_cluster({"TF_CONFIG": config})
+        assert json.loads(config) == cluster(index, ["node7:12345", "node9:12345"])
+    assert len(configs) == 2
