@@ -1,7 +1,7 @@
 """What several test modules share: small folders in VOC and LSP layout, the real photos if any, a place for data."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import scipy.io
+from mirrors import Mirror
 from PIL import Image, ImageDraw
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -142,6 +143,17 @@ class LspWriter:
 def voc_writer(tmp_path: Path) -> VocWriter:
     """A `VocWriter` on an empty folder of this test."""
     return VocWriter(tmp_path / "photos")
+
+
+@pytest.fixture
+def mirrors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Mirror, Mirror]]:
+    """Two HTTP servers on 127.0.0.1, without files."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    servers = Mirror(), Mirror()
+    yield servers
+    for server in servers:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -183,6 +183,24 @@ def test_the_data_folder_is_the_users_cache_by_default(voc_folder, tmp_path, mon
     assert list((tmp_path / "clsloc").glob("**/metadata.json"))
 
 
+def test_published_counts_are_compared(stock_data_dir):
+    def sentence(**counts):
+        return datasets.check_published_counts("voc/2007", data_dir=stock_data_dir, published={"voc/2007": counts})
+
+    # Of 4 and 3 images the third one has two objects, one of them difficult, which counts.
+    assert sentence(train=3, validation=2) == (
+        "Images with exactly one object: 3 in train and 2 in validation, as published for voc/2007."
+    )
+    assert sentence(train=3, validation=3) == (
+        "Images with exactly one object: 3 in train and 2 in validation. Published for voc/2007: 3 in train and 3 in "
+        "validation; find out why before you go on."
+    )
+    assert datasets.check_published_counts("voc/2012", data_dir=stock_data_dir) == (
+        "No published counts are known for voc/2012: nothing to compare with."
+    )
+    assert datasets.PUBLISHED_COUNTS == {"voc/2007": {"train": 905, "validation": 960}}
+
+
 # Poses.
 
 

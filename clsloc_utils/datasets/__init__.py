@@ -4,25 +4,43 @@ Every example of a source of boxes looks as those of TFDS's `voc`, every example
 says.
 """
 
+from clsloc_utils.datasets.archives import Archive, Release, registry
+from clsloc_utils.datasets.downloads import DownloadError
 from clsloc_utils.datasets.folders import FolderReport, Problem
-from clsloc_utils.datasets.loader import SOURCES, SourceInfo, info, load, report
+from clsloc_utils.datasets.loader import (
+    PUBLISHED_COUNTS,
+    SOURCES,
+    SourceInfo,
+    check_published_counts,
+    info,
+    load,
+    prepare,
+    report,
+)
 from clsloc_utils.datasets.lsp_folder import LspFolder
 from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
 from clsloc_utils.datasets.voc_folder import VocFolder
 
 __all__ = [
+    "PUBLISHED_COUNTS",
     "SOURCES",
     "VOC_CLASS_NAMES",
     "VOC_POSES",
+    "Archive",
+    "DownloadError",
     "FolderReport",
     "LspFolder",
     "Problem",
+    "Release",
     "SourceInfo",
     "VocFolder",
+    "check_published_counts",
     "info",
     "load",
     "pose_features",
+    "prepare",
+    "registry",
     "report",
     "voc_features",
 ]

@@ -24,7 +24,10 @@ _STOCK_SOURCES = {
     "voc/2012": ("voc/2012",),
     "voc/2007+2012": ("voc/2007", "voc/2012"),
 }
-SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose")
+_POSE_RELEASES = ("lsp", "lspet")
+SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose", *_POSE_RELEASES)
+PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
+"""Images with exactly one object by source and split, as others who filtered the same data have published them."""
 # The test photos of VOC 2012 are published without their annotations.
 _SPLITS_WITHOUT_ANNOTATIONS = {("voc/2012", "test")}
 _SPLIT_TERM = re.compile(r"(?P<name>\w+)(\[.*\](\(\w+\))?)?")
@@ -130,26 +133,78 @@ def info(
     Raises:
         ValueError: As for `load`.
     """
-    builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
-    splits: dict[str, int] = {}
-    for builder in builders:
-        for name, split_info in builder.info.splits.items():
-            if _is_annotated(builder, name) or len(builders) == 1:
-                splits[name] = splits.get(name, 0) + split_info.num_examples
-    annotated = [name for name in splits if any(_is_annotated(builder, name) for builder in builders)]
-    train_split, validation_split, test_split = _roles(annotated)
-    features = builders[0].info.features
-    is_pose = "joints" in features
-    return SourceInfo(
-        name=os.fspath(source),
-        class_names=() if is_pose else tuple(features["objects"]["label"].names),
-        splits=splits,
-        train_split=train_split,
-        validation_split=validation_split,
-        test_split=test_split,
-        fingerprint="+".join(_fingerprint(builder) for builder in builders),
-        task="pose" if is_pose else "boxes",
+    return _source_info(source, _prepared_builders(source, data_dir, strict=strict, class_names=class_names))
+
+
+def prepare(
+    source: str | os.PathLike,
+    *,
+    from_folder: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> SourceInfo:
+    """Prepares a data source, so that `load` and `info` find it ready; does nothing if that was done before.
+
+    `load` and `info` do the same without `from_folder`: they download what is missing, from the first mirror that has
+    it. With `from_folder` nothing is downloaded. It holds, itself or in folders right in it:
+
+    - for PASCAL VOC the archives under their own names, of which size and sha256 must be those that TFDS registers; or
+      a `VOCdevkit` in which they were extracted. TFDS's own code reads both, so the examples are the same, and so is
+      the name of the source. An extracted folder has no checksum: that the lists of images have the published lengths,
+      and that every image and annotation in them can be read, is what is checked. A folder that lacks images or the
+      test archive is still good to learn from under its own path, `.../VOCdevkit/VOC2007`; the error says so.
+    - for Leeds Sports Pose the zip archive, or `images` and `joints.mat` extracted from it. The shape of `joints.mat`
+      and the number of photos are checked. They are copied, so the folder is not needed afterwards.
+
+    Args:
+        source: As for `load`.
+        from_folder: Where the user has put the files of a published data set.
+        data_dir: As for `load`.
+
+    Returns:
+        The `SourceInfo`, as `info` gives it.
+
+    Raises:
+        ValueError: The source is unknown; or `from_folder` lacks a file, or one is short or altered: the message
+            names it with what was found and what was expected.
+        DownloadError: No mirror gave a file; the message names each with the reason, then the way by hand.
+        OSError: Something cannot be written. Whatever the error, nothing is left that passes for prepared.
+    """
+    return _source_info(source, _prepared_builders(source, data_dir, from_folder=from_folder))
+
+
+def check_published_counts(
+    source: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    published: Mapping[str, Mapping[str, int]] = PUBLISHED_COUNTS,
+) -> str:
+    """Compares the number of images with exactly one object, of any kind, with what others have published.
+
+    Args:
+        source: As for `load`.
+        data_dir: As for `load`.
+        published: Published counts by source and split.
+
+    Returns:
+        A sentence: that the counts agree, where they differ, or that none are known for this source.
+    """
+    name = os.fspath(source)
+    if name not in published:
+        return f"No published counts are known for {name}: nothing to compare with."
+    found = {split: _count_single_objects(load(source, split, data_dir=data_dir)) for split in published[name]}
+    counted, expected = (
+        " and ".join(f"{count} in {split}" for split, count in counts.items()) for counts in (found, published[name])
     )
+    if found == published[name]:
+        return f"Images with exactly one object: {counted}, as published for {name}."
+    return (
+        f"Images with exactly one object: {counted}. Published for {name}: {expected}; find out why before you go on."
+    )
+
+
+def _count_single_objects(examples: tf.data.Dataset) -> int:
+    counts = examples.map(lambda example: tf.shape(example["objects"]["label"])[0])
+    return sum(int(count) == 1 for count in counts.as_numpy_iterator())
 
 
 def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = None) -> FolderReport:
@@ -169,6 +224,28 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
         _refuse_class_names(os.fspath(folder), class_names)
         return lsp_folder.report(folder)
     return voc_folder.report(folder, class_names=class_names)
+
+
+def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.DatasetBuilder]) -> SourceInfo:
+    splits: dict[str, int] = {}
+    for builder in builders:
+        for name, split_info in builder.info.splits.items():
+            if _is_annotated(builder, name) or len(builders) == 1:
+                splits[name] = splits.get(name, 0) + split_info.num_examples
+    annotated = [name for name in splits if any(_is_annotated(builder, name) for builder in builders)]
+    train_split, validation_split, test_split = _roles(annotated)
+    features = builders[0].info.features
+    is_pose = "joints" in features
+    return SourceInfo(
+        name=os.fspath(source),
+        class_names=() if is_pose else tuple(features["objects"]["label"].names),
+        splits=splits,
+        train_split=train_split,
+        validation_split=validation_split,
+        test_split=test_split,
+        fingerprint="+".join(_fingerprint(builder) for builder in builders),
+        task="pose" if is_pose else "boxes",
+    )
 
 
 def _roles(splits: Sequence[str]) -> tuple[str, str, str]:
@@ -234,15 +311,22 @@ def _prepared_builders(
     source: str | os.PathLike,
     data_dir: str | os.PathLike | None,
     *,
-    strict: bool,
-    class_names: Sequence[str] | None,
+    strict: bool = False,
+    class_names: Sequence[str] | None = None,
+    from_folder: str | os.PathLike | None = None,
 ) -> list[tfds.core.DatasetBuilder]:
     root = Path(data_dir or os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")).expanduser()
     name = os.fspath(source)
+    by_hand = None if from_folder is None else Path(from_folder).expanduser()
+    if by_hand and name not in (*_STOCK_SOURCES, *_POSE_RELEASES):
+        raise ValueError(
+            f"{name} needs no files of others; from_folder ({by_hand}) is for "
+            f"{', '.join((*_STOCK_SOURCES, *_POSE_RELEASES))}. Leave it out."
+        )
     if name not in SOURCES:
         return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
     _refuse_class_names(name, class_names)
-    # Imported here: the drawing code is needed only by those who draw.
+    # Imported here: the drawing code is needed only by those who draw, TFDS's `voc` only by those who read it.
     if name == "toy_voc":
         from clsloc_utils.datasets.toy_voc import ToyVoc
 
@@ -251,7 +335,27 @@ def _prepared_builders(
         from clsloc_utils.datasets.toy_pose import ToyPose
 
         return [_prepared(lambda: ToyPose(data_dir=root), root)]
-    return [_prepared(lambda stock=stock: tfds.builder(stock, data_dir=root), root) for stock in _STOCK_SOURCES[name]]
+    if name in _POSE_RELEASES:
+        return [_prepared_pose_release(name, root, by_hand, strict=strict)]
+    return [_prepared_stock(stock, root, by_hand) for stock in _STOCK_SOURCES[name]]
+
+
+def _prepared_stock(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
+    from clsloc_utils.datasets import published
+
+    return _prepared(
+        lambda: tfds.builder(name, data_dir=root), root, lambda: published.voc_builder(name, root, by_hand)
+    )
+
+
+def _prepared_pose_release(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> lsp_folder.LspFolder:
+    from clsloc_utils.datasets import published
+
+    folder = published.lsp_photos(name, root, by_hand)
+    splits = published.registry()[name].counts
+    builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, splits=splits, data_dir=root), root)
+    _tell_problems(builder, strict)
+    return builder
 
 
 def _refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
@@ -274,12 +378,16 @@ def _prepared_folder(
             f"{folder!r} is neither a known source nor a folder in VOC or LSP layout. Known sources: "
             f"{', '.join(SOURCES)}. {voc_folder.LAYOUT}. {lsp_folder.LAYOUT}.{_inner_folder_hint(folder)}"
         )
+    _tell_problems(builder, strict)
+    return builder
+
+
+def _tell_problems(builder: voc_folder.VocFolder | lsp_folder.LspFolder, strict: bool) -> None:
     if builder.report.problems:
         if strict:
             raise_on_problems(builder.report)
         # Attributed to the caller of `load` or `info`.
-        warnings.warn(str(builder.report), stacklevel=4)
-    return builder
+        warnings.warn(str(builder.report), stacklevel=5)
 
 
 def _inner_folder_hint(folder: str) -> str:
@@ -298,28 +406,35 @@ def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
     return (path / lsp_folder.IMAGE_FOLDER).is_dir() or (path / lsp_folder.JOINTS_FILE).is_file()
 
 
-def _prepared(make_builder: Callable[[], tfds.core.DatasetBuilder], root: Path) -> tfds.core.DatasetBuilder:
+def _prepared(
+    make_builder: Callable[[], tfds.core.DatasetBuilder],
+    root: Path,
+    make_preparing: Callable[[], contextlib.AbstractContextManager[tfds.core.DatasetBuilder]] | None = None,
+) -> tfds.core.DatasetBuilder:
     """A builder whose data is on the disk, prepared by this process or by another one that was faster.
 
     TFDS writes into a temporary folder that it renames at the end, so a folder of the right name is complete.
+
+    Args:
+        make_builder: Makes the builder that reads.
+        root: The data folder.
+        make_preparing: Makes the one that prepares, if that is another one, for the time of a `with` block.
     """
     builder = make_builder()
     if builder.data_path.exists():
         return builder
     root.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(root / f"{builder.name}.lock"):
-        builder = make_builder()
-        if isinstance(builder, tfds.core.GeneratorBasedBuilder) and builder.name == "voc":
-            builder.download_and_prepare()
-        else:
-            with _quiet_tfds():
-                builder.download_and_prepare()
+        if not make_builder().data_path.exists():
+            context = make_preparing() if make_preparing else contextlib.nullcontext(make_builder())
+            with context as preparing, _quiet_tfds():
+                preparing.download_and_prepare()
     return make_builder()
 
 
 @contextlib.contextmanager
 def _quiet_tfds() -> Iterator[None]:
-    """Keeps off what TFDS says of downloads: the builders of this package download nothing and have their own bar."""
+    """Keeps off what TFDS says of downloads: these are done here, and everything has a bar of its own."""
     tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(_WithoutDownloadNotes(sys.stdout)):

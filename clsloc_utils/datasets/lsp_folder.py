@@ -17,7 +17,7 @@ import dataclasses
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,17 +65,26 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
     """TFDS builder of a folder in LSP layout, with the features of `pose_features`.
 
     It has one split, `train`, in the order of the photos' numbers: of 1,000 good photos, `train[:800]` are the first
-    800. Photos that are left out for a fault do not count.
+    800. Photos that are left out for a fault do not count. With `splits` it has those instead.
     """
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def __init__(self, folder: str | os.PathLike, *, strict: bool = False, data_dir: str | os.PathLike):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        *,
+        strict: bool = False,
+        splits: Mapping[str, int] | None = None,
+        data_dir: str | os.PathLike,
+    ):
         """Opens the folder; reads no image before `download_and_prepare`.
 
         Args:
             folder: The folder, see the top of this module for what it must hold.
             strict: Whether any problem makes `download_and_prepare` raise instead of leaving the bad images out.
+            splits: How many photos belong to each split, which follow each other in the order of the photos' numbers:
+                `{"train": 1000, "test": 1000}` cuts between photos 1000 and 1001, whether all of them are good or not.
             data_dir: Where prepared data goes. The path below it contains the `fingerprint` of the folder, so that
                 data prepared before a file changed is never taken for the new state.
 
@@ -84,8 +93,9 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
         """
         self.folder = _checked_layout(folder)
         files = [self.folder / JOINTS_FILE, *files_of(self.folder / IMAGE_FOLDER)]
-        self.fingerprint = fingerprint_of(files, self.folder)
+        self.fingerprint = fingerprint_of(files, self.folder, splits and dict(splits))
         self._strict = strict
+        self._splits = splits
         super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
 
     @property
@@ -116,7 +126,7 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
         if not photos:
             raise ValueError(f"No usable image. {folder_report}\n{LAYOUT}.")
         self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
-        return {"train": self._generate_examples(photos)}
+        return {split: self._generate_examples(part) for split, part in _split(photos, self._splits).items()}
 
     def _generate_examples(self, photos: Sequence["_Photo"]) -> Iterator[tuple[int, dict]]:
         for photo in with_progress(photos, len(photos), f"Preparing {self.folder.name}"):
@@ -139,10 +149,31 @@ def report(folder: str | os.PathLike) -> FolderReport:
     return folder_report
 
 
+def _split(photos: Sequence["_Photo"], splits: Mapping[str, int] | None) -> dict[str, list["_Photo"]]:
+    """The photos by split; those beyond the last split are in none."""
+    if splits is None:
+        return {"train": list(photos)}
+    parts, start = {}, 1
+    for split, count in splits.items():
+        parts[split] = [photo for photo in photos if photo.number in range(start, start + count)]
+        start += count
+    return parts
+
+
 def in_lsp_layout(folder: str | os.PathLike) -> bool:
     """Whether a folder has LSP's sub-folder for images and its file of joints."""
     folder = Path(folder).expanduser()
     return (folder / IMAGE_FOLDER).is_dir() and (folder / JOINTS_FILE).is_file()
+
+
+def shape_of_joints(path: str | os.PathLike) -> tuple[int, ...]:
+    """The shape of the variable `joints` as `joints.mat` holds it; errors as in `read_joints`."""
+    return _variable(Path(path)).shape
+
+
+def numbers_of_photos(folder: str | os.PathLike) -> set[int]:
+    """The numbers that photos of a folder in LSP layout bear in their names."""
+    return set(_numbered_photos(Path(folder))[0])
 
 
 def read_joints(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -325,7 +325,7 @@ def _checked_image(
     try:
         stored_size, orientation = checked_jpeg(image_path)
         file = annotation_file
-        root = _parsed_xml(annotation_path)
+        root = parsed_xml(annotation_path)
         annotated_size = _annotated_size(root)
         file = image_file
         turned = _is_turned(orientation, stored_size, annotated_size)
@@ -382,7 +382,7 @@ def _turned_jpeg(path: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
+def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     """The root of an XML file, read without following entities, which could make a small file grow without bound."""
     try:
         return defusedxml.ElementTree.fromstring(path.read_bytes())

@@ -1,0 +1,359 @@
+"""From the files of a published data set, downloaded or brought by hand, to what the builders read.
+
+PASCAL VOC goes through TFDS's own `voc`, which is given extracted folders in place of its downloads. Leeds Sports Pose
+goes through the builder of folders in LSP layout; its photos are kept in the data folder.
+"""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import filelock
+import tensorflow_datasets as tfds
+
+from clsloc_utils.datasets import downloads, lsp_folder, voc_folder
+from clsloc_utils.datasets.archives import Release, extract, fault_of, registry, sha256_of
+from clsloc_utils.datasets.folders import FaultError, checked_jpeg, with_progress
+from clsloc_utils.progress import progress
+
+DEVKIT = "VOCdevkit"
+ORIGIN_FILE = "origin.json"
+
+_LIST_OF_SPLIT = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
+# What TFDS calls the two archives of a year, and the splits in each.
+_SPLITS_OF_ARCHIVE = {"trainval": ("train", "validation"), "test": ("test",)}
+
+
+# PASCAL VOC.
+
+
+class ReleasedVoc(tfds.builder_cls("voc"), skip_registration=True):
+    """TFDS's own `voc`, except that it reads folders in which the archives were extracted, and downloads nothing.
+
+    It has the name of the original, and its prepared data are the same, so TFDS finds them as its own.
+    """
+
+    name = "voc"
+
+    def __init__(self, folders: Mapping[str, Path], counts: Mapping[str, int], *, config: str, data_dir: Path):
+        """Opens the folders.
+
+        Args:
+            folders: For `trainval` and `test`, the folder that holds `VOCdevkit`; it may be the same one.
+            counts: Number of images by split, for the progress bar.
+            config: The year.
+            data_dir: Where prepared data goes.
+        """
+        self._folders, self._counts = dict(folders), counts
+        super().__init__(config=config, data_dir=data_dir)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> list:
+        del dl_manager
+        return super()._split_generators(_Extracted(self._folders))
+
+    def _generate_examples(self, data_path: Path, set_name: str) -> Iterator[tuple[str, dict]]:
+        ((split, count),) = [
+            (split, self._counts[split]) for split, file in _LIST_OF_SPLIT.items() if file == f"{set_name}.txt"
+        ]
+        examples = super()._generate_examples(data_path, set_name)
+        yield from progress(examples, total=count, description=f"Preparing {self.builder_config.name}, {split}")
+
+
+class _Extracted:
+    """Stands in for TFDS's download manager where all is downloaded and extracted already."""
+
+    def __init__(self, folders: Mapping[str, Path]):
+        self._folders = folders
+
+    def download_and_extract(self, urls: Mapping[str, str]) -> dict[str, Path]:
+        return {key: self._folders[key] for key in urls}
+
+
+@contextlib.contextmanager
+def voc_builder(name: str, root: Path, from_folder: Path | None) -> Iterator[ReleasedVoc]:
+    """A builder that can prepare one year of PASCAL VOC; what was extracted for it is removed at the end.
+
+    Only one process at a time may do this for a year.
+
+    Args:
+        name: `"voc/2007"` or `"voc/2012"`.
+        root: The data folder. Archives that are downloaded are kept in `downloads/manual`, where TFDS looks, too.
+        from_folder: Where the user has put the archives or an extracted `VOCdevkit`, as for `datasets.prepare`;
+            `None` downloads.
+
+    Yields:
+        A `ReleasedVoc`.
+
+    Raises:
+        ValueError: As for `datasets.prepare`.
+        DownloadError: As for `datasets.prepare`.
+        OSError: Something cannot be written.
+    """
+    release, year = registry()[name], name.removeprefix("voc/")
+    if from_folder is None:
+        archives, folders = _downloaded(name, release, root), None
+    else:
+        archives, folders = _voc_by_hand(name, release, from_folder, root)
+    with contextlib.ExitStack() as cleanup:
+        if folders is None:
+            folder = cleanup.enter_context(
+                _scratch_folder(_downloads_of(root) / f"extracting_{name.replace('/', '_')}")
+            )
+            for archive in archives:
+                extract(archive, folder)
+            folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, folder)
+        yield ReleasedVoc(folders, release.counts, config=year, data_dir=root)
+
+
+def _voc_by_hand(
+    name: str, release: Release, folder: Path, root: Path
+) -> tuple[list[Path], None] | tuple[None, dict[str, Path]]:
+    """The checked archives that the user has, or else the checked folders in which they were extracted."""
+    _check_is_folder(folder)
+    places = [*_places(folder), _downloads_of(root)]
+    found = {archive: _first_file(places, archive.name) for archive in release.archives}
+    if all(found.values()):
+        for archive, path in found.items():
+            _raise_if(fault_of(path, archive), path)
+        return list(found.values()), None
+    devkits = _devkits(folder, name)
+    if devkits:
+        return None, _checked_devkits(name, release, devkits)
+    year_folder = _year_folder(name)
+    files = "; ".join(
+        f"{archive.name}{_size_in_words(archive.size)}, {'found' if path else 'missing'}"
+        for archive, path in found.items()
+    )
+    stray = [place for place in _places(folder) if voc_folder.in_voc_layout(place)]
+    hint = f" {stray[0]} is in VOC layout: use it as it is with CLSLOC_DATA={stray[0]}." if stray else ""
+    raise ValueError(
+        f"{folder} has not all that {name} needs. Looked there and in each folder in it for {files}; and for "
+        f"{DEVKIT}/{year_folder}, extracted from them: missing. They come from {release.homepage}.{hint}"
+    )
+
+
+def _year_folder(name: str) -> str:
+    return f"VOC{name.removeprefix('voc/')}"
+
+
+def _devkits(folder: Path, name: str) -> list[Path]:
+    """The folders that hold `VOCdevkit/VOC2007`, where the user's folder may also be one of these two."""
+    folder = folder.resolve()
+    above = [place for place in (folder.parent, folder.parent.parent) if folder.is_relative_to(place / DEVKIT)]
+    return [place for place in (*above, *_places(folder)) if (place / DEVKIT / _year_folder(name)).is_dir()]
+
+
+def _checked_devkits(name: str, release: Release, devkits: list[Path]) -> dict[str, Path]:
+    """For each archive, the first folder that has its lists of images; raises if an image of them is not there."""
+    folders = {}
+    for key, splits in _SPLITS_OF_ARCHIVE.items():
+        lists = [f"ImageSets/Main/{_LIST_OF_SPLIT[split]}" for split in splits]
+        years = {place: place / DEVKIT / _year_folder(name) for place in devkits}
+        with_lists = [place for place, year in years.items() if all((year / file).is_file() for file in lists)]
+        if not with_lists:
+            archive = release.archives[list(_SPLITS_OF_ARCHIVE).index(key)]
+            year = years[devkits[0]]
+            raise ValueError(
+                f"{year} has no {' or '.join(lists)}, which are in {archive.name}: extract that one there, too, or use "
+                f"the folder without them: CLSLOC_DATA={year}"
+            )
+        folders[key] = with_lists[0]
+        for split in splits:
+            _check_images(name, split, years[with_lists[0]], release.counts[split])
+    return folders
+
+
+def _check_images(name: str, split: str, folder: Path, count: int) -> None:
+    """Raises unless all images of a split and their annotations are there and can be read."""
+    path = folder / "ImageSets/Main" / _LIST_OF_SPLIT[split]
+    names = path.read_text().split()
+    if len(names) != count:
+        raise ValueError(f"{path} is altered: it names {len(names):,} images, expected {count:,}")
+    config = ReleasedVoc.builder_configs[name.removeprefix("voc/")]
+    annotated = split != "test" or config.has_test_annotations
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        results = pool.map(lambda image: _fault_of_image(folder, image, annotated), names)
+        faults = [fault for fault in with_progress(results, count, f"Checking {folder.name}, {split}") if fault]
+    if faults:
+        raise ValueError(
+            f"{folder}: {len(faults):,} of {count:,} images in {path.name} are missing or altered, first {faults[0]}. "
+            f"Extract the archives again, or use the folder without these images: CLSLOC_DATA={folder}"
+        )
+
+
+def _fault_of_image(folder: Path, name: str, annotated: bool) -> str:
+    file = f"{voc_folder.IMAGE_FOLDER}/{name}.jpg"
+    try:
+        checked_jpeg(folder / file)
+        if annotated:
+            file = f"{voc_folder.ANNOTATION_FOLDER}/{name}.xml"
+            voc_folder.parsed_xml(folder / file)
+    except FileNotFoundError:
+        return f"{file}, missing"
+    except FaultError as fault:
+        return f"{file}, {fault.reason}: {fault.detail}"
+    return ""
+
+
+# Leeds Sports Pose.
+
+
+def lsp_photos(name: str, root: Path, from_folder: Path | None) -> Path:
+    """The folder in LSP layout with the photos of a published data set of poses; gets them if they are not there.
+
+    Nobody registered checksums of these files. What can be checked is: the checksums in the zip archive, the shape of
+    `joints.mat`, that no photo lacks; each JPEG is decoded when the folder is prepared. `origin.json` in the folder
+    holds the sha256 that was seen, for comparing with others.
+
+    Args:
+        name: `"lsp"` or `"lspet"`.
+        root: The data folder; the photos are kept in its `photos`.
+        from_folder: As for `datasets.prepare`; `None` downloads.
+
+    Returns:
+        The folder, complete.
+
+    Raises:
+        ValueError: As for `datasets.prepare`.
+        DownloadError: As for `datasets.prepare`.
+        OSError: Something cannot be written.
+    """
+    target = root / "photos" / name
+    root.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(root / f"{name}.lock"):
+        if not target.is_dir():
+            with _scratch_folder(target.with_name(f"incomplete_{name}")) as scratch:
+                os.replace(_collected_lsp(name, root, from_folder, scratch), target)
+    return target
+
+
+def _collected_lsp(name: str, root: Path, from_folder: Path | None, scratch: Path) -> Path:
+    """A folder within the scratch folder that has all photos, checked."""
+    release = registry()[name]
+    if from_folder is not None:
+        return _lsp_by_hand(name, release, from_folder, scratch)
+    (archive,) = _downloaded(name, release, root)
+    try:
+        return _extracted_lsp(archive, release, scratch)
+    except ValueError as error:
+        raise downloads.DownloadError(f"{error}\n{_by_hand(name, release, root)}") from error
+    finally:
+        archive.unlink()  # The photos are kept whole, and a file that is not the right one must not be used again.
+
+
+def _lsp_by_hand(name: str, release: Release, folder: Path, scratch: Path) -> Path:
+    _check_is_folder(folder)
+    (archive,) = release.archives
+    extracted = [place for place in _places(folder) if lsp_folder.in_lsp_layout(place)]
+    if extracted:
+        return _copied_lsp(extracted[0], release, scratch / name)
+    zips = [path for place in _places(folder) for path in sorted(place.glob("*.zip"))]
+    if not zips:
+        raise ValueError(
+            f"{folder} has not what {name} needs. Looked there and in each folder in it for {archive.name}, or a zip "
+            f"archive of another name: missing; and for {lsp_folder.IMAGE_FOLDER} beside {lsp_folder.JOINTS_FILE}, "
+            f"extracted from it: missing. It comes from {release.homepage}."
+        )
+    path = next((path for path in zips if path.name == archive.name), zips[0])
+    _raise_if(fault_of(path, archive), path)
+    return _extracted_lsp(path, release, scratch)
+
+
+def _extracted_lsp(archive: Path, release: Release, scratch: Path) -> Path:
+    content = scratch / "content"
+    extract(archive, content)
+    folder = next((place for place in _places(content) if lsp_folder.in_lsp_layout(place)), None)
+    if folder is None:
+        raise ValueError(f"{archive} has no {lsp_folder.IMAGE_FOLDER} beside {lsp_folder.JOINTS_FILE}.")
+    _raise_if(_fault_of_lsp(folder, release), archive)
+    _write_origin(folder, archive)
+    return folder
+
+
+def _copied_lsp(folder: Path, release: Release, copy: Path) -> Path:
+    _raise_if(_fault_of_lsp(folder, release), folder)
+    shutil.copytree(folder / lsp_folder.IMAGE_FOLDER, copy / lsp_folder.IMAGE_FOLDER)
+    shutil.copy(folder / lsp_folder.JOINTS_FILE, copy)
+    _write_origin(copy, folder / lsp_folder.JOINTS_FILE)
+    return copy
+
+
+def _fault_of_lsp(folder: Path, release: Release) -> str:
+    """What is wrong with a folder in LSP layout, in words that follow its name; empty if nothing is."""
+    shape = lsp_folder.shape_of_joints(folder / lsp_folder.JOINTS_FILE)
+    if shape != release.joints_shape:
+        return (
+            f"is another data set, or altered: the joints in {lsp_folder.JOINTS_FILE} have the shape {list(shape)}, "
+            f"expected {list(release.joints_shape)}"
+        )
+    count = sum(release.counts.values())
+    missing = set(range(1, count + 1)) - lsp_folder.numbers_of_photos(folder)
+    if missing:
+        return f"is short: it has {count - len(missing):,} of {count:,} photos, the first that lacks is {min(missing)}"
+    return ""
+
+
+def _write_origin(folder: Path, file: Path) -> None:
+    origin = {"file": file.name, "size": file.stat().st_size, "sha256": sha256_of(file)}
+    (folder / ORIGIN_FILE).write_text(json.dumps(origin, indent=2) + "\n")
+
+
+# What both share.
+
+
+def _downloads_of(root: Path) -> Path:
+    return root / "downloads" / "manual"
+
+
+def _downloaded(name: str, release: Release, root: Path) -> list[Path]:
+    try:
+        return [downloads.fetch(archive, _downloads_of(root)) for archive in release.archives]
+    except downloads.DownloadError as error:
+        raise downloads.DownloadError(f"{error}\n{_by_hand(name, release, root)}") from error
+
+
+def _by_hand(name: str, release: Release, root: Path) -> str:
+    """Two lines on how to go on without the mirrors."""
+    missing = [archive.name for archive in release.archives if not (_downloads_of(root) / archive.name).is_file()]
+    return (
+        f"By hand: put {' and '.join(missing)}, from {release.homepage} or wherever you find it, into a folder DIR;\n"
+        f"then run: clsloc prepare {name} --from DIR"
+    )
+
+
+def _check_is_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise ValueError(f"There is no folder {folder}.")
+
+
+def _places(folder: Path) -> list[Path]:
+    """A folder, and the folders in it that are not hidden."""
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))]
+
+
+def _first_file(places: list[Path], name: str) -> Path | None:
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def _raise_if(fault: str, path: Path) -> None:
+    if fault:
+        raise ValueError(f"{path} {fault}. Get it again.")
+
+
+def _size_in_words(size: int | None) -> str:
+    return "" if size is None else f" ({size:,} bytes)"
+
+
+@contextlib.contextmanager
+def _scratch_folder(path: Path) -> Iterator[Path]:
+    """An empty folder for this block only; what a killed process has left in it is removed first."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,507 @@
+"""PASCAL VOC and Leeds Sports Pose from archives in the official layout: downloaded from 127.0.0.1, and by hand."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from http import HTTPStatus
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+import tensorflow as tf
+from mirrors import Served
+
+from clsloc_utils import datasets
+from conftest import Drawn, LspWriter, VocWriter
+
+COUNTS = {
+    "voc/2007": {"train": 3, "validation": 2, "test": 4},
+    "voc/2012": {"train": 2, "validation": 2, "test": 1},
+}
+LIST_OF = {"train": "train", "validation": "val", "test": "test"}
+ARCHIVES = {
+    "voc/2007": {"VOCtrainval_06-Nov-2007.tar": ("train", "validation"), "VOCtest_06-Nov-2007.tar": ("test",)},
+    "voc/2012": {"VOCtrainval_11-May-2012.tar": ("train", "validation"), "VOC2012test.tar": ("test",)},
+}
+TRAINVAL, TEST = ARCHIVES["voc/2007"]
+
+
+def write_devkit(folder, source, splits):
+    """The part of a tiny `VOCdevkit` that one archive holds, other things than images and boxes included."""
+    year = source.removeprefix("voc/")
+    writer = VocWriter(folder / "VOCdevkit" / f"VOC{year}")
+    for split in splits:
+        names = [f"{year}_{split}_{number}" for number in range(COUNTS[source][split])]
+        writer.list(f"{LIST_OF[split]}.txt", names)
+        for number, name in enumerate(names):
+            dog = Drawn("dog", (3 + number, 5, 50, 41 + number), is_truncated=number == 1, pose="Left")
+            cat = Drawn("cat", (1, 2, 96, 64), is_difficult=True)
+            writer.add(name, [dog, cat] if number == 1 else [dog])
+            if (source, split) == ("voc/2012", "test"):
+                writer.annotation_path(name).unlink()
+    (writer.folder / "SegmentationClass").mkdir()
+    (writer.folder / "SegmentationClass" / f"{splits[0]}.png").write_bytes(np.random.default_rng(1).bytes(300_000))
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory):
+    """A folder with the four archives of PASCAL VOC, in small."""
+    folder = tmp_path_factory.mktemp("official")
+    for source, archives in ARCHIVES.items():
+        for name, splits in archives.items():
+            content = tmp_path_factory.mktemp("content")
+            write_devkit(content, source, splits)
+            with tarfile.open(folder / name, "w") as archive:
+                archive.add(content / "VOCdevkit", "VOCdevkit")
+    return folder
+
+
+def described(path, urls=()):
+    data = path.read_bytes()
+    return datasets.Archive(path.name, tuple(urls), len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.fixture
+def register(official, mirrors, monkeypatch):
+    """Registers the small archives in place of the real ones, to be had from both mirrors."""
+
+    def release_of(source):
+        urls = {name: [mirror.url(f"/{name}") for mirror in mirrors] for name in ARCHIVES[source]}
+        archives = tuple(described(official / name, urls[name]) for name in ARCHIVES[source])
+        return datasets.Release(archives, COUNTS[source], "http://127.0.0.1/voc/")
+
+    for source in ARCHIVES:
+        monkeypatch.setitem(datasets.registry(), source, release_of(source))
+
+
+def serve(mirror, official, *names, **options):
+    for name in names:
+        mirror.files[f"/{name}"] = Served((official / name).read_bytes(), **options)
+
+
+def examples_of(source, data_dir):
+    return {
+        split: list(datasets.load(source, split, data_dir=data_dir).as_numpy_iterator())
+        for split in ("train", "validation", "test")
+    }
+
+
+@pytest.fixture
+def expected(official, tmp_path):
+    """All examples of voc/2007, as the folder builder makes them of the same files."""
+    folder = extracted(official, tmp_path / "expected")
+    return {
+        split: list(
+            datasets.load(
+                folder / "VOCdevkit/VOC2007",
+                split,
+                data_dir=tmp_path / "expected_data",
+                class_names=datasets.VOC_CLASS_NAMES,
+            ).as_numpy_iterator()
+        )
+        for split in ("train", "validation", "test")
+    }
+
+
+def assert_same_examples(found, expected):
+    assert {split: len(examples) for split, examples in found.items()} == COUNTS["voc/2007"]
+    tf.nest.map_structure(np.testing.assert_array_equal, found, expected)
+
+
+def extracted(official, folder, names=(TRAINVAL, TEST)):
+    for name in names:
+        with tarfile.open(official / name) as archive:
+            archive.extractall(folder, filter="data")
+    return folder
+
+
+def assert_nothing_is_prepared(data_dir):
+    assert not [path for path in Path(data_dir).rglob("*") if path.name in ("dataset_info.json", "features.json")]
+    assert not list(Path(data_dir).glob("downloads/extracting*"))
+
+
+# What is registered.
+
+
+def test_the_real_archives_have_tfds_checksums_and_several_addresses():
+    archives = {archive.name: archive for year in ARCHIVES for archive in datasets.registry()[year].archives}
+    assert {name: archive.size for name, archive in archives.items()} == {
+        "VOCtrainval_06-Nov-2007.tar": 460_032_000,
+        "VOCtest_06-Nov-2007.tar": 451_020_800,
+        "VOCtrainval_11-May-2012.tar": 1_999_639_040,
+        "VOC2012test.tar": 1_850_626_560,
+    }
+    for name, archive in archives.items():
+        assert len(archive.sha256) == 64
+        assert len(archive.urls) >= 2
+        assert all(url.endswith(f"/{name}") for url in archive.urls)
+        assert "tensorflow" not in archive.urls[0]
+    assert [archive.sha256 for source in ("lsp", "lspet") for archive in datasets.registry()[source].archives] == [
+        None,
+        None,
+    ]
+
+
+# PASCAL VOC from mirrors.
+
+
+def test_voc_2007_from_the_second_mirror(register, mirrors, official, tmp_path, expected, capsys):
+    serve(mirrors[1], official, TRAINVAL, TEST, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
+    info = datasets.prepare("voc/2007", data_dir=tmp_path)
+    assert (info.name, info.splits, info.class_names) == ("voc/2007", COUNTS["voc/2007"], datasets.VOC_CLASS_NAMES)
+    assert_same_examples(examples_of("voc/2007", tmp_path), expected)
+    assert [len(mirror.asked[f"/{TEST}"]) for mirror in mirrors] == [1, 2]
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    for bar in (f"{TEST}: 100%", f"Extracting {TEST}: 100%", "Preparing 2007, validation: 100%"):
+        assert bar in printed.out
+    assert "Downloading and preparing" not in printed.out
+    # Once is enough, and what was extracted is gone.
+    datasets.prepare("voc/2007", data_dir=tmp_path)
+    assert [len(mirror.asked[f"/{TEST}"]) for mirror in mirrors] == [1, 2]
+    assert sorted(path.name for path in (tmp_path / "downloads").iterdir() if any(path.iterdir())) == ["manual"]
+
+
+def test_both_years_are_prepared_by_loading_them(register, mirrors, official, tmp_path):
+    serve(mirrors[0], official, *ARCHIVES["voc/2007"], *ARCHIVES["voc/2012"])
+    names = [
+        example["image/filename"].decode()
+        for example in datasets.load("voc/2007+2012", "train", data_dir=tmp_path).as_numpy_iterator()
+    ]
+    assert names == [f"2007_train_{n}.jpg" for n in range(3)] + [f"2012_train_{n}.jpg" for n in range(2)]
+    assert len(list(datasets.load("voc/2012", "test", data_dir=tmp_path))) == 1
+
+
+def test_when_no_mirror_has_it_the_message_tells_the_way_by_hand(register, mirrors, official, tmp_path):
+    serve(mirrors[0], official, TRAINVAL)
+    with pytest.raises(datasets.DownloadError) as raised:
+        datasets.load("voc/2007", "train", data_dir=tmp_path / "data")
+    lines = str(raised.value).splitlines()
+    assert lines[0] == f"{TEST} could not be downloaded from any mirror:"
+    assert lines[1:3] == [f"  {mirror.url(f'/{TEST}')}: HTTP 404 Not Found" for mirror in mirrors]
+    # What has arrived need not be brought by hand, too.
+    assert lines[3:] == [
+        f"By hand: put {TEST}, from http://127.0.0.1/voc/ or wherever you find it, into a folder DIR;",
+        "then run: clsloc prepare voc/2007 --from DIR",
+    ]
+    assert_nothing_is_prepared(tmp_path / "data")
+    (tmp_path / "by_hand").mkdir()
+    shutil.copy(official / TEST, tmp_path / "by_hand")
+    datasets.prepare("voc/2007", from_folder=tmp_path / "by_hand", data_dir=tmp_path / "data")
+
+
+# PASCAL VOC by hand.
+
+
+def by_hand_archives(official, folder):
+    for name, place in ((TRAINVAL, folder / "from_a_friend"), (TEST, folder)):
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(official / name, place)
+    return folder
+
+
+def by_hand_devkit(official, folder):
+    return extracted(official, folder)
+
+
+def by_hand_inside_devkit(official, folder):
+    return extracted(official, folder) / "VOCdevkit"
+
+
+def by_hand_year(official, folder):
+    return extracted(official, folder) / "VOCdevkit" / "VOC2007"
+
+
+def by_hand_two_devkits(official, folder):
+    extracted(official, folder / "first", [TRAINVAL])
+    extracted(official, folder / "second", [TEST])
+    return folder
+
+
+@pytest.mark.parametrize(
+    "bring", [by_hand_archives, by_hand_devkit, by_hand_inside_devkit, by_hand_year, by_hand_two_devkits]
+)
+def test_by_hand_gives_the_same_examples(register, mirrors, official, tmp_path, expected, bring):
+    folder = bring(official, tmp_path / "by_hand")
+    before = sorted(folder.rglob("*"))
+    info = datasets.prepare("voc/2007", from_folder=str(folder), data_dir=tmp_path / "data")
+    assert info.splits == COUNTS["voc/2007"]
+    assert_same_examples(examples_of("voc/2007", tmp_path / "data"), expected)
+    assert sorted(folder.rglob("*")) == before
+    assert all(mirror.asked == {} for mirror in mirrors)
+
+
+def test_both_years_by_hand_from_one_folder(register, official, tmp_path):
+    extracted(official, tmp_path / "by_hand", [*ARCHIVES["voc/2007"], *ARCHIVES["voc/2012"]])
+    info = datasets.prepare("voc/2007+2012", from_folder=tmp_path / "by_hand", data_dir=tmp_path / "data")
+    assert info.splits == {"train": 5, "validation": 4, "test": 4}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def alter(path):
+    data = bytearray(path.read_bytes())
+    data[-2000] ^= 1
+    path.write_bytes(bytes(data))
+
+
+FAULTS = {
+    "missing archive": (by_hand_archives, lambda f: (f / TEST).unlink(), r"VOCtrainval.*, found; VOCtest.*, missing"),
+    "short archive": (by_hand_archives, lambda f: cut(f / TEST), r"VOCtest\S+ is short: it has [\d,]+ of [\d,]+ bytes"),
+    "altered archive": (by_hand_archives, lambda f: alter(f / TEST), r"its sha256 is \w{64}, expected \w{64}"),
+    "empty folder": (by_hand_archives, lambda f: shutil.rmtree(f) or f.mkdir(), r"VOCdevkit/VOC2007.*: missing"),
+    "no folder": (by_hand_archives, shutil.rmtree, "There is no folder"),
+    "renamed": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007").rename(f / "photos"),
+        r"CLSLOC_DATA=\S+photos",
+    ),
+    "no test list": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007/ImageSets/Main/test.txt").unlink(),
+        r"test\.txt, which are in VOCtest_06-Nov-2007\.tar.*CLSLOC_DATA=\S+VOC2007",
+    ),
+    "short list": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007/ImageSets/Main/val.txt").write_text("2007_validation_0\n"),
+        r"val\.txt is altered: it names 1 images, expected 2",
+    ),
+    "missing image": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007/JPEGImages/2007_test_2.jpg").unlink(),
+        r"1 of 4 images in test\.txt.*2007_test_2\.jpg, missing.*CLSLOC_DATA=",
+    ),
+    "damaged image": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007/JPEGImages/2007_train_2.jpg").write_bytes(b""),
+        r"1 of 3 images.*2007_train_2\.jpg, unreadable JPEG",
+    ),
+    "damaged annotation": (
+        by_hand_devkit,
+        lambda f: (f / "VOCdevkit/VOC2007/Annotations/2007_train_1.xml").write_text("<annotation>"),
+        r"1 of 3 images.*2007_train_1\.xml, malformed XML",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_by_hand_says_what_is_wrong(register, mirrors, official, tmp_path, fault):
+    bring, spoil, message = FAULTS[fault]
+    folder = bring(official, tmp_path / "by_hand")
+    spoil(folder)
+    with pytest.raises(ValueError, match=message) as raised:
+        datasets.prepare("voc/2007", from_folder=folder, data_dir=tmp_path / "data")
+    assert "\n" not in str(raised.value)
+    assert str(folder) in str(raised.value)
+    assert_nothing_is_prepared(tmp_path / "data")
+    assert all(mirror.asked == {} for mirror in mirrors)
+
+
+def test_by_hand_is_for_published_data(voc_folder, tmp_path):
+    for source in ("toy_voc", voc_folder):
+        with pytest.raises(ValueError, match=r"from_folder .* is for voc/2007, .*lspet\. Leave it out"):
+            datasets.prepare(source, from_folder=tmp_path, data_dir=tmp_path)
+    assert datasets.prepare(voc_folder, data_dir=tmp_path).splits == {"train": 16, "validation": 8}
+
+
+# Nothing half prepared.
+
+
+@pytest.mark.parametrize("limit", [200_000, 3_000], ids=["extracting", "writing"])
+def test_a_full_disk_leaves_nothing_prepared(register, official, tmp_path, limit, expected):
+    resource = pytest.importorskip("resource", reason="Windows has no limit on the size of files")
+    by_hand = by_hand_devkit(official, tmp_path / "by_hand") if limit == 3_000 else official
+    (tmp_path / "data").mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises((OSError, tf.errors.OpError), match="File too large"):
+            datasets.prepare("voc/2007", from_folder=by_hand, data_dir=tmp_path / "data")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert_nothing_is_prepared(tmp_path / "data")
+    datasets.prepare("voc/2007", from_folder=by_hand, data_dir=tmp_path / "data")
+    assert_same_examples(examples_of("voc/2007", tmp_path / "data"), expected)
+
+
+OTHER_PROCESS = """
+import json, sys
+from clsloc_utils import datasets
+release = json.loads(sys.argv[2])
+release["archives"] = tuple(datasets.Archive(**archive) for archive in release["archives"])
+datasets.registry()["voc/2007"] = datasets.Release(**release)
+print(datasets.prepare("voc/2007", data_dir=sys.argv[1]).splits)
+"""
+
+
+def other_process(data_dir):
+    release = json.dumps(dataclasses.asdict(datasets.registry()["voc/2007"]))
+    return subprocess.Popen(
+        [sys.executable, "-c", OTHER_PROCESS, str(data_dir), release],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(datasets.__file__).parents[2],
+    )
+
+
+def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, official, tmp_path, expected):
+    serve(mirrors[0], official, TRAINVAL, TEST)
+    size = (official / TRAINVAL).stat().st_size
+    mirrors[0].files[f"/{TRAINVAL}"].faults = [("stall", size // 2)]
+    with other_process(tmp_path) as process:
+        part = tmp_path / "downloads" / "manual" / f"{TRAINVAL}.part"
+        for _ in range(600):
+            if part.is_file() and part.stat().st_size > size // 4:
+                break
+            time.sleep(0.1)
+        os.kill(process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+    kept = part.stat().st_size
+    assert_nothing_is_prepared(tmp_path)
+    # What a process that was killed while extracting leaves behind.
+    (tmp_path / "downloads" / "extracting_voc_2007" / "VOCdevkit").mkdir(parents=True)
+
+    with other_process(tmp_path) as process:
+        datasets.prepare("voc/2007", data_dir=tmp_path)
+        output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert output.splitlines()[-1] == str(dict(sorted(COUNTS["voc/2007"].items())))
+    assert_same_examples(examples_of("voc/2007", tmp_path), expected)
+    assert mirrors[0].asked == {f"/{TRAINVAL}": [None, f"bytes={kept}-"], f"/{TEST}": [None]}
+    assert mirrors[0].sent[f"/{TRAINVAL}"] == [size // 2, size - kept]
+    assert_nothing_is_left(tmp_path)
+
+
+def assert_nothing_is_left(data_dir):
+    assert not [path for path in data_dir.rglob("*") if ".part" in path.name or "incomplete" in path.name]
+    assert not list(data_dir.glob("downloads/extracting*"))
+
+
+# Leeds Sports Pose.
+
+
+@pytest.fixture(params=["lsp", "lspet"])
+def pose(request, tmp_path, mirrors, monkeypatch):
+    """The writer of a tiny Leeds Sports Pose or LSP-extended, registered: name of the source, writer, counts."""
+    name = request.param
+    counts = {"train": 20, "test": 4} if name == "lsp" else {"train": 20}
+    writer = LspWriter(tmp_path / "official" / name, extended=name == "lspet")
+    writer.write(sum(counts.values()), size=(24, 32))
+    urls = tuple(mirror.url("/lsp.zip") for mirror in mirrors)
+    release = datasets.Release(
+        (datasets.Archive("lsp.zip", urls),), counts, "http://127.0.0.1/lsp/", writer.array().shape
+    )
+    monkeypatch.setitem(datasets.registry(), name, release)
+    return name, writer, counts
+
+
+def zipped(writer, path, above=""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{above}README.txt", "photos")
+        for file in sorted(path for path in writer.folder.rglob("*") if path.is_file()):
+            archive.write(file, f"{above}{file.relative_to(writer.folder)}")
+    return path
+
+
+def numbers(examples):
+    return [int(example["image/filename"].decode()[2:-4]) for example in examples.as_numpy_iterator()]
+
+
+def test_poses_from_a_mirror(pose, mirrors, tmp_path):
+    name, writer, counts = pose
+    data = zipped(writer, tmp_path / "zip" / "lsp.zip", above="lsp-master/").read_bytes()
+    mirrors[0].files["/lsp.zip"] = Served(b"<html>moved</html>")
+    mirrors[1].files["/lsp.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
+    info = datasets.info(name, data_dir=tmp_path / "data")
+    assert (info.name, info.task, info.splits) == (name, "pose", counts)
+    roles = (info.train_split, info.validation_split, info.test_split)
+    found = [numbers(datasets.load(name, role, data_dir=tmp_path / "data")) for role in roles]
+    if name == "lsp":
+        assert roles == ("train[:85%]", "train[85%:]", "test")
+        assert found == [list(range(1, 18)), [18, 19, 20], [21, 22, 23, 24]]
+    else:
+        assert roles == ("train[:70%]", "train[70%:85%]", "train[85%:]")
+        assert found == [list(range(1, 15)), [15, 16, 17], [18, 19, 20]]
+    assert [len(mirror.asked["/lsp.zip"]) for mirror in mirrors] == [1, 2]
+    origin = json.loads((tmp_path / "data" / "photos" / name / "origin.json").read_text())
+    assert origin == {"file": "lsp.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
+    assert_nothing_is_left(tmp_path / "data")
+
+
+@pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])
+def test_poses_by_hand(pose, mirrors, tmp_path, way):
+    name, writer, counts = pose
+    if way.startswith("zip"):
+        zipped(writer, tmp_path / "by_hand" / ("lsp.zip" if way == "zip" else "archive.zip"))
+    folder = {"extracted": writer.folder, "extracted below": writer.folder.parent}.get(way, tmp_path / "by_hand")
+    info = datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
+    assert info.splits == counts
+    shutil.rmtree(folder)
+    assert numbers(datasets.load(name, "train", data_dir=tmp_path / "data")) == list(range(1, 21))
+    assert all(mirror.asked == {} for mirror in mirrors)
+    assert_nothing_is_left(tmp_path / "data")
+
+
+def fewer_joints(writer):
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": writer.array()[..., :-1]})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (fewer_joints, r"the joints in joints\.mat have the shape \[.*\], expected \["),
+        (lambda writer: writer.image_path(7).unlink(), r"is short: it has \d+ of \d+ photos, .* is 7"),
+        (lambda writer: (writer.folder / "joints.mat").unlink(), "images beside joints.mat"),
+    ],
+    ids=["shape", "photo", "joints"],
+)
+def test_poses_that_are_not_complete(pose, mirrors, tmp_path, spoil, message):
+    name, writer, _ = pose
+    spoil(writer)
+    path = zipped(writer, tmp_path / "by_hand" / "lsp.zip")
+    for folder in (path.parent, writer.folder):
+        with pytest.raises(ValueError, match=message) as raised:
+            datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
+        assert str(folder) in str(raised.value)
+    mirrors[0].files["/lsp.zip"] = Served(path.read_bytes())
+    with pytest.raises(datasets.DownloadError, match=message) as raised:
+        datasets.prepare(name, data_dir=tmp_path / "data")
+    assert str(raised.value).splitlines()[-1] == f"then run: clsloc prepare {name} --from DIR"
+    assert not list((tmp_path / "data").glob("photos/*"))
+    assert not list((tmp_path / "data").glob("downloads/manual/*"))
+
+
+def test_a_damaged_zip_by_hand(pose, tmp_path):
+    name, writer, _ = pose
+    path = zipped(writer, tmp_path / "by_hand" / "lsp.zip")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=r"lsp\.zip is damaged: the checksum of \S+ in it is wrong"):
+        datasets.prepare(name, from_folder=path.parent, data_dir=tmp_path / "data")
+
+
+def test_a_bad_photo_does_not_move_the_border_between_the_splits(pose, tmp_path):
+    name, writer, counts = pose
+    writer.image_path(2).write_bytes(b"no photo")
+    with pytest.warns(UserWarning, match="unreadable JPEG") as caught:
+        datasets.prepare(name, from_folder=writer.folder, data_dir=tmp_path / "data")
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(UserWarning, match="unreadable JPEG"):
+        found = [numbers(datasets.load(name, split, data_dir=tmp_path / "data")) for split in counts]
+    assert found[0] == [1, *range(3, 21)]
+    assert found[1:] == [[21, 22, 23, 24]] * (name == "lsp")
+    with pytest.raises(ValueError, match="unreadable JPEG"):
+        datasets.load(name, "train", data_dir=tmp_path / "data", strict=True)
