@@ -226,13 +226,13 @@ def direct_joints(coarse):
     return layers.Reshape((NUM_JOINTS, 2), dtype="float32", name="joint_points")(outputs)
 
 
-def heatmap_joints(coarse, fine):
+def heatmap_joints(coarse, fine, channels: int = JOINT_CHANNELS):
     """Two feature levels joined, two convolutions, one heatmap for each joint, read by soft-argmax.
 
     The heatmaps reach one cell over the image, so that a joint at its border, or a little outside of it when the person
     is cut off, can be found there.
     """
-    heatmaps = _heatmaps(coarse, fine, NUM_JOINTS, JOINT_CHANNELS, "joint", outside=1)
+    heatmaps = _heatmaps(coarse, fine, NUM_JOINTS, channels, "joint", outside=1)
     return SoftArgmax2D(outside=1, dtype="float32", name="joint_points")(heatmaps)
 
 
@@ -286,7 +286,11 @@ def two_head_model(
 
 
 def pose_model(
-    backbone: str | Path | keras.Model, *, joint_head: str = "heatmap", freeze_backbone: bool = True
+    backbone: str | Path | keras.Model,
+    *,
+    joint_head: str = "heatmap",
+    heatmap_channels: int = JOINT_CHANNELS,
+    freeze_backbone: bool = True,
 ) -> keras.Model:
     """One network that says where the joints of a person are.
 
@@ -297,6 +301,7 @@ def pose_model(
     Args:
         backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
         joint_head: `"direct"` or `"heatmap"`.
+        heatmap_channels: Width of the heatmap head's convolutions. Half of it costs a quarter of the time.
         freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later
             with `clsloc_utils.training.fine_tune`.
 
@@ -313,7 +318,8 @@ def pose_model(
     build_joints, levels = JOINT_HEADS[joint_head]
     inputs, maps = _image_and_maps(backbone, levels, freeze_backbone)
     head_inputs = _head_inputs(maps)
-    heads = keras.Model(head_inputs, _named_outputs({"joints": build_joints(**head_inputs)}), name="heads")
+    options = {"channels": heatmap_channels} if joint_head == "heatmap" else {}
+    heads = keras.Model(head_inputs, _named_outputs({"joints": build_joints(**head_inputs, **options)}), name="heads")
     return keras.Model(inputs, _named_outputs(heads(maps)), name="pose_model")
 
 

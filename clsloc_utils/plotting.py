@@ -363,22 +363,34 @@ def side_heatmaps(image: Any, heatmaps: Any, box: Any = None) -> Figure:
         raise ValueError(f"heatmaps has the shape {heatmaps.shape}; expected [h, w, 4].")
     figure, grid = _image_grid([image] * len(SIDES), columns=len(SIDES), title_lines=1)
     for index, (axes, side) in enumerate(zip(grid, SIDES, strict=True)):
-        grey = np.asarray(_as_picture(image)).mean(axis=-1)
-        height, width = _draw_image(axes, 128 + grey / 2)
-        heat = np.exp(heatmaps[..., index] - heatmaps[..., index].max())
-        axes.imshow(
-            heat,
-            extent=(0, width, height, 0),
-            cmap="magma_r",
-            alpha=0.85 * heat,
-            interpolation="bilinear",
-            vmin=0,
-            vmax=1,
-        )
+        height, width = _draw_heat(axes, image, heatmaps[..., index], outside=0)
         if box is not None:
             _draw_side(axes, float(box[index]) * (width, height)[index % 2], vertical=index % 2 == 0)
         axes.set_title(f"{side} side", fontsize=10)
     return figure
+
+
+def _draw_heat(axes: Axes, image: Any, logits: np.ndarray, outside: int) -> tuple[int, int]:
+    """A pale image, and over it the weights of a map `[h, w]`, 1 at its maximum; returns the image's height and width.
+
+    `outside` rows and columns of the map, at each border, lie outside of the image.
+    """
+    grey = np.asarray(_as_picture(image)).mean(axis=-1)
+    height, width = _draw_image(axes, 128 + grey / 2)
+    rows, columns = logits.shape
+    more_x, more_y = outside * width / (columns - 2 * outside), outside * height / (rows - 2 * outside)
+    heat = np.exp(logits - logits.max())
+    axes.imshow(
+        heat,
+        extent=(-more_x, width + more_x, height + more_y, -more_y),
+        cmap="magma_r",
+        alpha=0.85 * heat,
+        interpolation="bilinear",
+        vmin=0,
+        vmax=1,
+    )
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    return height, width
 
 
 def _draw_side(axes: Axes, position: float, vertical: bool) -> None:
@@ -557,6 +569,53 @@ def _legend_of_people(figure: Figure, with_truth: bool) -> None:
         title="the person's own side",
         title_fontsize=9,
     )
+
+
+def joint_heatmaps(
+    image: Any,
+    heatmaps: Any,
+    joints: Any,
+    chosen: Sequence[int] = (13, 9, 11, 6, 1, 0),
+    true_joints: Any = None,
+    weights: Any = None,
+    *,
+    outside: int = 1,
+) -> Figure:
+    """Some maps of a heatmap joint head over the image: where the network sees each joint.
+
+    Args:
+        image: As `draw_boxes` takes it.
+        heatmaps: Logits of one map for each joint, shape `[h, w, 14]`. What is shown is the weight of each place in the
+            soft-argmax, 1 at the map's maximum.
+        joints: The joints that came of them, x and y relative to the image, shape `[14, 2]`; a circle each.
+        chosen: Indices of the joints to show.
+        true_joints: The true ones, likewise; a cross each.
+        weights: Weight of each true joint, shape `[14]`, 0 for one without a label, which gets no cross.
+        outside: Rows and columns of the maps that lie outside the image, at each border, as for
+            `clsloc_utils.models.SoftArgmax2D`.
+
+    Returns:
+        A figure with one axes for each chosen joint, three in a row.
+
+    Raises:
+        ValueError: There is another number of maps or joints than 14.
+    """
+    heatmaps = np.asarray(heatmaps, dtype="float32")
+    if heatmaps.ndim != 3 or heatmaps.shape[-1] != NUM_JOINTS:
+        raise ValueError(f"heatmaps has the shape {heatmaps.shape}; expected [h, w, {NUM_JOINTS}].")
+    labelled = _is_labelled(weights)
+    figure, grid = _image_grid([image] * len(chosen), columns=3, title_lines=1, header=_TITLE_HEIGHT)
+    for axes, joint in zip(grid, chosen, strict=True):
+        height, width = _draw_heat(axes, image, heatmaps[..., joint], outside)
+        found = _pixels(joints, width, height)[joint]
+        axes.plot(*found, "o", color="none", markeredgecolor=BLUE, markersize=11, markeredgewidth=2.2, label="found")
+        if true_joints is not None and labelled[joint]:
+            true = _pixels(true_joints, width, height)[joint]
+            axes.plot(*true, "x", color=BLACK, markersize=9, markeredgewidth=2.2, label="truth")
+        axes.set_title(JOINT_NAMES[joint], fontsize=10)
+    lines = {line.get_label(): line for axes in grid for line in axes.lines}
+    figure.legend(handles=lines.values(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    return figure
 
 
 def pck_curve(

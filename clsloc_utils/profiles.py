@@ -21,6 +21,11 @@ class Profile:
         fine_tune_epochs: Passes over the images while the backbone learns too; 0 leaves it frozen.
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
+        pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
+        pose_copies: Versions of every training image of a person whose features are cached, the plain one included.
+        pose_rotation: Augmented people turn by at most so many degrees: little where people stand, much in sports.
+        heatmap_channels: Width of the head that reads joints off heatmaps.
+        pose_epochs: Passes over these features while the joint head learns.
     """
 
     name: str
@@ -33,6 +38,11 @@ class Profile:
     fine_tune_epochs: int
     naive_epochs: int
     sweep_epochs: int
+    pose_data: str
+    pose_copies: int
+    pose_rotation: float
+    heatmap_channels: int
+    pose_epochs: int
 
 
 FAST = Profile(
@@ -46,6 +56,11 @@ FAST = Profile(
     fine_tune_epochs=0,
     naive_epochs=1,
     sweep_epochs=6,
+    pose_data="toy_pose",
+    pose_copies=2,
+    pose_rotation=15.0,
+    heatmap_channels=64,
+    pose_epochs=4,
 )
 FULL = Profile(
     name="full",
@@ -58,6 +73,11 @@ FULL = Profile(
     fine_tune_epochs=5,
     naive_epochs=30,
     sweep_epochs=15,
+    pose_data="lsp",
+    pose_copies=10,
+    pose_rotation=40.0,
+    heatmap_channels=128,
+    pose_epochs=20,
 )
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}
 
@@ -67,7 +87,8 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
 
     Args:
         environment: Where to read `CLSLOC_PROFILE` (`fast`, the default, or `full`), `CLSLOC_DATA` (a source name or a
-            folder) and `CLSLOC_BACKBONE` (a name or a file). The last two override the profile's own.
+            folder), `CLSLOC_POSE_DATA` (the same for poses) and `CLSLOC_BACKBONE` (a name or a file). The last three
+            override the profile's own.
 
     Returns:
         The `Profile`.
@@ -79,7 +100,7 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
     if name not in PROFILES:
         raise ValueError(f"CLSLOC_PROFILE is {name!r}; set it to one of {', '.join(PROFILES)}, or unset it for fast.")
     profile = PROFILES[name]
-    variables = {"data": "CLSLOC_DATA", "backbone": "CLSLOC_BACKBONE"}
+    variables = {"data": "CLSLOC_DATA", "pose_data": "CLSLOC_POSE_DATA", "backbone": "CLSLOC_BACKBONE"}
     overrides = {field: environment[variable] for field, variable in variables.items() if environment.get(variable)}
     if not overrides:
         return profile

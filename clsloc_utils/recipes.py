@@ -109,6 +109,7 @@ def cache_pose_split(
     *,
     copies: int = 1,
     margin: float | None = 0.15,
+    augmentation: pipelines.PoseAugmentation | None = None,
     batch_size: int = 64,
 ) -> training.FeatureCache:
     """Features of a split's people, computed once and kept on disk.
@@ -119,12 +120,14 @@ def cache_pose_split(
         split: A TFDS split of the source.
         copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
         margin: As for `pipelines.pose_batches`.
+        augmentation: How far the augmented copies may go; by default `pipelines.PoseAugmentation()`.
         batch_size: Images that go through the backbone at a time.
 
     Returns:
         The `training.FeatureCache`, with the arrays `"joints"` and `"weight"`.
     """
     image_size = backbone.input_shape[1]
+    augmentation = augmentation or pipelines.PoseAugmentation()
 
     def batches(copy: int):
         return pipelines.pose_batches(
@@ -133,12 +136,12 @@ def cache_pose_split(
             image_size=image_size,
             batch_size=batch_size,
             margin=margin,
-            augmented=copy > 0,
+            augmented=augmentation if copy > 0 else False,
             seed=copy,
         )
 
     key = {"source": source.fingerprint, "split": split, "image_size": image_size, "margin": margin}
-    key["augmentation"] = repr(pipelines.PoseAugmentation()) if copies > 1 else "none"
+    key["augmentation"] = repr(augmentation) if copies > 1 else "none"
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
 
 
@@ -151,6 +154,7 @@ def fine_tune_pose(
     batch_size: int = 32,
     learning_rate: float = 3e-4,
     margin: float | None = 0.15,
+    augmentation: pipelines.PoseAugmentation | None = None,
     validate: bool = True,
     seed: int = 0,
     description: str = "Fine-tuning",
@@ -166,6 +170,7 @@ def fine_tune_pose(
         batch_size: Images in a batch.
         learning_rate: The highest rate.
         margin: As for `pipelines.pose_batches`; the one that the head has learned with.
+        augmentation: How far to go; by default `pipelines.PoseAugmentation()`.
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
@@ -178,8 +183,9 @@ def fine_tune_pose(
         ValueError: As for `training.fine_tune`, and when the source has no joints.
     """
     reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
+    augmentation = augmentation or pipelines.PoseAugmentation()
     batches = pipelines.pose_batches(
-        source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **reading
+        source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **reading
     )
     validation = pipelines.pose_batches(source.name, source.validation_split, **reading) if validate else None
     return training.fine_tune(

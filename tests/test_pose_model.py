@@ -173,3 +173,11 @@ def test_heads_stay_in_single_precision(head):
         assert model.predict_on_batch(images())["joints"].dtype == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def test_width_of_the_heatmap_head_is_a_choice():
+    counts = [
+        models.pose_model(small_backbone(), heatmap_channels=width).get_layer("heads").get_layer("joint_conv1").filters
+        for width in (8, 16)
+    ]
+    assert counts == [8, 16]

@@ -199,3 +199,34 @@ def test_tables_hold_a_line_for_each_part():
     assert re.split(r"  +", limbs[2]) == ["head", "-", "-"]
     expected = metrics.pcp_per_limb(joints, predicted, weights, strict=False)
     assert re.split(r"  +", limbs[1])[2] == f"{100 * expected['trunk']:.0f}"
+
+
+# --- heatmaps
+
+
+def test_joint_heatmaps_lie_where_the_joints_are():
+    """A map of 4 x 6 cells, the outermost outside of an image of 40 x 80 pixels: a cell is 20 pixels wide and high."""
+    heatmaps = np.full((4, 6, 14), -30.0)
+    heatmaps[1, 3, 9] = 0.0  # The first row of the image, its third column: pixels 40 to 60.
+    joints = np.full((14, 2), 0.9)
+    joints[9] = (50 / 80, 10 / 40)
+    weights = np.ones(14)
+    weights[0] = 0
+    figure = plotting.joint_heatmaps(IMAGE, heatmaps, joints, (9, 0), true_joints=joints, weights=weights)
+    shown, without_label = figure.axes
+    assert [each.get_title() for each in figure.axes] == ["left shoulder", "right ankle"]
+    heat = shown.images[1]
+    left, right, bottom, top = heat.get_extent()
+    row, column = np.unravel_index(np.argmax(heat.get_array()), (4, 6))
+    centre = (left + (column + 0.5) * (right - left) / 6, top + (row + 0.5) * (bottom - top) / 4)
+    assert centre == pytest.approx((50, 10))
+    assert (shown.get_xlim(), shown.get_ylim()) == ((0, 80), (40, 0))
+    marks = {line.get_label(): tuple(line.get_xydata()[0]) for line in shown.lines}
+    assert marks == {"found": pytest.approx((50, 10)), "truth": pytest.approx((50, 10))}
+    assert [line.get_label() for line in without_label.lines] == ["found"]
+    plt.close(figure)
+
+
+def test_joint_heatmaps_refuse_another_number_of_maps():
+    with pytest.raises(ValueError, match=r"\(4, 4, 13\); expected \[h, w, 14\]"):
+        plotting.joint_heatmaps(IMAGE, np.zeros((4, 4, 13)), np.zeros((14, 2)))

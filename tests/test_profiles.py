@@ -17,9 +17,12 @@ def test_fast_is_the_default_and_empty_means_unset():
 def test_variables_override_one_field_each():
     changed = profiles.current_profile({"CLSLOC_DATA": "photos", "CLSLOC_BACKBONE": "net.keras"})
     assert changed == dataclasses.replace(profiles.FAST, name="fast (overridden)", data="photos", backbone="net.keras")
+    poses = profiles.current_profile({"CLSLOC_POSE_DATA": "people"})
+    assert poses == dataclasses.replace(profiles.FAST, name="fast (overridden)", pose_data="people")
     only_data = profiles.current_profile({"CLSLOC_PROFILE": "full", "CLSLOC_DATA": "photos"})
     assert only_data.data == "photos"
     assert only_data.backbone == profiles.FULL.backbone
+    assert only_data.pose_data == profiles.FULL.pose_data == "lsp"
 
 
 def test_unknown_profile_is_named_with_the_remedy():

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from clsloc_utils import datasets, pipelines, profiles, recipes, training
+from clsloc_utils import datasets, models, pipelines, profiles, recipes, training
+from conftest import LspWriter
 
 
 @pytest.fixture
@@ -65,4 +66,29 @@ def test_fine_tuning_moves_the_backbone_on_the_training_images_and_freezes_it_ag
     assert "val_clsloc_accuracy_50" in history.history
     changed = [not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True)]
     assert all(changed)
+    assert not features.trainable_weights
+
+
+@pytest.mark.filterwarnings("error:Your input ran out of data")
+def test_fine_tuning_on_people_moves_the_backbone_with_the_margin_asked_for(small_profile, tmp_path, monkeypatch):
+    writer = LspWriter(tmp_path / "people", extended=True)
+    writer.write(10)
+    source = datasets.info(writer.folder)
+    model = models.pose_model(recipes.load_backbone(small_profile.backbone))
+    features = model.get_layer("features")
+    before = [weight.numpy() for weight in features.weights]
+    asked = []
+    pose_batches = pipelines.pose_batches
+
+    def note(source, split, **options):
+        asked.append((split, options["margin"], options.get("augmented", False), options["image_size"]))
+        return pose_batches(source, split, **options)
+
+    monkeypatch.setattr(recipes.pipelines, "pose_batches", note)
+    little = pipelines.PoseAugmentation(rotation=5.0)
+    history = recipes.fine_tune_pose(model, source, epochs=2, batch_size=2, margin=0.3, augmentation=little)
+    assert asked == [("train[:70%]", 0.3, little, 32), ("train[70%:85%]", 0.3, False, 32)]
+    assert len(history.history["loss"]) == 2
+    assert "val_pck_20" in history.history
+    assert all(not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True))
     assert not features.trainable_weights

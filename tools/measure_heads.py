@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+from head_tables import heads_table
 
 from clsloc_utils import datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
@@ -79,20 +79,6 @@ def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, argument
         )
 
 
-def table(rows: list[dict]) -> str:
-    """The measurements as a Markdown table; below each head's seeds their median and their worst."""
-    lines = ["| head | seed | " + " | ".join(COLUMNS.values()) + " |", "| --- " * (2 + len(COLUMNS)) + "|"]
-    for head in dict.fromkeys(row["head"] for row in rows):
-        of_head = [row for row in rows if row["head"] == head]
-        worst = {name: (min if name in MEASURES else max)(row[name] for row in of_head) for name in COLUMNS}
-        median = {name: float(np.median([row[name] for row in of_head])) for name in COLUMNS}
-        of_head += [{"head": head, "seed": "median", **median}, {"head": head, "seed": "worst", **worst}]
-        for row in of_head:
-            values = (f"{row[name]:.4f}" if name in MEASURES else f"{row[name]:.0f}" for name in COLUMNS)
-            lines.append(f"| {row['head']} | {row['seed']} | " + " | ".join(values) + " |")
-    return "\n".join(lines)
-
-
 def parse_arguments() -> argparse.Namespace:
     """What the command line asks for."""
     profile = profiles.current_profile()
@@ -128,7 +114,8 @@ def main() -> None:
     for row in measure(arguments):
         rows.append(row)
         print({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}, flush=True)
-    text = table(rows) + f"\n\nFeatures of the training images: {rows[0]['feature_seconds']:.0f} s, once.\n"
+    text = heads_table(rows, COLUMNS, shares=MEASURES)
+    text += f"\n\nFeatures of the training images: {rows[0]['feature_seconds']:.0f} s, once.\n"
     text += f"{rows[0]['num_examples']} test images; {arguments.copies} copies of each training image.\n"
     print(text)
     if arguments.out:
