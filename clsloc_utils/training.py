@@ -624,8 +624,12 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Opens the bar; batches are counted when Keras knows their number, else epochs."""
         self.steps = self.params.get("steps")
-        self.bar = progress(total=self.params["epochs"] * (self.steps or 1), description=self.description)
-        self.bar.update(self.first_epoch * (self.steps or 1))
+        per_epoch = self.steps or 1
+        self.bar = progress(
+            total=self.params["epochs"] * per_epoch,
+            description=self.description,
+            done=self.first_epoch * per_epoch,
+        )
 
     def on_train_batch_end(self, batch, logs=None):
         """One batch more."""
