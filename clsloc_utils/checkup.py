@@ -13,6 +13,8 @@ import platformdirs
 import psutil
 from packaging.requirements import Requirement
 
+from clsloc_utils import quiet
+
 DISTRIBUTION = "clsloc_utils"
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
@@ -117,6 +119,7 @@ def check_gpu() -> Finding:
     """Asks the driver and TensorFlow for GPUs: one that only the driver sees is not used."""
     names = _gpus_of_driver()
     try:
+        quiet.start_tensorflow()
         import tensorflow as tf  # Here, so that the rest of the check-up runs where TensorFlow does not.
 
         usable = len(tf.config.list_physical_devices("GPU"))
