@@ -448,6 +448,8 @@ class _Training:
             self._train_heads()
             if self.options["fine_tune"] != "none":
                 self._fine_tune()
+        except training.CheckpointError as error:
+            raise InputError(str(error)) from error
         except KeyboardInterrupt:
             if self.options["strategy"] == "multiworker":
                 raise  # The weights lie on all machines, and the others do not stop at the same step.

@@ -254,6 +254,17 @@ def test_options_that_cannot_be_are_refused_before_anything_is_written(options, 
     assert not run.exists()
 
 
+def test_a_damaged_checkpoint_is_refused(finished, voc_folder, tmp_path, capsys):
+    run = tmp_path / "damaged"
+    run.mkdir()
+    (run / "config.json").write_text((finished / "config.json").read_text())
+    (run / "heads.checkpoint.npz").write_bytes(b"PK but no more")
+    assert cli.main(["train", str(voc_folder), "--out", str(run), "--resume"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "heads.checkpoint.npz: unreadable" in last
+    assert "delete it" in last
+
+
 def test_a_run_under_way_is_left_alone(finished, voc_folder, tmp_path, capsys):
     run = tmp_path / "busy"
     with runs._locked(run):
