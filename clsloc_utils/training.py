@@ -905,9 +905,9 @@ def _skip_passes(batches: Any, count: int) -> None:
     if isinstance(batches, FeatureBatches):
         batches.epoch = count
     elif isinstance(batches, tf.data.Dataset):
-        # Order and augmentation of a pass are drawn when it begins: the rest need not be read.
+        # Order and augmentation of a pass are drawn when it begins: nothing need be read.
         for _ in range(count):
-            next(iter(batches))
+            iter(batches)
 
 
 def _heads_of(model: keras.Model) -> keras.Model:
