@@ -13,13 +13,15 @@ import platformdirs
 import psutil
 from packaging.requirements import Requirement
 
+from clsloc_utils import quiet
+
 DISTRIBUTION = "clsloc_utils"
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
 FREE_MEMORY = 2 * 10**9
 """Bytes that TensorFlow and a training of the fast profile need."""
-PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012")
+PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012", "lsp", "lspet")
 EMBEDDED_WEIGHTS = Path(__file__).with_name("weights") / "tiny_resnet.npz"
 
 
@@ -117,6 +119,7 @@ def check_gpu() -> Finding:
     """Asks the driver and TensorFlow for GPUs: one that only the driver sees is not used."""
     names = _gpus_of_driver()
     try:
+        quiet.start_tensorflow()
         import tensorflow as tf  # Here, so that the rest of the check-up runs where TensorFlow does not.
 
         usable = len(tf.config.list_physical_devices("GPU"))
@@ -151,10 +154,14 @@ def check_memory() -> Finding:
 
 def check_data(source: str, folder: Path | None = None) -> Finding:
     """Looks for the prepared data of a source, by name, in the course's data folder."""
+    folder = folder or data_folder()
     # TFDS writes this file last, into a folder that it renames when all is complete.
-    versions = sorted((folder or data_folder()).glob(f"{source}/*/dataset_info.json"))
+    versions = sorted(folder.glob(f"{source}/*/dataset_info.json"))
     if versions:
         return Finding(f"data {source}", f"prepared, version {versions[-1].parent.name}")
+    photos = folder / "photos" / source
+    if photos.is_dir():
+        return Finding(f"data {source}", f"photos in {photos}")
     return Finding(f"data {source}", "not prepared yet", advice=f"clsloc prepare {source}")
 
 

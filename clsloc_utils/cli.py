@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,8 +22,8 @@ from clsloc_utils import __version__, checkup, quiet
 
 DONE, WRONG_INPUT, STOPPED = 0, 2, 130
 SOURCE_HELP = (
-    "toy_voc, toy_pose, voc/2007, voc/2012, voc/2007+2012, lsp, or a folder in the layout of PASCAL VOC or of Leeds "
-    "Sports Pose; boxes or poses follows from it"
+    "toy_voc, toy_pose, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, or a folder in the layout of PASCAL VOC or of "
+    "Leeds Sports Pose; boxes or poses follows from it"
 )
 
 
@@ -251,6 +252,16 @@ def _say_and_return(message: Any, code: int) -> int:
 
 
 @contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Listens to SIGINT, also where a shell has told its background jobs not to."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
 def _one_line_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
@@ -303,7 +314,8 @@ def _train(parsed: argparse.Namespace, results: TextIO) -> int:
     run = Path(parsed.out or Path("runs") / _file_name(parsed.source))
     kept_apart = ("command", "source", "out", "resume")
     given = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
-    result = runs.train(parsed.source, run, given, resume=parsed.resume, log=_say)
+    with _interruptible():
+        result = runs.train(parsed.source, run, given, resume=parsed.resume, log=_say)
     if result.metrics is not None:
         print(_measures_table(result.metrics), file=results)
         print(f"{run / runs.REPORT} shows curves and examples.", file=results)

@@ -137,9 +137,15 @@ def fit(
         Keras's `History`.
     """
     if model.distribute_strategy.num_replicas_in_sync == 1:
+        steps = _count(batches) if isinstance(batches, tf.data.Dataset) else None
+        if steps is not None:
+            # One iterator for all epochs. Left to itself, Keras begins more passes than it reads, and the n-th epoch
+            # is not the n-th pass, on which order and augmentation depend.
+            batches = batches.repeat(max(1, epochs - initial_epoch))
         # Keras would shuffle the order of batches on top; whoever made them has done so.
         return model.fit(
             batches,
+            steps_per_epoch=steps,
             validation_data=validation_batches,
             epochs=epochs,
             initial_epoch=initial_epoch,

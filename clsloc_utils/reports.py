@@ -31,7 +31,7 @@ _STYLE = """
 :root { color-scheme: light; }
 body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 62rem; color: #1d2329; background: #fff;
   font: 1.0625rem/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-h1, h2 { line-height: 1.25; margin: 1.8em 0 0.5em; }
+h1, h2, h3 { line-height: 1.25; margin: 1.8em 0 0.5em; }
 h1 { margin-top: 0.5em; overflow-wrap: anywhere; }
 img { max-width: 100%; height: auto; }
 table { border-collapse: collapse; margin: 1rem 0; }
@@ -147,8 +147,8 @@ def _curves(stage: str, history: Mapping[str, Sequence[float]], names: Sequence[
     )
     count = len(next(iter(history.values())))
     figure = plotting.loss_curves(history, shown, columns=4)
-    figure.suptitle(stage)
-    return _image(figure, f"Curves of the {stage} over {count} epochs. After the last one: {last}.")
+    picture = _image(figure, f"Curves of the {stage} over {count} epochs. After the last one: {last}.")
+    return f"<h3>{_text(stage.capitalize())}</h3>\n{picture}"
 
 
 def _example_gallery(

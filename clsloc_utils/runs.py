@@ -32,6 +32,7 @@ from clsloc_utils import (
     __version__,
     baselines,
     datasets,
+    distribution,
     pipelines,
     plotting,
     profiles,
@@ -58,7 +59,7 @@ MEASURES = {
     "pose": ("pck_20", "pck_10", "pcp_strict", "num_examples"),
 }
 # Options that make sense for one task only.
-_OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head",)}
+_OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head", "heatmap_channels", "rotation")}
 _OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
 _EXAMPLES_IN_REPORT = 8
 
@@ -105,7 +106,8 @@ def resolve_options(
     Returns:
         `source`, `backbone` (files as absolute paths), `image_size` (0 for the backbone's own), `copies`, `batch_size`,
         `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_epochs`, `seed`, `train_split`, `eval_split`,
-        `strategy`; for boxes `box_head` and `loss_weight` (box loss over class loss), for poses `joint_head`.
+        `strategy`; for boxes `box_head` and `loss_weight` (box loss over class loss); for poses `joint_head`,
+        `heatmap_channels` and `rotation`, the degrees that augmented people turn by.
 
     Raises:
         InputError: An option does not fit the task, or another option.
@@ -123,15 +125,27 @@ def resolve_options(
             f"--fine-tune-epochs is {given['fine_tune_epochs']}, but nothing is to be fine-tuned; add --fine-tune last "
             "or --fine-tune all."
         )
-    of_task = {"box_head": "spatial", "loss_weight": 1.0} if source.task == "boxes" else {"joint_head": "heatmap"}
+    if source.task == "boxes":
+        of_task = {
+            "box_head": "spatial",
+            "loss_weight": 1.0,
+            "copies": profile.augmented_copies,
+            "epochs": profile.head_epochs,
+        }
+    else:
+        of_task = {
+            "joint_head": "heatmap",
+            "heatmap_channels": profile.heatmap_channels,
+            "rotation": profile.pose_rotation,
+            "copies": profile.pose_copies,
+            "epochs": profile.pose_epochs,
+        }
     defaults = {
         "backbone": profile.backbone,
         # A network that the profile does not know has a size of its own.
         "image_size": profile.image_size if given.get("backbone", profile.backbone) == profile.backbone else 0,
         **of_task,
-        "copies": profile.augmented_copies,
         "batch_size": profile.batch_size,
-        "epochs": profile.head_epochs,
         "fine_tune": fine_tune,
         "fine_tune_epochs": 0 if fine_tune == "none" else profile.fine_tune_epochs or profiles.FULL.fine_tune_epochs,
         "seed": 0,
@@ -140,9 +154,7 @@ def resolve_options(
         "strategy": "auto",
     }
     chosen = {"source": _whole_path(source.name)} | defaults | given
-    chosen["backbone"] = _whole_path(chosen["backbone"])
-    chosen["source"] = _whole_path(source.name)
-    return chosen
+    return chosen | {"backbone": _whole_path(chosen["backbone"])}
 
 
 def _whole_path(name: str) -> str:
@@ -187,8 +199,8 @@ def prepare(source: str, from_folder: str | None = None) -> datasets.SourceInfo:
     Raises:
         InputError: There is no such source, or it cannot be prepared.
     """
-    # TODO(merge): datasets.prepare(source, from_folder=from_folder) and then this.
-    return find_source(source)
+    with input_errors():
+        return datasets.prepare(source, from_folder=from_folder)
 
 
 def _check_split(source: datasets.SourceInfo, split: str) -> None:
@@ -312,7 +324,12 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         InputError: An option, the source or the folder cannot be used; nothing was changed then.
     """
     run = Path(run).expanduser()
-    stored = _stored_config(run, resume)
+    # Of several machines the first one writes; the others may find its run already.
+    is_chief = distribution.is_chief()
+    stored = _stored_config(run, resume or not is_chief)
+    with input_errors():
+        # First of all: TensorFlow can join other machines only before it has done anything.
+        strategy = distribution.choose(given.get("strategy") or (stored["options"]["strategy"] if stored else "auto"))
     info = find_source(source)
     if stored is None:
         with input_errors():
@@ -327,20 +344,21 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         _check_split(info, options[role])
     if _overlap(info, options["train_split"], options["eval_split"]):
         log("The evaluation split shares images with the training split: its measures will flatter the model.")
-    with _scope(options["strategy"]):
+    with strategy.scope():
         training.set_seed(options["seed"])
         backbone, model = _build(options, info)
-        with _locked(run):
-            if stored is None:
-                options["image_size"] = backbone.input_shape[1]
-                stored = _new_config(options, info, backbone, _validation_split(info, options, log))
+    with _locked(run) if is_chief else contextlib.nullcontext():
+        if stored is None:
+            options["image_size"] = backbone.input_shape[1]
+            stored = _new_config(options, info, backbone, _validation_split(info, options, log))
+            if is_chief:
                 _write_json(run / CONFIG, stored)
-            elif training.backbone_fingerprint(backbone) != stored["backbone"]:
-                raise InputError(
-                    f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
-                    "file, or train into another folder with --out."
-                )
-            return _Training(run, stored, info, backbone, model, log).run_to_the_end()
+        elif training.backbone_fingerprint(backbone) != stored["backbone"]:
+            raise InputError(
+                f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
+                "file, or train into another folder with --out."
+            )
+        return _Training(run, stored, info, backbone, model, is_chief, log).run_to_the_end()
 
 
 def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: datasets.SourceInfo) -> None:
@@ -353,16 +371,6 @@ def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: 
             f"{run / CONFIG}: begun otherwise: {'; '.join(differences)}. Resume with the same, or train into another "
             "folder with --out."
         )
-
-
-def _scope(strategy: str) -> contextlib.AbstractContextManager:
-    """What models are built and trained within."""
-    if strategy == "multiworker":
-        raise InputError("--strategy multiworker: several machines are not connected to this command yet; take one.")
-    gpus = tf.config.list_logical_devices("GPU")
-    if strategy == "mirrored" or (strategy == "auto" and len(gpus) > 1):
-        return tf.distribute.MirroredStrategy().scope()
-    return tf.distribute.get_strategy().scope()
 
 
 def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras.Model, keras.Model]:
@@ -385,7 +393,7 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
 
 def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
     if "joint_head" in options:
-        return pose_model(backbone, joint_head=options["joint_head"])
+        return pose_model(backbone, joint_head=options["joint_head"], heatmap_channels=options["heatmap_channels"])
     return two_head_model(backbone, num_classes, options["box_head"])
 
 
@@ -418,9 +426,11 @@ class _Training:
         info: datasets.SourceInfo,
         backbone: keras.Model,
         model: keras.Model,
+        is_chief: bool,
         log,
     ):
-        self.run, self.config, self.backbone, self.model, self.log = run, config, backbone, model, log
+        self.run, self.config, self.backbone, self.model = run, config, backbone, model
+        self.is_chief, self.log = is_chief, log
         self.options = options = config["options"]
         self.source = dataclasses.replace(
             info,
@@ -438,24 +448,28 @@ class _Training:
             self._train_heads()
             if self.options["fine_tune"] != "none":
                 self._fine_tune()
+        except training.CheckpointError as error:
+            raise InputError(str(error)) from error
         except KeyboardInterrupt:
+            if self.options["strategy"] == "multiworker":
+                raise  # The weights lie on all machines, and the others do not stop at the same step.
             if not self._take_best_so_far():
                 self.log("Stopped before the first epoch was over: nothing is learned yet. --resume begins anew.")
                 return TrainResult(None, interrupted=True)
             self.log("Stopped; this is the best model so far. --resume goes on from the last whole epoch.")
             return TrainResult(self._write_results(interrupted=True), interrupted=True)
         metrics = self._write_results()
+        if not self.is_chief:
+            return TrainResult(None)
         for checkpoint in _checkpoints(self.run):
             checkpoint.unlink()
         return TrainResult(metrics)
 
     def _train_heads(self) -> None:
-        cache_split = recipes.cache_split if self.source.task == "boxes" else recipes.cache_pose_split
-        train_cache = cache_split(self.backbone, self.source, self.source.train_split, copies=self.options["copies"])
-        validation_cache = (
-            cache_split(self.backbone, self.source, self.source.validation_split) if self.validates else None
-        )
-        self._keep_baseline(train_cache)
+        train_cache = self._cache(self.source.train_split, self.options["copies"])
+        validation_cache = self._cache(self.source.validation_split, 1) if self.validates else None
+        if self.is_chief:
+            self._keep_baseline(train_cache)
         history = training.train_heads(
             self.model,
             train_cache,
@@ -469,11 +483,21 @@ class _Training:
         )
         self.histories["heads"] = history.history
 
-    def _fine_tune(self) -> None:
-        options: dict[str, Any] = {}
+    def _cache(self, split: str, copies: int) -> training.FeatureCache:
         if self.source.task == "boxes":
-            options["box_weight"] = self.options["loss_weight"]
-        fine_tune = recipes.fine_tune if self.source.task == "boxes" else recipes.fine_tune_pose
+            return recipes.cache_split(self.backbone, self.source, split, copies=copies)
+        return recipes.cache_pose_split(
+            self.backbone, self.source, split, copies=copies, augmentation=self._pose_augmentation()
+        )
+
+    def _pose_augmentation(self) -> pipelines.PoseAugmentation:
+        return pipelines.PoseAugmentation(rotation=self.options["rotation"])
+
+    def _fine_tune(self) -> None:
+        if self.source.task == "boxes":
+            fine_tune, options = recipes.fine_tune, {"box_weight": self.options["loss_weight"]}
+        else:
+            fine_tune, options = recipes.fine_tune_pose, {"augmentation": self._pose_augmentation()}
         history = fine_tune(
             self.model,
             self.source,
@@ -493,7 +517,8 @@ class _Training:
         for stage, name in (("heads", HEADS_CHECKPOINT), ("fine-tuning", FINE_TUNE_CHECKPOINT)):
             if (self.run / name).exists():
                 trained = self.model.get_layer("heads") if stage == "heads" else self.model
-                learned += training.restore_best(trained, self.run / name)
+                with self.model.distribute_strategy.scope():
+                    learned += training.restore_best(trained, self.run / name)
                 self.histories[stage] = training.Checkpoint(self.run / name).history
         return learned > 0
 
@@ -510,11 +535,14 @@ class _Training:
         self.config["baseline"] = answer
         _write_json(self.run / CONFIG, self.config)
 
-    def _write_results(self, interrupted: bool = False) -> dict:
+    def _write_results(self, interrupted: bool = False) -> dict | None:
         """Writes model, history, report and metrics; the metrics last."""
-        # Without the optimizers, which would make the file three times as large.
-        finished = _model_on(self.backbone, self.options, len(self.config["class_names"]))
-        finished.set_weights(self.model.get_weights())
+        weights = self.model.get_weights()  # Sums over all machines are among them, so all take part.
+        if not self.is_chief:
+            return None
+        # A model for one device, and without the optimizers, which would make the file three times as large.
+        finished = type(self.model).from_config(self.model.get_config())
+        finished.set_weights(weights)
         batches = _batches(self.source, self.source.test_split, self.options)
         metrics, predictions = _judge(finished, batches, self.config)
         with training.replacing(self.run / MODEL) as file:

@@ -624,8 +624,12 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Opens the bar; batches are counted when Keras knows their number, else epochs."""
         self.steps = self.params.get("steps")
-        self.bar = progress(total=self.params["epochs"] * (self.steps or 1), description=self.description)
-        self.bar.update(self.first_epoch * (self.steps or 1))
+        per_epoch = self.steps or 1
+        self.bar = progress(
+            total=self.params["epochs"] * per_epoch,
+            description=self.description,
+            done=self.first_epoch * per_epoch,
+        )
 
     def on_train_batch_end(self, batch, logs=None):
         """One batch more."""
@@ -901,7 +905,7 @@ def _skip_passes(batches: Any, count: int) -> None:
     if isinstance(batches, FeatureBatches):
         batches.epoch = count
     elif isinstance(batches, tf.data.Dataset):
-        # Order and augmentation of a pass are drawn when it begins; nothing need be read.
+        # Order and augmentation of a pass are drawn when it begins: nothing need be read.
         for _ in range(count):
             iter(batches)
 

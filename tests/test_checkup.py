@@ -49,14 +49,14 @@ def test_disk_is_looked_at_where_the_data_goes(variable, monkeypatch, tmp_path):
 
 def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(monkeypatch):
     monkeypatch.setattr(checkup, "_gpus_of_driver", lambda: ["Fast Card, 24576 MiB"])
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: [])
     finding = checkup.check_gpu()
     assert finding.found == "Fast Card, 24576 MiB, which TensorFlow cannot use"
     assert "tensorflow[and-cuda]" in finding.remedy
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["GPU:0"])
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: ["GPU:0"])
     assert checkup.check_gpu() == checkup.Finding("GPU", "Fast Card, 24576 MiB")
     monkeypatch.setattr(checkup, "_gpus_of_driver", list)
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: [])
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: [])
     assert checkup.check_gpu().ok, "the fast profile needs none"
 
 

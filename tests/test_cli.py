@@ -61,11 +61,13 @@ def test_doctor_says_what_is_there_and_what_to_mend(monkeypatch, capsys, tmp_pat
     monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path))
     (tmp_path / "toy_voc" / "1.2.3").mkdir(parents=True)
     (tmp_path / "toy_voc" / "1.2.3" / "dataset_info.json").touch()
+    (tmp_path / "photos" / "lsp").mkdir(parents=True)
     monkeypatch.delenv("CLSLOC_BACKBONE", raising=False)
     monkeypatch.delenv("CLSLOC_DATA", raising=False)
     assert cli.main(["doctor"]) == 0
     printed = capsys.readouterr().out
     assert "data toy_voc: prepared, version 1.2.3: ok" in printed
+    assert f"data lsp: photos in {tmp_path / 'photos' / 'lsp'}: ok" in printed
     assert "data voc/2007: not prepared yet: ok (clsloc prepare voc/2007)" in printed
     for subject in ("Python", "tensorflow", "GPU", "memory", "disk", "weights of tiny_resnet", "weights of resnet50"):
         assert f"\n{subject}: " in f"\n{printed}"

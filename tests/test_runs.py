@@ -11,10 +11,11 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import LspWriter
+import tensorflow as tf
 from PIL import Image
 
 from clsloc_utils import cli, datasets, models, pipelines, profiles, runs, training
+from conftest import Drawn, LspWriter
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
 OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]
@@ -211,7 +212,7 @@ def test_resuming_otherwise_is_refused(finished, voc_folder, make_voc_folder, tm
     train = ["train", voc_folder, "--out", finished]
     assert "--resume" in refused(train, capsys)
     line = refused([*train, "--resume", "--epochs", "4", "--seed", "5", "--box-head", "pooled"], capsys)
-    assert "epochs is 4 now and 3 there; " in line.replace("'", "") or "epochs is 4 now and 3 there" in line
+    assert "epochs is 4 now and 3 there" in line
     assert "box_head is 'pooled' now and 'spatial' there" in line
     assert "seed" not in line
     other = make_voc_folder(tmp_path / "shapes")
@@ -239,6 +240,7 @@ def test_a_folder_of_something_else_is_refused(voc_folder, tmp_path, capsys):
     ("options", "words"),
     [
         (["--joint-head", "direct"], "--joint-head is for pose"),
+        (["--strategy", "multiworker"], "TF_CONFIG is not set"),
         (["--fine-tune-epochs", "2"], "add --fine-tune"),
         (["--image-size", "63"], "multiple of"),
         (["--backbone", "resnet5000"], "no such name"),
@@ -251,6 +253,17 @@ def test_options_that_cannot_be_are_refused_before_anything_is_written(options, 
     run = tmp_path / "new" / "run"
     assert words in refused(["train", voc_folder, "--out", run, *options], capsys)
     assert not run.exists()
+
+
+def test_a_damaged_checkpoint_is_refused(finished, voc_folder, tmp_path, capsys):
+    run = tmp_path / "damaged"
+    run.mkdir()
+    (run / "config.json").write_text((finished / "config.json").read_text())
+    (run / "heads.checkpoint.npz").write_bytes(b"PK but no more")
+    assert cli.main(["train", str(voc_folder), "--out", str(run), "--resume"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "heads.checkpoint.npz: unreadable" in last
+    assert "delete it" in last
 
 
 def test_a_run_under_way_is_left_alone(finished, voc_folder, tmp_path, capsys):
@@ -314,8 +327,6 @@ def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_fol
 
 
 def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_writer, capsys):
-    from conftest import Drawn
-
     voc_writer.add("one", [Drawn("triangle", (10, 10, 40, 44))])
     voc_writer.list("train.txt", ["one"])
     assert cli.main(["evaluate", str(finished), str(voc_writer.folder), "--eval-split", "train", "--json"]) == 0
@@ -323,7 +334,8 @@ def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_wri
     (found,) = runs.predict(run, [voc_writer.image_path("one")])
     assert json.loads(capsys.readouterr().out)["accuracy"] == float(found["label"] == "triangle")
     voc_writer.add("two", [Drawn("giraffe", (10, 10, 40, 44))])
-    assert "giraffe" in refused(["evaluate", finished, voc_writer.folder], capsys)
+    voc_writer.list("train.txt", ["one", "two"])
+    assert "giraffe" in refused(["evaluate", finished, voc_writer.folder, "--eval-split", "train"], capsys)
 
 
 def test_predict_says_what_the_model_says(finished, voc_folder, tmp_path, capsys):
@@ -331,15 +343,19 @@ def test_predict_says_what_the_model_says(finished, voc_folder, tmp_path, capsys
     model = keras.saving.load_model(finished / "model.keras", compile=False)
     batches = pipelines.batches(voc_folder, source.test_split, image_size=64, batch_size=8)
     expected = training.predict(model, batches)
-    photo = voc_folder / "JPEGImages" / "shape_16.jpg"
+    (example,) = pipelines.single_object(datasets.load(voc_folder, source.test_split)).take(1)
+    # Pillow and TensorFlow round differently as they decode a JPEG; a PNG holds the very pixels of training.
+    photo = tmp_path / "photo.png"
+    pixels = tf.io.decode_jpeg(example["image"], channels=3).numpy()
+    Image.fromarray(pixels).save(photo)
     assert cli.main(["predict", str(finished), str(photo), "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert set(found) == {"file", "label", "probability", "box"}
-    width, height = Image.open(photo).size
+    height, width = pixels.shape[:2]
     assert found["file"] == str(photo)
     assert found["label"] == source.class_names[expected["label"][0]]
-    assert found["probability"] == pytest.approx(expected["score"][0], abs=1e-3)
-    np.testing.assert_allclose(found["box"], expected["box"][0] * [width, height, width, height], atol=0.5)
+    assert found["probability"] == pytest.approx(expected["score"][0], abs=1e-5)
+    np.testing.assert_allclose(found["box"], expected["box"][0] * [width, height, width, height], atol=1e-3)
 
 
 def test_photos_of_every_kind_are_read_as_one_sees_them(voc_folder, tmp_path):
@@ -378,8 +394,8 @@ def test_predict_draws_into_a_folder_without_losing_a_picture(finished, voc_fold
     assert len(capsys.readouterr().out.splitlines()) == 2
     assert sorted(file.name for file in (tmp_path / "predictions").iterdir()) == ["shape_16-2.png", "shape_16.png"]
     drawn = np.asarray(Image.open(tmp_path / "predictions" / "shape_16.png").convert("RGB"), "float32")
-    plain = np.asarray(Image.open(first).convert("RGB").resize(drawn.shape[1::-1]), "float32")
-    assert (np.abs(drawn - plain).max(axis=-1) > 60).mean() > 0.01, "something is drawn on the photo"
+    orange = (np.abs(drawn - (0xE6, 0x9F, 0x00)).max(axis=-1) < 8).sum()
+    assert orange > 500, "the colour of predicted boxes, which the photo has not"
 
 
 def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, capsys):
@@ -436,7 +452,7 @@ def test_sweep_writes_table_and_figures_and_says_the_choice(voc_folder, tmp_path
     printed = capsys.readouterr().out
     best = max({row["setting"] for row in rows}, key=lambda name: mean_of(rows, name))
     assert "class only" in printed
-    assert f"Chosen: {best}" in printed or mean_of(rows, best) == mean_of(rows, chosen_in(printed))
+    assert mean_of(rows, chosen_in(printed)) == mean_of(rows, best)
     assert "holds a sweep already" in refused(sweep, capsys)
 
 
