@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from clsloc_utils import metrics, models, pipelines, recipes, training
+from clsloc_utils import baselines, datasets, metrics, models, pipelines, recipes, training
+from clsloc_utils.backbones import load_backbone
 
 KEY = {"source": "made up", "image_size": 32}
 
@@ -312,3 +313,26 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
         for split, margin in (("train", 0.15), ("test", 0.15), ("train", None), ("train", 0.15))
     }
     assert len(paths) == 3
+
+
+# --- real photos
+
+
+@pytest.mark.slow
+def test_on_real_photos_heatmaps_beat_the_mean_pose(real_data, real_poses, data_dir, monkeypatch):
+    """Gymnasts in every orientation: a small part of them teaches much more than what people have in common."""
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+    training.set_seed(0)
+    backbone = load_backbone(real_data / "backbones" / "efficientnet_lite0.keras")
+    source = datasets.info(real_poses)
+    train_cache = recipes.cache_pose_split(backbone, source, "train[:300]", copies=2)
+    test_cache = recipes.cache_pose_split(backbone, source, "train[800:900]")
+    model = models.pose_model(backbone)
+    training.train_heads(model, train_cache, epochs=5, show_progress=False)
+    found = training.evaluate(model, test_cache)
+    mean_pose = baselines.pose_baseline_metrics(train_cache.arrays, test_cache.arrays)
+    assert found["num_skipped"] == mean_pose["num_skipped"] < 50
+    assert mean_pose["pck_20"] < 0.08
+    assert found["pck_20"] > 3 * mean_pose["pck_20"]
+    assert found["pcp_strict"] > mean_pose["pcp_strict"] + 0.1
+    assert found["mean_error"] < 0.85 * mean_pose["mean_error"]
