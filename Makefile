@@ -9,7 +9,7 @@ VENV_PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks clean
+.PHONY: help course lab test lint notebooks address clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(INSTALLED) ## Check style and layout of the code
 
 notebooks: $(INSTALLED) ## Run all notebooks and save their outputs in place (after an edit)
 	@$(VENV_PYTHON) tools/update_notebooks.py
+
+address: $(INSTALLED) ## Write the address of `git remote` into notebooks, badges and README
+	@$(VENV_PYTHON) tools/repository_address.py
 
 clean: ## Remove everything that the other commands made here, .venv included
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
