@@ -428,6 +428,8 @@ def _replay(model: keras.Model, inputs, keep: Callable | None = None):
         for layer in model.layers:
             outputs = call(layer, outputs)
         return outputs
+    # A model may name its only input alone or in a list, as those of keras.applications do; Keras wants the same here.
+    inputs = keras.tree.map_structure(lambda _: inputs, model.input)
     # The clone itself is not needed: inside another model it would be cut off from that model's input.
     keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
     return computed[keras.tree.flatten(model.get_config()["output_layers"])[0]]

@@ -68,10 +68,10 @@ def convert(boxes: Any, source: str, target: str, image_shape: Sequence[int] | N
 
 def _unit(box_format: str, image_shape: Sequence[int]) -> Any:
     """What 1 means in each of the four numbers of a format, in pixels."""
-    height, width = image_shape[0], image_shape[1]
     if not box_format.startswith("rel_"):
-        height, width = 1, 1
-    first, second = (height, width) if "yx" in box_format else (width, height)
+        return ops.ones(4, "float32")
+    height, width = image_shape[0], image_shape[1]
+    first, second = (height, width) if box_format == "rel_yxyx" else (width, height)
     return ops.cast(ops.stack([first, second, first, second]), "float32")
 
 

@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "clsloc_utils"
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MODULE_OF = {"pillow": "PIL", "tensorflow-datasets": "tensorflow_datasets"}
-IMPORTED_BY_OTHERS = {"importlib-resources"}
+IMPORTED_BY_OTHERS = {"importlib-resources", "tensorflow-metadata"}
 
 
 def bounds_of(requirements):
