@@ -43,6 +43,12 @@ def test_conda_environment_has_the_bounds_of_pyproject():
     assert listed == bounds_of(oldest_versions.direct_requirements())
 
 
+def test_readme_names_the_oldest_tensorflow_and_keras():
+    oldest = {each.name: oldest_versions.oldest_version(each) for each in oldest_versions.direct_requirements()}
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
+
+
 def constrained_versions():
     lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pairs = [re.fullmatch(r"([\w.-]+)==([\w.]+)", line) for line in lines if line and not line.startswith("#")]

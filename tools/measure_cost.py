@@ -32,7 +32,7 @@ STEPS = {
     "features": ("features of the frozen backbone, once", 3),
     "heads": ("heads, from cached features", 31),
     "last": ("fine-tuning, last stage", 3),
-    "all": ("fine-tuning, everything", 3),
+    "all": ("fine-tuning, everything", 2),
 }
 # Images per second of a forward pass, batches of 32, without XLA: mixed precision, and float32 (A100: TF32). From
 # NVIDIA's DeepLearningExamples, TensorFlow ResNet-50 v1.5, container 20.06.
