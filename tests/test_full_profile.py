@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from clsloc_utils import profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
