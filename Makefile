@@ -9,7 +9,7 @@ VENV_PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks bench clean
+.PHONY: help course lab test lint notebooks address bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(INSTALLED) ## Check style and layout of the code
 
 notebooks: $(INSTALLED) ## Run all notebooks and save their outputs in place (after an edit)
 	@$(VENV_PYTHON) tools/update_notebooks.py
+
+address: $(INSTALLED) ## Write the address of `git remote` into notebooks, badges and README
+	@$(VENV_PYTHON) tools/repository_address.py
 
 bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md
 	@$(VENV_PYTHON) tools/bench.py

@@ -5,7 +5,10 @@ scaling a network was trained with. `load_backbone` finds one by name, from a `.
 `feature_extractor` also gives out the map of twice the resolution that the spatial box head reads.
 """
 
+import functools
 import inspect
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -255,24 +258,52 @@ def application_names() -> dict[str, tuple[str, str]]:
     return names
 
 
-def _application(module_name: str, function_name: str, image_size: int, weights) -> keras.Model:
+def _application(module_name: str, function_name: str, image_size: int, weights: str | Path | None) -> keras.Model:
     """Builds one of `keras.applications` without its top, its preprocessing in front."""
     inputs = keras.Input((image_size, image_size, 3), name="image")
     # Where the network rescales by itself (EfficientNet, ConvNeXt, MobileNetV3), Keras's `preprocess_input` changes
     # nothing.
     pixels = ApplicationPreprocessing(module_name, name="preprocessing")(inputs)
-    function = getattr(keras.applications, function_name)
+    build = functools.partial(getattr(keras.applications, function_name), include_top=False, input_tensor=pixels)
+    if weights == "default":
+        return _with_imagenet_weights(build, function_name)
+    model = build(weights=None)
+    if weights is not None:
+        _load_application_weights(model, weights, function_name)
+    return model
+
+
+def _with_imagenet_weights(build: Callable, function_name: str) -> keras.Model:
+    """Lets Keras download the weights, or find them where it keeps what it downloads."""
     try:
-        return function(include_top=False, weights=weights, input_tensor=pixels)
+        return build(weights="imagenet")
     except Exception as error:  # keras.utils.get_file raises the bare class: only its text tells what happened.
         if "URL fetch failure" not in str(error):
             raise
+        address = re.search(r"https?://\S+?(?=:? |$)", str(error))
+        file = address.group().rsplit("/", 1)[-1] if address else "the file of weights"
+        folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+        name = function_name.lower()
         raise ConnectionError(
             f"backbone {function_name!r}: its ImageNet weights could not be downloaded. Tried: {error}. Remedies: "
-            "connect to the internet and run again; or, on a connected machine, run "
-            f"load_backbone({function_name!r}).save('backbone.keras'), copy the file here and set CLSLOC_BACKBONE to "
-            "its path; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights come "
-            "with the course."
+            f"connect to the internet and run again; or fetch {file} from that address on another machine and put it "
+            f"into {folder}, where Keras finds it, or anywhere else and set CLSLOC_BACKBONE={name}:FILE (in code, "
+            f"load_backbone({name!r}, weights=FILE)); or take a backbone that was saved whole, CLSLOC_BACKBONE="
+            "FILE.keras; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights "
+            "come with the course."
+        ) from error
+
+
+def _load_application_weights(model: keras.Model, file: str | Path, function_name: str) -> None:
+    """Reads the weights of a network of `keras.applications` from a file that somebody has."""
+    if not Path(file).is_file():
+        raise FileNotFoundError(f"{file}: no such file of weights for {function_name}.")
+    try:
+        model.load_weights(file)
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise ValueError(
+            f"{file}: not the weights of {function_name} without its top, or not complete: {error}. Take the file "
+            "whose name ends in notop.h5, or one that Keras's save_weights wrote for the same network."
         ) from error
 
 
@@ -288,13 +319,14 @@ def load_backbone(
 
     Args:
         name_or_file_or_model: `"tiny_resnet"`, `"alexnet"`, a model of `keras.applications` with or without underscores
-            (`"resnet50"`, `"mobilenet_v2"`), the path of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its
-            preprocessing inside.
+            (`"resnet50"`, `"mobilenet_v2"`), one of these names with a file of weights (`"resnet50:FILE"`), the path
+            of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its preprocessing inside.
         image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 224
             for the others). A file or model with an input of fixed size keeps its own: read `backbone.input_shape[1]`.
         weights: `"default"` for the ones that belong to the name (ours for `tiny_resnet`, ImageNet's for
             `keras.applications`, random ones for `alexnet`, the file's own), `None` for random ones, or a file: `.npz`
-            from `save_weights` for `tiny_resnet` and `alexnet`, `.weights.h5` for `keras.applications`.
+            from `save_weights` for `tiny_resnet` and `alexnet`; for `keras.applications` the `.h5` file without the top
+            (`..._notop.h5`) that Keras itself would download, or a `.weights.h5` file.
 
     Returns:
         A `keras.Model` that maps float32 RGB 0..255 `[B, S, S, 3]` to one feature map `[B, h, w, C]`.
@@ -302,8 +334,8 @@ def load_backbone(
     Raises:
         FileNotFoundError: The `.keras` file or the file of weights is missing.
         ConnectionError: ImageNet weights cannot be downloaded; the message lists the remedies.
-        ValueError: The name is unknown, the image size does not fit, or the model does not map one RGB image to one
-            map.
+        ValueError: The name is unknown, the image size does not fit, the file holds other weights, or the model does
+            not map one RGB image to one map.
     """
     if isinstance(name_or_file_or_model, keras.Model):
         return _fixed_size(name_or_file_or_model, image_size, "the given model", weights)
@@ -314,6 +346,8 @@ def load_backbone(
                 f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."
             )
         return _fixed_size(keras.models.load_model(text, compile=False), image_size, text, weights)
+    if text.endswith((".h5", ".npz")) and weights == "default":
+        text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
     if name in ("tinyresnet", "alexnet"):
         return _own_backbone("tiny_resnet" if name == "tinyresnet" else name, image_size, weights)
@@ -323,8 +357,18 @@ def load_backbone(
             f"backbone {text!r}: no such name. Take 'tiny_resnet', 'alexnet', the path of a .keras file, or one of "
             f"keras.applications: {', '.join(sorted(function for _, function in applications.values()))}."
         )
-    chosen = "imagenet" if weights == "default" else weights
-    return _application(*applications[name], image_size or APPLICATION_IMAGE_SIZE, chosen)
+    return _application(*applications[name], image_size or APPLICATION_IMAGE_SIZE, weights)
+
+
+def _name_and_weights(text: str) -> tuple[str, str]:
+    """Splits `NAME:FILE`; a path may hold further colons."""
+    name, colon, file = text.partition(":")
+    if len(name) < 2 or not colon:  # One letter would be the drive of a path on Windows.
+        raise ValueError(
+            f"backbone {text!r}: this file holds weights only. Name their network too: NAME:FILE, such as "
+            f"resnet50:{text}."
+        )
+    return name, file
 
 
 def _own_backbone(name: str, image_size: int | None, weights: str | Path | None) -> keras.Model:
@@ -384,6 +428,8 @@ def _replay(model: keras.Model, inputs, keep: Callable | None = None):
         for layer in model.layers:
             outputs = call(layer, outputs)
         return outputs
+    # A model may name its only input alone or in a list, as those of keras.applications do; Keras wants the same here.
+    inputs = keras.tree.map_structure(lambda _: inputs, model.input)
     # The clone itself is not needed: inside another model it would be cut off from that model's input.
     keras.models.clone_model(model, input_tensors=inputs, clone_function=lambda layer: layer, call_function=call)
     return computed[keras.tree.flatten(model.get_config()["output_layers"])[0]]

@@ -51,18 +51,28 @@ def convert(boxes: Any, source: str, target: str, image_shape: Sequence[int] | N
     """
     boxes = _as_boxes(boxes)
     source, target = _known_format(source), _known_format(target)
-    source_is_relative, target_is_relative = source.startswith("rel_"), target.startswith("rel_")
-    if image_shape is not None:
-        height, width = image_shape[0], image_shape[1]
-    elif source_is_relative == target_is_relative:
-        # Keras asks for a size whenever a relative format is named, though none enters between two of them.
-        height, width = 1, 1
-    else:
-        raise ValueError(
-            f"Converting boxes from {source!r} to {target!r} needs the size of the image: "
-            "pass image_shape=(height, width) in pixels."
-        )
-    return keras.utils.bounding_boxes.convert_format(boxes, source=source, target=target, height=height, width=width)
+    if image_shape is None:
+        if source.startswith("rel_") != target.startswith("rel_"):
+            raise ValueError(
+                f"Converting boxes from {source!r} to {target!r} needs the size of the image: "
+                "pass image_shape=(height, width) in pixels."
+            )
+        image_shape = (1, 1)  # No size enters between two relative formats, or two absolute ones.
+    # Keras sees absolute formats only: up to version 3.13 it takes height for width in rel_center_xywh.
+    boxes = boxes * _unit(source, image_shape)
+    boxes = keras.utils.bounding_boxes.convert_format(
+        boxes, source=source.removeprefix("rel_"), target=target.removeprefix("rel_")
+    )
+    return boxes / _unit(target, image_shape)
+
+
+def _unit(box_format: str, image_shape: Sequence[int]) -> Any:
+    """What 1 means in each of the four numbers of a format, in pixels."""
+    if not box_format.startswith("rel_"):
+        return ops.ones(4, "float32")
+    height, width = image_shape[0], image_shape[1]
+    first, second = (height, width) if box_format == "rel_yxyx" else (width, height)
+    return ops.cast(ops.stack([first, second, first, second]), "float32")
 
 
 def clip(boxes: Any, image_shape: Sequence[int] | None = None) -> Any:
@@ -79,11 +89,10 @@ def clip(boxes: Any, image_shape: Sequence[int] | None = None) -> Any:
     Raises:
         ValueError: The last dimension is not 4.
     """
-    if image_shape is None:
-        size = {"bounding_box_format": "rel_xyxy"}
-    else:
-        size = {"bounding_box_format": "xyxy", "height": image_shape[0], "width": image_shape[1]}
-    return keras.utils.bounding_boxes.clip_to_image_size({"boxes": _as_boxes(boxes)}, **size)["boxes"]
+    boxes = _as_boxes(boxes)
+    # Keras's own clip_to_image_size wants a label with every box up to version 3.13.
+    far_corner = _unit("rel_xyxy", (1, 1) if image_shape is None else image_shape)
+    return ops.minimum(ops.maximum(boxes, 0.0), far_corner)
 
 
 def is_valid(boxes: Any) -> Any:

@@ -57,9 +57,17 @@ def check_environment() -> list[Finding]:
     Returns:
         A `Finding` for each, in that order.
     """
-    requirements = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
-    needed = [requirement for requirement in requirements if not requirement.marker or requirement.marker.evaluate()]
-    return [check_python(sys.version_info), *(check_package(requirement) for requirement in needed), check_disk()]
+    return [
+        check_python(sys.version_info),
+        *(check_package(requirement) for requirement in requirements()),
+        check_disk(),
+    ]
+
+
+def requirements() -> list[Requirement]:
+    """What the course needs to run, with the versions that will do; what only tests or JupyterLab need is left out."""
+    declared = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
+    return [requirement for requirement in declared if not requirement.marker or requirement.marker.evaluate()]
 
 
 def check_machine() -> list[Finding]:

@@ -39,9 +39,9 @@ class TwoHeadModel(keras.Model):
         **kwargs: As for `keras.Model`.
     """
 
-    # The arguments are spelled as in keras.Model: so Keras knows that it can rebuild a saved model layer by layer.
-    def __init__(self, inputs, outputs, name=None, **kwargs):
-        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+    # No argument has a name here: so every version of Keras knows that it can rebuild a saved model layer by layer.
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
         self.clsloc_accuracy = ClsLocAccuracy()
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:

@@ -12,13 +12,16 @@ class Profile:
     Attributes:
         name: `"fast"`, `"full"`, or that name with `" (overridden)"` when a variable changed a field.
         data: Name or folder of the data source, as `clsloc_utils.datasets.load` takes it.
-        backbone: Name or file of the backbone, as `clsloc_utils.backbones.load_backbone` takes it.
+        backbone: Name or file of the backbone, or `NAME:FILE`, as `clsloc_utils.backbones.load_backbone` takes it.
         image_size: Side of the square images that enter the backbone, in pixels. A backbone file's own size wins over
             it.
         batch_size: Images in a batch.
         augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
         head_epochs: Passes over the cached features while the heads learn.
-        fine_tune_epochs: Passes over the images while the backbone learns too; 0 leaves it frozen.
+        fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
+        fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
+            them, and the highest learning rate.
+        mixed_precision: Whether the backbone computes in half precision while it is fine-tuned, if there is a GPU.
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
@@ -36,6 +39,8 @@ class Profile:
     augmented_copies: int
     head_epochs: int
     fine_tune_epochs: int
+    fine_tune_stages: tuple[tuple[str, float], ...]
+    mixed_precision: bool
     naive_epochs: int
     sweep_epochs: int
     pose_data: str
@@ -54,6 +59,8 @@ FAST = Profile(
     augmented_copies=2,
     head_epochs=5,
     fine_tune_epochs=0,
+    fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
+    mixed_precision=False,
     naive_epochs=1,
     sweep_epochs=6,
     pose_data="toy_pose",
@@ -71,6 +78,9 @@ FULL = Profile(
     augmented_copies=4,
     head_epochs=20,
     fine_tune_epochs=5,
+    # The last stage first: it costs little, and hands calmer gradients to the layers below when these learn too.
+    fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
+    mixed_precision=True,
     naive_epochs=30,
     sweep_epochs=15,
     pose_data="lsp",

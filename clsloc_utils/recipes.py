@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from clsloc_utils import datasets, pipelines, training
 from clsloc_utils.backbones import load_backbone
@@ -61,6 +62,7 @@ def fine_tune(
     batch_size: int = 32,
     learning_rate: float = 3e-4,
     difficult: str = "count",
+    mixed_precision: bool = False,
     validate: bool = True,
     seed: int = 0,
     description: str = "Fine-tuning",
@@ -76,6 +78,7 @@ def fine_tune(
         batch_size: Images in a batch.
         learning_rate: The highest rate.
         difficult: As for `pipelines.single_object`.
+        mixed_precision: As for `training.fine_tune`.
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
@@ -97,9 +100,43 @@ def fine_tune(
         epochs=epochs,
         layers=layers,
         learning_rate=learning_rate,
+        mixed_precision=mixed_precision,
         description=description,
         **options,
     )
+
+
+def fine_tune_in_stages(
+    model: TwoHeadModel, source: datasets.SourceInfo, profile: Profile, *, seed: int = 0
+) -> dict[str, keras.callbacks.History]:
+    """Fine-tunes as a profile says: one stage after the other, in half precision if it wants that and there is a GPU.
+
+    Each stage starts from the best epoch of the one before, by cls-loc accuracy in validation.
+
+    Args:
+        model: A two-head model with trained heads.
+        source: As `datasets.info` returns it.
+        profile: Which layers, how long, how fast. With `fine_tune_epochs` 0 nothing is done.
+        seed: Of order and augmentation; every stage gets its own. Call `training.set_seed` first to fix the rest.
+
+    Returns:
+        Keras's `History` of each stage, by the name of its layers; empty when nothing is done.
+    """
+    histories = {}
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    for number, (layers, learning_rate) in enumerate(profile.fine_tune_stages if profile.fine_tune_epochs else ()):
+        histories[layers] = fine_tune(
+            model,
+            source,
+            epochs=profile.fine_tune_epochs,
+            layers=layers,
+            batch_size=profile.batch_size,
+            learning_rate=learning_rate,
+            mixed_precision=profile.mixed_precision and on_gpu,
+            seed=seed + number,
+            description=f"Fine-tuning, {layers} layers",
+        )
+    return histories
 
 
 def cache_pose_split(
@@ -217,6 +254,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         "backbone": training.backbone_fingerprint(backbone),
         "copies": profile.augmented_copies,
         "epochs": profile.head_epochs,
+        "fine_tuning": [profile.fine_tune_epochs, profile.fine_tune_stages],
         "seed": seed,
     }
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
@@ -233,6 +271,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         seed=seed,
         description="Training the heads",
     )
+    fine_tune_in_stages(model, source, profile, seed=seed)
     file.parent.mkdir(parents=True, exist_ok=True)
     # A half-written model must not be found by the next run.
     with training.replacing(file) as unfinished:

@@ -929,6 +929,7 @@ def fine_tune(
     box_weight: float = 1.0,
     label_weight: float = 1.0,
     joint_loss: str | keras.losses.Loss = "l1",
+    mixed_precision: bool = False,
     steps_per_epoch: int | None = None,
     patience: int | None = None,
     checkpoint: str | Path | None = None,
@@ -955,6 +956,9 @@ def fine_tune(
         box_weight: Factor of the box loss in the sum.
         label_weight: Factor of the cross-entropy in the sum.
         joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
+        mixed_precision: Whether the backbone computes in half precision meanwhile, for a GPU: its weights, the
+            preprocessing and the heads stay float32, and the loss is scaled so that small gradients survive
+            (Micikevicius et al., 2018, arXiv 1710.03740).
         steps_per_epoch: Number of batches in an epoch, for the schedule, when `train_batches` cannot tell.
         patience: Epochs without a better validation after which training ends; `None` runs all.
         checkpoint: As for `train_heads`. Batches must be a `tf.data.Dataset` or a `FeatureBatches` then: of these, the
@@ -976,8 +980,10 @@ def fine_tune(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
     )
-    with _unfrozen(model, layers):
+    with _unfrozen(model, layers), _half_precision(model) if mixed_precision else contextlib.nullcontext():
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+        if mixed_precision:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         if _is_pose_model(model):
             compile_pose_model(model, joint_loss=joint_loss, optimizer=optimizer)
         else:
@@ -1022,6 +1028,21 @@ def _unfrozen(model: keras.Model, layers: str) -> Iterator[None]:
         features.trainable = features_before
         for layer, trainable in zip(every_layer, before, strict=True):
             layer.trainable = trainable
+
+
+@contextlib.contextmanager
+def _half_precision(model: keras.Model) -> Iterator[None]:
+    """Lets the backbone compute in half precision for a while, from its first layer with weights on."""
+    layers = model.get_layer("features").layers
+    layers = layers[next(index for index, layer in enumerate(layers) if layer.weights) :]
+    before = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = "mixed_float16"
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, before, strict=True):
+            layer.dtype_policy = policy
 
 
 def _first_layer_after_fine(features: keras.Model) -> int:

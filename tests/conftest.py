@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
+import h5py
 import numpy as np
 import pytest
 import scipy.io
@@ -137,6 +138,19 @@ class LspWriter:
 
     def save_joints(self) -> None:
         scipy.io.savemat(self.folder / "joints.mat", {"joints": self.array()})
+
+
+def write_official_weights(model: Any, file: Path) -> Path:
+    """Writes weights in the layout of the files of keras.applications: HDF5, layer by layer in their order."""
+    with h5py.File(file, "w") as stream:
+        stream.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
+        for layer in model.layers:
+            group = stream.create_group(layer.name)
+            weights = [*layer.trainable_weights, *layer.non_trainable_weights]
+            group.attrs["weight_names"] = [f"{layer.name}/{weight.name}:0".encode() for weight in weights]
+            for weight in weights:
+                group.create_dataset(f"{layer.name}/{weight.name}:0", data=np.asarray(weight))
+    return file
 
 
 @pytest.fixture

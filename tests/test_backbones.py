@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from clsloc_utils import backbones
+from conftest import write_official_weights
 
 
 @pytest.fixture
@@ -149,16 +150,34 @@ def test_every_application_is_found():
         assert callable(getattr(keras.applications, module).preprocess_input)
 
 
-def test_resnet50_sees_bgr_without_the_mean():
+PIXEL = (200.0, 100.0, 50.0)
+# Means, in BGR, of the Caffe models (He et al.); means and deviations, in RGB, of the Torch ones.
+PUBLISHED_PIXELS = {
+    "resnet50": (50 - 103.939, 100 - 116.779, 200 - 123.68),
+    "vgg16": (50 - 103.939, 100 - 116.779, 200 - 123.68),
+    "mobilenet_v2": (200 / 127.5 - 1, 100 / 127.5 - 1, 50 / 127.5 - 1),
+    "resnet_v2": (200 / 127.5 - 1, 100 / 127.5 - 1, 50 / 127.5 - 1),
+    "inception_v3": (200 / 127.5 - 1, 100 / 127.5 - 1, 50 / 127.5 - 1),
+    "densenet": ((200 / 255 - 0.485) / 0.229, (100 / 255 - 0.456) / 0.224, (50 / 255 - 0.406) / 0.225),
+    "efficientnet": PIXEL,
+}
+
+
+@pytest.mark.parametrize("application", PUBLISHED_PIXELS)
+def test_a_pixel_becomes_what_was_published(application):
+    image = np.full((1, 1, 1, 3), PIXEL, "float32")
+    preprocessed = np.asarray(backbones.ApplicationPreprocessing(application)(image))
+    np.testing.assert_allclose(preprocessed[0, 0, 0], PUBLISHED_PIXELS[application], atol=1e-4)
+
+
+def test_preprocessing_is_in_front_of_resnet50():
     model = backbones.load_backbone("resnet50", 64, weights=None)
     assert model.input_shape == (None, 64, 64, 3)
     assert model.output_shape == (None, 2, 2, 2048)
     preprocessed = keras.Model(model.input, model.get_layer("preprocessing").output)
-    red = np.zeros((1, 64, 64, 3), "float32")
-    red[..., 0] = 255
-    np.testing.assert_allclose(
-        preprocessed.predict_on_batch(red)[0, 0, 0], [-103.939, -116.779, 255 - 123.68], atol=1e-3
-    )
+    image = np.full((1, 64, 64, 3), PIXEL, "float32")
+    np.testing.assert_allclose(preprocessed.predict_on_batch(image)[0, 5, 7], PUBLISHED_PIXELS["resnet50"], atol=1e-4)
+    assert model.get_layer("conv1_pad").input is model.get_layer("preprocessing").output
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2", "mobilenet_v2", "mobilenetv2"])
@@ -192,20 +211,79 @@ def test_weights_of_an_application_from_a_file(tmp_path):
         np.testing.assert_array_equal(before, after)
 
 
-def test_without_internet_the_remedies_are_named(monkeypatch):
-    def no_network(**_):
-        raise Exception("URL fetch failure on https://example.org/weights.h5: None -- Name not known")
+@pytest.fixture
+def official_file(tmp_path):
+    """Random weights of VGG16 in the layout in which keras.applications publishes weights, and its random model."""
+    model = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 32, 3))
+    return write_official_weights(model, tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"), model
 
+
+@pytest.mark.parametrize("name_the_file", ["argument", "colon"])
+def test_official_weights_from_a_file(official_file, name_the_file):
+    file, expected = official_file
+    if name_the_file == "colon":
+        loaded = backbones.load_backbone(f"VGG16:{file}", 32)
+    else:
+        loaded = backbones.load_backbone("vgg16", 32, weights=file)
+    assert loaded.input_shape == (None, 32, 32, 3)
+    for before, after in zip(expected.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_files_that_do_not_hold_these_weights_are_named(official_file, tmp_path):
+    file, _ = official_file
+    with pytest.raises(FileNotFoundError, match=r"mine\.h5: no such file of weights for VGG16"):
+        backbones.load_backbone("vgg16", 32, weights=tmp_path / "mine.h5")
+    with pytest.raises(ValueError, match=r"notop\.h5: not the weights of VGG19 without its top, or not complete"):
+        backbones.load_backbone("vgg19", 32, weights=file)
+    for name, content in (("cut.h5", file.read_bytes()[:1_000_000]), ("text.h5", b"<html>not found</html>")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=f"{name}: not the weights of VGG16 .*, or not complete"):
+            backbones.load_backbone("vgg16", 32, weights=tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["notop.h5", "C:\\weights\\notop.h5", "/weights/mine.weights.h5", "tiny.npz"])
+def test_a_file_of_weights_needs_the_name_of_its_network(text):
+    with pytest.raises(ValueError, match=r"holds weights only\. Name their network too: NAME:FILE"):
+        backbones.load_backbone(text)
+
+
+def test_own_weights_with_a_name(tmp_path):
+    file = tmp_path / "mine.npz"
+    backbones.save_weights(backbones.tiny_resnet(32), file)
+    loaded = backbones.load_backbone(f"tiny_resnet:{file}", 32).get_weights()
+    expected = backbones.load_backbone("tiny_resnet", 32, weights=file).get_weights()
+    np.testing.assert_array_equal(loaded[0], expected[0])
+
+
+def test_without_internet_the_remedies_are_named(monkeypatch, tmp_path):
+    def no_network(weights, **_):
+        assert weights == "imagenet"
+        raise Exception("URL fetch failure on https://example.org/resnet/notop.h5: None -- Name not known")
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setattr(keras.applications, "ResNet50", no_network)
     with pytest.raises(ConnectionError) as error:
         backbones.load_backbone("resnet50")
-    for words in ("ResNet50", "example.org/weights.h5", "CLSLOC_BACKBONE", "weights=None", "tiny_resnet"):
+    for words in (
+        "ResNet50",
+        "https://example.org/resnet/notop.h5",
+        f"fetch notop.h5 from that address on another machine and put it into {tmp_path / 'models'}",
+        "CLSLOC_BACKBONE=resnet50:FILE",
+        "load_backbone('resnet50', weights=FILE)",
+        "weights=None",
+        "tiny_resnet",
+    ):
         assert words in str(error.value)
 
 
-def test_other_errors_of_an_application_stay_what_they_are():
-    with pytest.raises(ValueError, match="weights"):
-        backbones.load_backbone("resnet50", 64, weights="no_such_file")
+def test_other_errors_of_an_application_stay_what_they_are(monkeypatch):
+    def broken(**_):
+        raise ZeroDivisionError("of the network's own")
+
+    monkeypatch.setattr(keras.applications, "ResNet50", broken)
+    with pytest.raises(ZeroDivisionError):
+        backbones.load_backbone("resnet50")
 
 
 # --- the lookup

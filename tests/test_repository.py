@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "clsloc_utils"
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MODULE_OF = {"pillow": "PIL", "tensorflow-datasets": "tensorflow_datasets"}
-IMPORTED_BY_OTHERS = {"importlib-resources"}
+IMPORTED_BY_OTHERS = {"importlib-resources", "tensorflow-metadata"}
 
 
 def bounds_of(requirements):
@@ -41,6 +41,12 @@ def test_conda_environment_has_the_bounds_of_pyproject():
     assert from_pip[-1] == "--editable ."
     listed = bounds_of(Requirement(line) for line in from_pip[:-1])
     assert listed == bounds_of(oldest_versions.direct_requirements())
+
+
+def test_readme_names_the_oldest_tensorflow_and_keras():
+    oldest = {each.name: oldest_versions.oldest_version(each) for each in oldest_versions.direct_requirements()}
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
+    assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
 
 
 def constrained_versions():

@@ -1,0 +1,92 @@
+"""The way of the full profile, with random weights of the real ResNet-50 and small images."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from clsloc_utils import profiles, recipes, training
+from clsloc_utils.backbones import load_backbone
+from conftest import write_official_weights
+
+
+@pytest.fixture(scope="module")
+def profile(voc_folder, tmp_path_factory):
+    """The full profile with other data, small images and single epochs; the weights are a file that somebody has."""
+    keras.utils.set_random_seed(0)
+    network = load_backbone("resnet50", 64, weights=None)
+    file = write_official_weights(network, tmp_path_factory.mktemp("weights") / "resnet50_notop.h5")
+    return dataclasses.replace(
+        profiles.FULL,
+        data=str(voc_folder),
+        backbone=f"resnet50:{file}",
+        image_size=64,
+        batch_size=8,
+        augmented_copies=2,
+        head_epochs=1,
+        fine_tune_epochs=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def model(profile, tmp_path_factory):
+    """The finished model: features cached, heads trained, last stage and then everything fine-tuned."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLSLOC_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        return recipes.finished_model(profile)
+
+
+def test_every_layer_has_learned_but_no_statistics(profile, model):
+    before = load_backbone(profile.backbone, 64)
+    moved = {}
+    for layer in model.get_layer("features").layers:
+        if layer.weights:
+            old = before.get_layer(layer.name).get_weights()
+            same = [np.array_equal(a, b) for a, b in zip(old, layer.get_weights(), strict=True)]
+            moved[layer.name] = (
+                not any(same) if not isinstance(layer, keras.layers.BatchNormalization) else not all(same)
+            )
+    learned = {name for name, has_moved in moved.items() if has_moved}
+    assert {"conv1_conv", "conv3_block1_1_conv", "conv5_block3_3_conv"} <= learned
+    assert not {name for name in learned if name.endswith("_bn")}
+    assert not model.get_layer("features").trainable_weights
+
+
+def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(profile, model):
+    images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
+    targets = {"label": np.zeros(4, "int32"), "box": np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), (4, 1))}
+    features = model.get_layer("features")
+    with training._half_precision(model):
+        assert {layer.compute_dtype for layer in features.layers[3:]} == {"float16"}
+        assert features.get_layer("preprocessing").compute_dtype == "float32"
+        outputs = model(images)
+        assert features(images)["coarse"].dtype == "float16"
+    assert {output.dtype.name for output in outputs.values()} == {"float32"}
+    assert {layer.compute_dtype for layer in (*features.layers, *model.get_layer("heads").layers)} == {"float32"}
+    before = features.get_layer("conv5_block3_3_conv").get_weights()
+    batches = tf.data.Dataset.from_tensors((images, targets))
+    # The first step has a rate of 0, and a step whose scaled gradient overflows is left out: hence more than one.
+    history = training.fine_tune(model, batches, epochs=8, layers="last", mixed_precision=True, show_progress=False)
+    assert np.isfinite(history.history["loss"]).all()
+    assert not np.array_equal(before[0], features.get_layer("conv5_block3_3_conv").get_weights()[0])
+    assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
+
+
+@pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
+def test_stages_are_those_of_the_profile(monkeypatch, gpus):
+    calls = []
+    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: calls.append(options))
+    monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: gpus)
+    histories = recipes.fine_tune_in_stages(None, None, profiles.FULL, seed=7)
+    assert list(histories) == ["last", "all"]
+    assert [call["layers"] for call in calls] == ["last", "all"]
+    assert [call["learning_rate"] for call in calls] == [rate for _, rate in profiles.FULL.fine_tune_stages]
+    assert [call["epochs"] for call in calls] == [profiles.FULL.fine_tune_epochs] * 2
+    assert [call["mixed_precision"] for call in calls] == [bool(gpus)] * 2
+    assert len({call["seed"] for call in calls}) == 2
+
+
+def test_fast_profile_leaves_the_backbone_frozen():
+    assert recipes.fine_tune_in_stages(None, None, profiles.FAST) == {}

@@ -1,0 +1,41 @@
+"""The cost of ResNet-50: what is counted, projected and written."""
+
+import argparse
+
+import measure_cost as tool
+import pytest
+
+ARGUMENTS = argparse.Namespace(backbone="resnet50", image_size=64, images=2, batch_size=2)
+
+
+def test_multiply_adds_are_those_of_resnet50():
+    """He et al. 2015, table 1, give 3.8 billion for 224 pixels; 64 pixels have (64 / 224) ** 2 of the places."""
+    amounts = tool._work(ARGUMENTS)
+    assert amounts["backbone"] == pytest.approx(3.86e9 * (64 / 224) ** 2, rel=0.01)
+    assert 0.15 < amounts["last"] / amounts["backbone"] < 0.25
+    assert 0 < amounts["heads"] < amounts["last"]
+
+
+def test_projection_counts_forward_passes():
+    seconds = tool.projected_seconds({"backbone": 4.0, "last": 1.0, "heads": 0.0}, 905.0, 100.0)
+    assert seconds == {"features": 1.0, "heads": 0.0, "last": 1.5, "all": 3.0}
+    heads = tool.projected_seconds({"backbone": 4.0, "last": 1.0, "heads": 4.0}, 905.0, 90.5)["heads"]
+    assert heads == pytest.approx(30.0), "heads compute in float32"
+
+
+def test_page_tells_measured_from_projected():
+    measured = {"features": (81.0, 1.2), "heads": (0.4, 1.3), "last": (250.0, 2.0), "all": (450.0, 5.5)}
+    text = tool.page(measured, {"backbone": 4e9, "last": 1e9, "heads": 3e7}, ARGUMENTS)
+    before, after = text.split("## Projected onto GPUs, not measured")
+    assert "| fine-tuning, everything | 7.5 min | 5.5 |" in before
+    assert "| heads, from cached features | 0.4 s | 1.3 |" in before
+    assert "T4" not in before
+    assert f"| features of the frozen backbone, once | {905 / 972:.2g} s |" in after
+    assert max(len(line) for line in before.splitlines()) <= 120
+
+
+def test_a_step_is_measured():
+    """The smallest real run: ResNet-50 on two images, its features only."""
+    seconds, peak = tool._measured("features", ARGUMENTS)
+    assert 0.1 < seconds < 600
+    assert 0.2 < peak < 20

@@ -1,0 +1,257 @@
+"""Measures what each step with ResNet50 costs on this machine, and projects it onto GPUs.
+
+    python tools/measure_cost.py                           # prints the page
+    python tools/measure_cost.py --out docs/cost.md        # writes it
+
+Each step runs in a process of its own, so that its peak of memory is its own, on a few dozen random images: neither
+time nor memory depends on what is in them, nor on the weights, which are random too. The difference between several
+passes over these images and one pass is the time without start-up; it is scaled to the 905 single-object images of
+VOC 2007's training split.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import io
+import math
+import multiprocessing
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+EPOCH_IMAGES = 905
+NUM_CLASSES = 20
+GIGABYTE = 2**30
+# Step -> (its name in the tables, passes over the images in the longer of the two runs).
+STEPS = {
+    "features": ("features of the frozen backbone, once", 3),
+    "heads": ("heads, from cached features", 31),
+    "last": ("fine-tuning, last stage", 3),
+    "all": ("fine-tuning, everything", 2),
+}
+# Images per second of a forward pass, batches of 32, without XLA: mixed precision, and float32 (A100: TF32). From
+# NVIDIA's DeepLearningExamples, TensorFlow ResNet-50 v1.5, container 20.06.
+PUBLISHED_FORWARD = {"T4": (972, 415), "V100": (2356, 1140), "A100": (1974, 1602)}
+PUBLISHED_SOURCE = (
+    "https://github.com/NVIDIA/DeepLearningExamples/tree/master/TensorFlow/Classification/ConvNets/resnet50v1.5"
+)
+
+
+# --- Measuring --------------------------------------------------------------------------------------------------------
+
+
+def measured_apart(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
+    """Runs a step in a new process.
+
+    Args:
+        step: A key of `STEPS`.
+        arguments: Of the command line.
+
+    Returns:
+        Seconds for one pass over `EPOCH_IMAGES` images, and the peak of the process's memory in GiB.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measured, (step, arguments))
+
+
+def _measured(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
+    passes = STEPS[step][1]
+    with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
+        run = _prepared(step, arguments, Path(folder))
+        short, long = _seconds(run, 1), _seconds(run, passes)
+    seconds = (long - short) / (passes - 1) * EPOCH_IMAGES / arguments.images
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return seconds, peak / GIGABYTE
+
+
+def _seconds(run: Callable[[int], object], passes: int) -> float:
+    begin = time.perf_counter()
+    run(passes)
+    return time.perf_counter() - begin
+
+
+def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callable[[int], object]:
+    """A function that takes a number of passes and runs the step as often over the images."""
+    # Imported here: the process that only waits needs no TensorFlow, and its memory must not count.
+    import numpy as np
+    import tensorflow as tf
+
+    from clsloc_utils import training
+
+    model = _model(arguments)
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (arguments.images, *model.input_shape[1:])).astype("float32")
+    corners = np.sort(rng.uniform(0, 1, (arguments.images, 2, 2)), axis=1).astype("float32")
+    labels = rng.integers(0, NUM_CLASSES, arguments.images).astype("int32")
+    targets = {"label": labels, "box": corners.reshape(arguments.images, 4)}
+    batches = tf.data.Dataset.from_tensor_slices((images, targets)).batch(arguments.batch_size)
+
+    def cached(copies: int) -> training.FeatureCache:
+        key = {"random images": arguments.images}
+        return training.cache_features(model, lambda _: batches, key, copies=copies, directory=folder)
+
+    if step == "features":
+        return cached
+    if step == "heads":
+        cache = cached(1)
+        return lambda passes: training.train_heads(model, cache, epochs=passes, show_progress=False)
+    return lambda passes: training.fine_tune(model, batches, epochs=passes, layers=step, show_progress=False)
+
+
+def _model(arguments: argparse.Namespace):
+    """The two-head model of the full profile, with random weights."""
+    from clsloc_utils import models
+    from clsloc_utils.backbones import load_backbone
+
+    backbone = load_backbone(arguments.backbone, image_size=arguments.image_size, weights=None)
+    return models.two_head_model(backbone, NUM_CLASSES)
+
+
+# --- Projecting -------------------------------------------------------------------------------------------------------
+
+
+def work(arguments: argparse.Namespace) -> dict[str, float]:
+    """Multiply-adds of all convolutions for one image, in a process of its own.
+
+    Args:
+        arguments: Of the command line.
+
+    Returns:
+        `backbone`, `last` (the part of the backbone whose maps have the size of its last one) and `heads`.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_work, (arguments,))
+
+
+def _work(arguments: argparse.Namespace) -> dict[str, float]:
+    model = _model(arguments)
+    features = model.get_layer("features")
+    side = features.output["coarse"].shape[1]
+    last = [layer for layer in features.layers if hasattr(layer, "kernel") and layer.output.shape[1] == side]
+    return {
+        "backbone": _multiply_adds(features.layers),
+        "last": _multiply_adds(last),
+        "heads": _multiply_adds(model.get_layer("heads").layers),
+    }
+
+
+def _multiply_adds(layers: list) -> float:
+    convolutions = [layer for layer in layers if len(getattr(getattr(layer, "kernel", None), "shape", ())) == 4]
+    return sum(math.prod(layer.kernel.shape) * math.prod(layer.output.shape[1:3]) for layer in convolutions)
+
+
+def projected_seconds(amounts: dict[str, float], forward: float, forward_float32: float) -> dict[str, float]:
+    """Seconds for one pass over `EPOCH_IMAGES` images on a GPU.
+
+    Args:
+        amounts: As `work` returns them.
+        forward: Images per second of the backbone's forward pass in mixed precision.
+        forward_float32: The same in float32, which the heads compute in.
+
+    Returns:
+        Seconds of each step of `STEPS`.
+    """
+    # Where a layer learns, its gradient costs twice what its forward pass costs: once for its input, once for its
+    # weights. Where nothing below it learns, there is only the forward pass.
+    last, heads = amounts["last"] / amounts["backbone"], amounts["heads"] / amounts["backbone"]
+    on_heads = 3 * heads * EPOCH_IMAGES / forward_float32
+    return {
+        "features": EPOCH_IMAGES / forward,
+        "heads": on_heads,
+        "last": (1 + 2 * last) * EPOCH_IMAGES / forward + on_heads,
+        "all": 3 * EPOCH_IMAGES / forward + on_heads,
+    }
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+
+def page(measured: dict[str, tuple[float, float]], amounts: dict[str, float], arguments: argparse.Namespace) -> str:
+    """The page in Markdown.
+
+    Args:
+        measured: Of each step the seconds and the GiB.
+        amounts: As `work` returns them.
+        arguments: Of the command line.
+
+    Returns:
+        Its text.
+    """
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras"))
+    machine = f"{os.cpu_count()} cores of a {platform.machine()} processor, no GPU"
+    command = f"python tools/measure_cost.py --images {arguments.images} --batch-size {arguments.batch_size}"
+    rows = [f"| {STEPS[step][0]} | {_time(seconds)} | {peak:.1f} |" for step, (seconds, peak) in measured.items()]
+    billions = {part: f"{amount / 1e9:.2f}" for part, amount in amounts.items()}
+    projections = {gpu: projected_seconds(amounts, *speed) for gpu, speed in PUBLISHED_FORWARD.items()}
+    projected = [
+        f"| {name} | " + " | ".join(_time(seconds[step]) for seconds in projections.values()) + " |"
+        for step, (name, _) in STEPS.items()
+    ]
+    return f"""\
+# What ResNet-50 costs
+
+How long does an epoch take, and how much memory? An epoch is one pass over the {EPOCH_IMAGES} single-object images of
+VOC 2007's training split here, with `{arguments.backbone}`, images of {arguments.image_size} pixels and the spatial
+box head. This page is written by `{command} --out docs/cost.md`.
+
+## Measured
+
+On {machine}; {versions}; float32; batches of {arguments.batch_size}.
+
+| step | time for an epoch | peak memory of the process, GiB |
+| --- | --- | --- |
+{chr(10).join(rows)}
+
+Measured on {arguments.images} random images, start-up subtracted, and scaled to {EPOCH_IMAGES}: neither the weights,
+random too, nor what is in the images changes the time. Features are computed once for each augmented copy of an image;
+the heads then pass over them in every epoch. The memory includes TensorFlow itself.
+
+## Projected onto GPUs, not measured
+
+| step | {" | ".join(PUBLISHED_FORWARD)} |
+| --- |{" --- |" * len(PUBLISHED_FORWARD)}
+{chr(10).join(projected)}
+
+Nobody has run this course on these cards yet. The times follow from counting, with these assumptions:
+
+- the backbone's forward pass runs as fast as NVIDIA publishes for ResNet-50 in TensorFlow, batches of 32, mixed
+  precision, without XLA: {", ".join(f"{gpu} {fast} images/s" for gpu, (fast, _) in PUBLISHED_FORWARD.items())}
+  ([table]({PUBLISHED_SOURCE}));
+- a layer that learns costs three forward passes, a frozen one below it costs one. Of {billions["backbone"]} billion
+  multiply-adds for an image, {billions["last"]} are in the last stage; the heads add {billions["heads"]}, in float32;
+- reading and decoding the images keeps up, and starting the steps costs nothing. Both make the true time longer, most
+  of all for the heads, where the row is no more than a lower bound.
+"""
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+
+
+def main() -> None:
+    """Measures what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbone", default="resnet50", help="a name of keras.applications (default resnet50)")
+    parser.add_argument("--image-size", type=int, default=224, help="side of the images in pixels (default 224)")
+    parser.add_argument("--images", type=int, default=32, help="images to measure on (default 32)")
+    parser.add_argument("--batch-size", type=int, default=32, help="images in a batch (default 32)")
+    parser.add_argument("--out", type=Path, help="file for the page (default: it is printed)")
+    arguments = parser.parse_args()
+    measured = {}
+    for step, (name, _) in STEPS.items():
+        measured[step] = measured_apart(step, arguments)
+        print(f"{name}: {_time(measured[step][0])} an epoch, {measured[step][1]:.1f} GiB", file=sys.stderr, flush=True)
+    text = page(measured, work(arguments), arguments)
+    if arguments.out:
+        arguments.out.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
