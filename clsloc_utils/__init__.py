@@ -2,7 +2,7 @@
 
 The modules, ground floor first: `quiet`, `profiles`, `progress`, `checkup`, `joints`, `drawing`, `boxes`, `datasets`,
 `pipelines`, `backbones`, `losses`, `metrics`, `baselines`, `models`, `training`, `recipes`, `sweeps`, `plotting`,
-`widgets`, `cli`. An import points to an earlier one of this list, never to a later one.
+`widgets`, `exercises`, `cli`. An import points to an earlier one of this list, never to a later one.
 """
 
 import os
