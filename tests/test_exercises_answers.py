@@ -601,7 +601,9 @@ def pcp_by_hand(true, predicted):
 def pcp_in_keras(limb, found):
     from keras import ops
 
-    errors = ops.norm(ops.cast(limb - found, "float32"), axis=1) / ops.cast(np.linalg.norm(limb[0] - limb[1]), "float32")
+    errors = ops.norm(ops.cast(limb - found, "float32"), axis=1) / ops.cast(
+        np.linalg.norm(limb[0] - limb[1]), "float32"
+    )
     return np.array([ops.max(errors) <= 0.50001, ops.mean(errors) <= 0.50001])
 
 
@@ -624,10 +626,20 @@ RIGHT = {
     "01.convert": [convert_with_package, convert_stepwise],
     "01.iou": [iou_in_a_loop, iou_in_tensorflow, lambda box, others: boxes.iou(box[None], others)],
     "01.clsloc": [clsloc_in_a_loop, clsloc_in_keras],
-    "01.fooled": [([0, 0, 0.3, 0.2], [0.5, 0.6, 0.8, 0.7]), np.array([[0.1, 0.1, 0.2, 0.9], [0.3, 0.3, 0.4, 0.95]], "f")],
+    "01.fooled": [
+        ([0, 0, 0.3, 0.2], [0.5, 0.6, 0.8, 0.7]),
+        np.array([[0.1, 0.1, 0.2, 0.9], [0.3, 0.3, 0.4, 0.95]], "f"),
+    ],
     "01.majority": [majority_by_counting, majority_by_unique],
-    "02.width": [lambda b, h, w: w * b[3] - w * b[1], lambda b, h, w: int(round(float(b[3] - b[1]) * w, 2) * 100) / 100],
-    "02.filter": [exclude_in_tensorflow, exclude_in_python, lambda e: np.sum(~e["objects"]["is_difficult"]) == len(e["objects"]["label"]) == 1],
+    "02.width": [
+        lambda b, h, w: w * b[3] - w * b[1],
+        lambda b, h, w: int(round(float(b[3] - b[1]) * w, 2) * 100) / 100,
+    ],
+    "02.filter": [
+        exclude_in_tensorflow,
+        exclude_in_python,
+        lambda e: np.sum(~e["objects"]["is_difficult"]) == len(e["objects"]["label"]) == 1,
+    ],
     "02.difficult": ["ignore", " Ignore "],
     "02.bias": [bias_in_a_loop, bias_by_mean],
     "02.flip": [flip_in_place, flip_in_tensorflow],
@@ -652,7 +664,13 @@ RIGHT = {
     "05.pcp": [pcp_by_hand, pcp_in_keras],
 }
 WRONG = {
-    "01.outputs": [(5, "score for each"), (7, "box is part"), (9, "two corners"), (35, "one box"), (12, "Read the row")],
+    "01.outputs": [
+        (5, "score for each"),
+        (7, "box is part"),
+        (9, "two corners"),
+        (35, "one box"),
+        (12, "Read the row"),
+    ],
     "01.convert": [
         (convert_corner_forgotten, "add them to the first two"),
         (convert_in_pixels, "still pixels"),
@@ -699,7 +717,12 @@ WRONG = {
         (exclude_after_decoding, "image is decoded"),
         (lambda example: not exclude_in_python(example), "other way round"),
     ],
-    "02.difficult": [("count", "`count` counts"), ("exclude", "`exclude` also"), ("none", "One of the three"), ("x", "one of")],
+    "02.difficult": [
+        ("count", "`count` counts"),
+        ("exclude", "`exclude` also"),
+        ("none", "One of the three"),
+        ("x", "one of"),
+    ],
     "02.bias": [
         (bias_of_counts, "compare counts"),
         (bias_most_frequent, "most frequent class after"),
@@ -712,14 +735,26 @@ WRONG = {
         (flip_overwritten, "overwritten"),
         (lambda image, boxes: (np.fliplr(image), boxes), "stayed behind"),
     ],
-    "02.memory": [(1435.5, "float32 takes 4"), (1914, "three colours"), (6021, "2**20 bytes"), (5.6, "GiB"), (1, "Images times")],
+    "02.memory": [
+        (1435.5, "float32 takes 4"),
+        (1914, "three colours"),
+        (6021, "2**20 bytes"),
+        (5.6, "GiB"),
+        (1, "Images times"),
+    ],
     "02.crop": [
         (crop_unclipped, "clip to 0..1"),
         (crop_unscaled, "divide by the width"),
         (crop_unshifted, "not shifted"),
         (lambda boxes, window: boxes, "Subtract the window's"),
     ],
-    "03.parameters": [(3456, "bias"), (2900, "box head has"), (580, "class head has"), (221208, "average leaves"), (0, "n x m")],
+    "03.parameters": [
+        (3456, "bias"),
+        (2900, "box head has"),
+        (580, "class head has"),
+        (221208, "average leaves"),
+        (0, "n x m"),
+    ],
     "03.pooling": [
         (lambda f: np.mean(f, (1, 2, 3)), "each channel has its own"),
         (lambda f: np.mean(np.mean(f, 0), 0), "leave the width"),
@@ -732,7 +767,13 @@ WRONG = {
         (soft_argmax_hard, "highest cell"),
         (soft_argmax_overflowing, "Subtract the largest"),
     ],
-    "03.loss_calls": [((32, 20), "whole `y_true`"), ((4,), "second call"), ([2], "no pair"), ((32, 4), "first call"), (7, "first row")],
+    "03.loss_calls": [
+        ((32, 20), "whole `y_true`"),
+        ((4,), "second call"),
+        ([2], "no pair"),
+        ((32, 4), "first call"),
+        (7, "first row"),
+    ],
     "03.wiring": [
         (wiring(loss_weights=lambda _: {"label": 5, "box": 1}), "wrong way round"),
         (wiring(loss_weights=lambda _: {"label": 1, "box": 1}), "not five to one"),
@@ -844,4 +885,4 @@ def test_placeholders_are_not_tried(key):
 def test_a_failing_input_is_shown_with_both_answers():
     lines = exercises.judge("01.iou", iou_without_clipping).message.splitlines()
     assert lines[0] == "  for:   box = [0.0, 0.0, 4.0, 2.0], others = [[6.0, 0.0, 8.0, 2.0]]"
-    assert lines[1:3] == ["  yours: [-0.5]", "  right: [0.0]"]
+    assert lines[1:3] == ["  yours: [-0.25]", "  right: [0.0]"]

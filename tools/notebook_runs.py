@@ -1,6 +1,8 @@
 """Running notebooks outside of JupyterLab; shared by build_course.py and update_notebooks.py."""
 
+import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,6 +37,18 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     return paths
 
 
+def solution_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks with solutions of the exercises, in the order of their numbers.
+
+    Args:
+        folder: Where the notebooks of the course lie.
+
+    Returns:
+        Paths of the `.ipynb` files in its folder `solutions`; empty when there are none.
+    """
+    return sorted((folder / "solutions").glob("*.ipynb"))
+
+
 def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
     """Runs a notebook from top to bottom in a fresh kernel; the file itself stays as it is.
 
@@ -62,7 +76,9 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
     )
     begin = time.perf_counter()
     try:
-        client.execute()
+        # Whoever runs a notebook this way has solved no exercise before, and their record of what they have stays.
+        with tempfile.TemporaryDirectory() as record:
+            client.execute(env={**os.environ, "CLSLOC_PROGRESS_DIR": record})
     except CellExecutionError as error:
         raise NotebookFailed(_failure(path, begun, f"{error.ename}: {error.evalue}", error.traceback)) from error
     except (CellTimeoutError, DeadKernelError) as error:

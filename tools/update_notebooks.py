@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import nbformat
-from notebook_runs import NotebookFailed, course_notebooks, run_notebook
+from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -33,6 +34,9 @@ def update(path: Path) -> float:
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        for output in cell.get("outputs", []):
+            # A widget lives in the kernel that has just ended; what stands in for it remains.
+            output.get("data", {}).pop(WIDGET, None)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     return seconds
@@ -42,7 +46,7 @@ def main() -> int:
     """Runs the notebooks named on the command line, or all."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("notebooks", nargs="*", type=Path, help="default: all notebooks of the course")
-    paths = arguments.parse_args().notebooks or course_notebooks()
+    paths = arguments.parse_args().notebooks or [*course_notebooks(), *solution_notebooks()]
     for path in paths:
         print(f"{path.name} ...", end=" ", flush=True)
         try:

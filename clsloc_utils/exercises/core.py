@@ -2,7 +2,8 @@
 
 An answer is a value or a function. A function is called with a handful of inputs and compared with one that is right.
 Where they differ, it is compared with functions that make a known mistake: whoever answers as a mistake does on every
-input that went wrong has made that mistake, and gets its hint. How an answer is written never matters.
+input that went wrong has made that mistake, and gets its hint. If several explain them, the one that does most like the
+answer on the other inputs is taken. How an answer is written never matters.
 """
 
 import dataclasses
@@ -151,13 +152,18 @@ def function_check(
         wrong = [index for index, pair in enumerate(zip(outcomes, expected, strict=True)) if not same(*pair, tolerance)]
         if not wrong:
             return ""
-        advice = next((each.hint for each in mistakes if explains(each, wrong, outcomes)), "")
+        advice = likeliest(wrong, outcomes)
         return _report(cases()[wrong[0]], outcomes[wrong[0]], expected[wrong[0]], advice, hint)
 
-    def explains(mistake: Mistake, wrong: Sequence[int], outcomes: Sequence[Any]) -> bool:
-        inputs = cases()
-        mistaken = _outcomes(mistake.answer, [inputs[index] for index in wrong], read)
-        return all(same(outcomes[index], other, tolerance) for index, other in zip(wrong, mistaken, strict=True))
+    def likeliest(wrong: Sequence[int], outcomes: Sequence[Any]) -> str:
+        """Hint of the mistake that explains every wrong outcome, and most of the others; empty for none."""
+        best, advice = 0, ""
+        for mistake in mistakes:
+            mistaken = _outcomes(mistake.answer, cases(), read)
+            agrees = [same(*pair, tolerance) for pair in zip(outcomes, mistaken, strict=True)]
+            if all(agrees[index] for index in wrong) and sum(agrees) > best:
+                best, advice = sum(agrees), mistake.hint
+        return advice
 
     return check
 

@@ -64,15 +64,17 @@ def _example(*objects: tuple[int, bool]) -> dict[str, Any]:
     labels = np.array([label for label, _ in objects], "int64")
     difficult = np.array([is_difficult for _, is_difficult in objects], bool)
     return {
-        "image": _NO_JPEG,
         "objects": {
-            "bbox": np.tile(np.array([0.1, 0.2, 0.6, 0.7], "float32"), (len(objects), 1)).reshape(-1, 4),
             "label": labels,
             "is_difficult": difficult,
             "is_truncated": np.zeros(len(objects), bool),
+            "pose": np.zeros(len(objects), "int64"),
+            "bbox": np.tile(np.array([0.1, 0.2, 0.6, 0.7], "float32"), (len(objects), 1)).reshape(-1, 4),
         },
         "labels": np.unique(labels),
         "labels_no_difficult": np.unique(labels[~difficult]),
+        "image": _NO_JPEG,
+        "image/filename": b"000001.jpg",
     }
 
 
@@ -405,7 +407,7 @@ CROP = Exercise(
     ),
 )
 
-EXERCISES = (WIDTH, DIFFICULT, FILTER, BIAS, FLIP, MEMORY, CROP)
+EXERCISES = (WIDTH, DIFFICULT, FILTER, BIAS, FLIP, CROP, MEMORY)
 
 QUESTIONS = (
     Question(

@@ -310,7 +310,7 @@ PCP = Exercise(
     ),
 )
 
-EXERCISES = (NUMBERS, FLIP, MASK, PCK, PCP)
+EXERCISES = (NUMBERS, FLIP, PCK, PCP, MASK)
 
 QUESTIONS = (
     Question(
@@ -356,11 +356,13 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "The same predictions score a PCP of 0.45 in one paper's code and 0.61 in another's. How can that be?",
+        "A file holds joints as an array [3, 14, 2000], and the flag of one joint is 1. What do you know?",
         (
-            Option("One of them has a bug.", "Perhaps, but there is a simpler reason."),
-            Option("One is strict, the other loose.", "Both ends, or their mean: say which.", right=True),
-            Option("One measures with the torso.", "That is PCK. PCP measures a limb with its own length."),
+            Option("It has a label.", "That is what the flag says in LSP-extended, whose arrays are [14, 3, N]."),
+            Option("It is visible.", "The other way round: in LSP, which has this shape, 1 says hidden."),
+            Option(
+                "It is hidden, and has a position all the same.", "In LSP a 1 says hidden. Train on it.", right=True
+            ),
         ),
     ),
 )

@@ -375,10 +375,11 @@ UNFREEZE = Exercise(
             ),
         ),
         hint="Every layer is trainable but the BatchNormalization ones; return the backbone.",
+        read=_trainable_layers,
     ),
 )
 
-EXERCISES = (PARAMETERS, POOLING, SOFT_ARGMAX, LOSS_CALLS, WIRING, UNFREEZE)
+EXERCISES = (PARAMETERS, WIRING, POOLING, SOFT_ARGMAX, UNFREEZE, LOSS_CALLS)
 
 QUESTIONS = (
     Question(
