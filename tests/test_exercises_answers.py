@@ -716,6 +716,10 @@ WRONG = {
         (exclude_as_ignore, "That is `ignore`"),
         (exclude_after_decoding, "image is decoded"),
         (lambda example: not exclude_in_python(example), "other way round"),
+        (
+            lambda example: len(example["objects"]["label"]) < 2 and not sum(example["objects"]["is_difficult"]),
+            "without any",
+        ),
     ],
     "02.difficult": [
         ("count", "`count` counts"),
@@ -815,7 +819,7 @@ WRONG = {
         (lambda a, b: max(a) >= min(b), "second may lie"),
         (lambda a, b: max(b) >= min(a), "first may lie"),
         (lambda a, b: len(set(a) & set(b)) > 0, "in common."),
-        (lambda a, b: True, "have a point in common"),
+        (lambda a, b: True, "whatever the scores are"),
     ],
     "04.learned": [
         (lambda loss: loss, "That is the variance"),

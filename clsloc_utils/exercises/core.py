@@ -9,6 +9,7 @@ answer on the other inputs is taken. How an answer is written never matters.
 import dataclasses
 import enum
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 LEVELS = ("warm-up", "core", "stretch")
 _TOLERANCE = 1e-4
-_LONGEST_SHOWN = 200
+_LONGEST_SHOWN = 600
 
 
 class Status(enum.StrEnum):
@@ -156,8 +157,9 @@ def function_check(
         return _report(cases()[wrong[0]], outcomes[wrong[0]], expected[wrong[0]], advice, hint)
 
     def likeliest(wrong: Sequence[int], outcomes: Sequence[Any]) -> str:
-        """Hint of the mistake that explains every wrong outcome, and most of the others; empty for none."""
-        best, advice = 0, ""
+        """Hint of the mistake that explains every wrong outcome and is most like the answer; empty for none."""
+        # One that differs on half of the inputs is no explanation, even if it fits where the answer is wrong.
+        best, advice = len(outcomes) / 2, ""
         for mistake in mistakes:
             mistaken = _outcomes(mistake.answer, cases(), read)
             agrees = [same(*pair, tolerance) for pair in zip(outcomes, mistaken, strict=True)]
@@ -243,7 +245,7 @@ def same(actual: Any, expected: Any, tolerance: float = _TOLERANCE) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: numbers rounded, arrays and tensors as lists, nothing longer than two lines."""
+    """A value as a message shows it: numbers rounded, arrays and tensors as lists, nothing longer than some lines."""
     return _shortened(_written(value))
 
 
@@ -275,7 +277,8 @@ def _written(value: Any) -> str:
         kind = getattr(np.asarray(value).dtype, "kind", "f")
         return str(np.asarray(value).tolist() if kind in "biu" else _rounded(numbers.tolist()))
     if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(_written(item) for item in value) + ")"
+        items = ", ".join(_written(item) for item in value)
+        return f"[{items}]" if isinstance(value, list) else f"({items})"
     return repr(value)
 
 
@@ -304,7 +307,8 @@ def outcome_of(function: Callable, arguments: Mapping[str, Any], read: Callable 
         Its output, or a `Failure` with the exception that it raised.
     """
     try:
-        with np.errstate(all="ignore"):
+        # A warning about an input that the learner did not choose would only confuse.
+        with warnings.catch_warnings(action="ignore"):
             output = function(*arguments.values())
     # A learner's code may raise anything, and whatever it is, the learner is to be told.
     except Exception as error:

@@ -146,6 +146,10 @@ FILTER = Exercise(
                 lambda example: not example["objects"]["is_difficult"].any(),
             ),
             Mistake(
+                "An image without any object passes. Exactly one is asked for.",
+                lambda example: len(example["objects"]["bbox"]) <= 1 and not example["objects"]["is_difficult"].any(),
+            ),
+            Mistake(
                 "This keeps what it should throw away, and the other way round.",
                 lambda example: not _exclude(example),
             ),
@@ -180,8 +184,8 @@ DIFFICULT = Exercise(
 
 def _bias_cases() -> list[dict[str, Any]]:
     return [
-        _labels([0] * 60 + [1] * 30 + [2] * 10, [0] * 8 + [1] * 6 + [2] * 6),
-        _labels([0] * 50 + [1] * 48 + [2] * 2, [0] * 40 + [1] * 56 + [2] * 4),
+        _labels([0] * 12 + [1] * 6 + [2] * 2, [0] * 4 + [1] * 3 + [2] * 2),
+        _labels([0] * 12 + [1] * 9 + [2], [0] * 4 + [1] * 6 + [2]),
         _labels([1, 1, 1, 0, 0, 2, 2, 2, 2, 2], [0, 1, 1]),
     ]
 
@@ -241,10 +245,11 @@ BIAS = Exercise(
 
 
 def _flip_cases() -> list[dict[str, Any]]:
-    image = np.arange(24.0).reshape(2, 4, 3)
+    image = np.repeat(np.arange(4.0).reshape(2, 2, 1), 3, axis=2)
+    wide = np.concatenate([image, image + 4], axis=1)
     return [
         {"image": image, "boxes": np.array([[0.1, 0.2, 0.4, 0.9]])},
-        {"image": image[:, :3].copy(), "boxes": np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.1, 0.7, 0.3]])},
+        {"image": wide, "boxes": np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.1, 0.7, 0.3]])},
     ]
 
 

@@ -236,12 +236,14 @@ PCK = Exercise(
 
 
 def _pcp_cases() -> list[dict[str, Any]]:
-    limb = np.array([[0.2, 0.2], [0.2, 0.6]])
+    # Eighths and their like: sums and lengths are exact, so that "at most half" is no matter of rounding.
+    limb = np.array([[0.25, 0.25], [0.25, 0.5]])
 
     def case(near_error: float, far_error: float) -> dict[str, Any]:
         return {"true": limb, "predicted": limb + np.array([[near_error, 0.0], [0.0, far_error]])}
 
-    return [case(0.05, 0.1), case(0.05, 0.3), case(0.3, 0.02), case(0.25, 0.3), case(0.2, 0.2)]
+    errors = [(1 / 32, 1 / 16), (1 / 32, 3 / 16), (3 / 16, 1 / 64), (5 / 32, 3 / 16), (1 / 8, 1 / 8), (5 / 16, 3 / 8)]
+    return [case(*ends) for ends in errors]
 
 
 def _end_errors(true, predicted):
