@@ -103,6 +103,11 @@ def test_an_answer_that_changes_its_input_spoils_nothing(check):
     assert check(spoiling) == ""
 
 
+def test_a_generator_is_read(check):
+    assert check(lambda value: (2 * each for each in np.atleast_1d(value))) == ""
+    assert "ZeroDivisionError" in check(lambda value: (1 / 0 for _ in [value]))
+
+
 def test_an_exception_is_told_with_its_input_and_line_but_no_traceback(check):
     def raising(value):
         if np.ndim(value):

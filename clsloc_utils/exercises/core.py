@@ -10,7 +10,7 @@ import dataclasses
 import enum
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -310,6 +310,7 @@ def outcome_of(function: Callable, arguments: Mapping[str, Any], read: Callable 
         # A warning about an input that the learner did not choose would only confuse.
         with warnings.catch_warnings(action="ignore"):
             output = function(*arguments.values())
+            output = list(output) if isinstance(output, Iterator) else output  # a generator runs while it is read
     # A learner's code may raise anything, and whatever it is, the learner is to be told.
     except Exception as error:
         return Failure(error, _line_of(error))
@@ -336,7 +337,7 @@ def _raise_if_not_tried(outcome: Any) -> None:
     """Raises `NotTriedError` when the first call says that the function is not written."""
     if outcome is None:
         raise NotTriedError(
-            "The function returns None. Replace the ... in it, run both cells again; if you did: is a return missing?"
+            "Replace the ... in the function and run both cells again. (Done? It returns None: is a return missing?)"
         )
     if isinstance(outcome, Failure):
         # An unfinished line, such as `width = ...`, fails where the placeholder is first used.
