@@ -165,9 +165,9 @@ def _pck_cases() -> list[dict[str, Any]]:
     some[[0, 5, 13]] = 0.0
     small = 0.5 + 0.3 * (true - 0.5)
     return [
-        {"true": true, "predicted": true + _offsets(0.02, 0.05, 0.12), "weight": everything},
+        {"true": true, "predicted": true + _offsets(0.02, 0.06, 0.07, 0.12), "weight": everything},
         {"true": true, "predicted": true + _offsets(0.3, 0.0, 0.05), "weight": some},
-        {"true": small, "predicted": small + _offsets(0.015, 0.03, 0.04), "weight": everything},
+        {"true": small, "predicted": small + _offsets(0.015, 0.018, 0.021, 0.04), "weight": everything},
     ]
 
 
@@ -242,7 +242,15 @@ def _pcp_cases() -> list[dict[str, Any]]:
     def case(near_error: float, far_error: float) -> dict[str, Any]:
         return {"true": limb, "predicted": limb + np.array([[near_error, 0.0], [0.0, far_error]])}
 
-    errors = [(1 / 32, 1 / 16), (1 / 32, 3 / 16), (3 / 16, 1 / 64), (5 / 32, 3 / 16), (1 / 8, 1 / 8), (5 / 16, 3 / 8)]
+    errors = [
+        (1 / 32, 1 / 16),
+        (1 / 16, 9 / 64),
+        (1 / 32, 3 / 16),
+        (3 / 16, 1 / 64),
+        (5 / 32, 3 / 16),
+        (1 / 8, 1 / 8),
+        (5 / 16, 3 / 8),
+    ]
     return [case(*ends) for ends in errors]
 
 
