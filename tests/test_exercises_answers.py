@@ -774,6 +774,7 @@ WRONG = {
     "03.loss_calls": [
         ((32, 20), "whole `y_true`"),
         ((4,), "second call"),
+        (20, "needs a comma"),
         ([2], "no pair"),
         ((32, 4), "first call"),
         (7, "first row"),

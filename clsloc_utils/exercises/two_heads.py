@@ -205,6 +205,7 @@ LOSS_CALLS = Exercise(
                 "The loss is called once for each output, and the first call is about the classes alone.",
                 (32, 4),
             ),
+            Mistake("A shape is a tuple. With a single entry it needs a comma: (n,).", 20),
             Mistake("That belongs to the second call, the one for the boxes.", (4,)),
             Mistake("`y_true[0]` is no pair of outputs: Keras calls the loss once for each of them.", (2,)),
             Mistake("That is how many images the batch has; `y_true[0]` is one of them.", (32,)),
