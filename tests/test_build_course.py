@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import update_notebooks
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 
 SHOW = 'from IPython.display import HTML\nHTML(\'<img alt="A dot" src="data:image/png;base64,AAAA">\')'
@@ -118,17 +118,6 @@ def test_solutions_come_after_the_notebooks_and_links_lead_to_their_pages(course
     assert targets == ["01_solutions.html#top", "01_b.html", "https://example.org/a.ipynb"]
 
 
-def test_pages_show_what_stands_in_for_a_widget(tmp_path):
-    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "a1", "version_major": 2, "version_minor": 0}}
-    data = {**widget, "text/plain": "words", "text/html": "<details><summary>yes</summary>no</details>"}
-    cell = new_code_cell("quiz()", execution_count=1, outputs=[new_output("execute_result", data, execution_count=1)])
-    chapter = build_course.Chapter("some.html", "Some", "", new_notebook(cells=[cell]), 1.0)
-    build_course.write_pages([chapter], tmp_path)
-    document = BeautifulSoup((tmp_path / "some.html").read_text(encoding="utf-8"), "html.parser")
-    assert document.find("script") is None
-    assert document.find("summary").get_text() == "yes"
-
-
 def test_failing_notebook_is_named_and_the_last_build_stays(course, capsys):
     write(course, "00_first.ipynb", SECOND)
     assert build(course) == 0
@@ -184,7 +173,7 @@ def test_update_saves_outputs_without_traces_of_the_machine(course, capsys):
     notebook = nbformat.read(path, as_version=4)
     cell, with_widget = notebook.cells
     assert cell.execution_count == 1
-    assert list(with_widget.outputs[0].data) == ["text/plain"], "a widget's kernel is gone"
+    assert list(with_widget.outputs[0].data) == ["text/plain"], "the widget's kernel is gone"
     assert [output.text for output in cell.outputs] == ["fit: 100%\n"], "only the last state of a progress bar"
     assert cell.metadata == {"tags": ["kept"]}
     assert "3.11" not in path.read_text(encoding="utf-8")

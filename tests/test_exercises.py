@@ -146,11 +146,19 @@ def test_not_implemented_is_not_tried():
     assert exercises.judge("01.iou", untouched).status is Status.UNTRIED
 
 
+def test_long_lines_are_wrapped_and_short_ones_kept():
+    lines = repr(exercises.judge("04.choose", lambda rows: rows[0]["setting"])).splitlines()
+    assert lines[0] == "04.choose: not right yet."
+    assert lines[1].startswith("  for:   rows = [{'setting': 'class only'")
+    assert lines[2].startswith("         ")
+    assert max(map(len, lines)) <= 96
+
+
 def test_a_missing_return_is_asked_about():
     def forgotten(box, others):
         box.sum()
 
-    assert "is a return missing?" in exercises.judge("01.iou", forgotten).message
+    assert "a return is missing" in exercises.judge("01.iou", forgotten).message
 
 
 def test_the_call_instead_of_the_function_is_noticed(check):
@@ -375,7 +383,8 @@ def test_solutions_solve_every_exercise_and_leave_the_record_alone(path):
     judged = {key: cell for cell in cells for key in re.findall(r'exercises\.judge\("([\w.]+)"', cell.source)}
     assert set(judged) == {key for key in exercises.EXERCISES if key.startswith(path.stem[:2])}
     for key, cell in judged.items():
-        assert cell.outputs[0].data["text/plain"] == f"{key}: right. {exercises.EXERCISES[key].lesson}"
+        words = cell.outputs[0].data["text/plain"].split()
+        assert words == f"{key}: right. {exercises.EXERCISES[key].lesson}".split()
     assert not any("exercises.check" in cell.source for cell in cells)
 
 

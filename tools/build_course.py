@@ -155,8 +155,6 @@ def write_pages(chapters: list[Chapter], folder: Path) -> None:
     """
     exporter = HTMLExporter(template_name=PAGE_TEMPLATE.name, extra_template_basedirs=[str(PAGE_TEMPLATE.parent)])
     exporter.register_filter("markdown2html", markdown_to_html)
-    # A widget needs a kernel, and no page has one: show what stands in for it.
-    exporter.display_data_priority = [kind for kind in exporter.display_data_priority if "widget" not in kind]
     for position, chapter in enumerate(chapters):
         course = {
             "title": chapter.title,

@@ -12,6 +12,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT_SECONDS = 600
+WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -84,6 +85,10 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
     except (CellTimeoutError, DeadKernelError) as error:
         raise NotebookFailed(_failure(path, begun, f"{type(error).__name__}: {error}")) from error
     seconds = time.perf_counter() - begin
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # A widget lives in the kernel that has just ended; what stands in for it remains.
+            output.get("data", {}).pop(WIDGET, None)
     return notebook, seconds
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import nbformat
 from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -34,9 +33,6 @@ def update(path: Path) -> float:
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
-        for output in cell.get("outputs", []):
-            # A widget lives in the kernel that has just ended; what stands in for it remains.
-            output.get("data", {}).pop(WIDGET, None)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
     return seconds

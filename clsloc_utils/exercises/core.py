@@ -8,6 +8,7 @@ answer on the other inputs is taken. How an answer is written never matters.
 
 import dataclasses
 import enum
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import numpy as np
 LEVELS = ("warm-up", "core", "stretch")
 _TOLERANCE = 1e-4
 _LONGEST_SHOWN = 600
+_WIDTH = 96
 
 
 class Status(enum.StrEnum):
@@ -44,7 +46,8 @@ class Result:
 
     def __repr__(self) -> str:
         separator = "\n" if self.status is Status.WRONG else " "
-        return f"{self.key}: {self.status}.{separator}{self.message}"
+        lines = f"{self.key}: {self.status}.{separator}{self.message}".splitlines()
+        return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="         ") for line in lines)
 
 
 class NotTriedError(Exception):
@@ -337,7 +340,7 @@ def _raise_if_not_tried(outcome: Any) -> None:
     """Raises `NotTriedError` when the first call says that the function is not written."""
     if outcome is None:
         raise NotTriedError(
-            "Replace the ... in the function and run both cells again. (Done? It returns None: is a return missing?)"
+            "Replace the ... in the function and run both cells again. (Done? Then a return is missing.)"
         )
     if isinstance(outcome, Failure):
         # An unfinished line, such as `width = ...`, fails where the placeholder is first used.
