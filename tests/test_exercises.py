@@ -150,7 +150,7 @@ def test_long_lines_are_wrapped_and_short_ones_kept():
     lines = repr(exercises.judge("04.choose", lambda rows: rows[0]["setting"])).splitlines()
     assert lines[0] == "04.choose: not right yet."
     assert lines[1].startswith("  for:   rows = [{'setting': 'class only'")
-    assert lines[2].startswith("         ")
+    assert lines[2].startswith("    ")
     assert max(map(len, lines)) <= 96
 
 

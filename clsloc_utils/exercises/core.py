@@ -47,7 +47,7 @@ class Result:
     def __repr__(self) -> str:
         separator = "\n" if self.status is Status.WRONG else " "
         lines = f"{self.key}: {self.status}.{separator}{self.message}".splitlines()
-        return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="         ") for line in lines)
+        return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="    ") for line in lines)
 
 
 class NotTriedError(Exception):
