@@ -343,13 +343,13 @@ def test_markup_in_questions_is_shown_not_obeyed():
 
 
 def test_buttons_explain_the_choice_and_the_right_one_is_kept():
-    heading, buttons, explanation = exercises.quiz("01").widget().children[2].children
+    heading, *buttons, explanation = exercises.quiz("01").widget().children[2].children
     assert "Prediction A misses" in heading.value
-    assert buttons.value is None
-    buttons.value = buttons.options[0]
+    assert [button.description for button in buttons][1] == "Neither: both have 0."
+    buttons[0].click()
     assert "No. IoU only looks" in explanation.value
     assert record.read()[0] == set()
-    buttons.value = buttons.options[1]
+    buttons[1].click()
     assert 'role="status"' in explanation.value
     assert "Right. Without overlap" in explanation.value
     assert record.read()[0] == {"01.quiz.3"}

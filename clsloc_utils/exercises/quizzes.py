@@ -42,7 +42,7 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Quiz:
-    """The questions of one notebook. A notebook shows it as radio buttons where it can, else as a list to unfold.
+    """The questions of one notebook. A notebook shows it as buttons where it can, else as a list to unfold.
 
     Attributes:
         notebook: Number of the notebook, such as `"01"`.
@@ -84,7 +84,7 @@ class Quiz:
         return f"<ol>{''.join(f'<li>{_unfolding(question)}</li>' for question in self.questions)}</ol>"
 
     def widget(self) -> Any:
-        """The questions as an `ipywidgets.VBox`: each with its text, radio buttons, and the explanation of the choice.
+        """The questions as an `ipywidgets.VBox`: each with its text, a button for each option, and an explanation.
 
         A right choice is written down in the learner's record.
         """
@@ -118,21 +118,21 @@ def _unfolding(question: Question) -> str:
 
 
 def _buttons(number: int, question: Question, key: str) -> Any:
+    """A question as a widget. Buttons, because JupyterLab keeps the arrow keys that radio buttons need for itself."""
     import ipywidgets
 
-    buttons = ipywidgets.RadioButtons(
-        options=[option.text for option in question.options],
-        value=None,
-        description="",
-        layout=ipywidgets.Layout(width="auto"),
-    )
     explanation = ipywidgets.HTML()
 
-    def answer(change: dict[str, Any]) -> None:
-        (chosen,) = (option for option in question.options if option.text == change["new"])
-        notice = record.add(key) if chosen.right else ""
-        explanation.value = f'<p role="status">{html.escape(f"{chosen.verdict} {notice}".strip())}</p>'
+    def explain(option: Option) -> None:
+        notice = record.add(key) if option.right else ""
+        words = html.escape(f"{option.verdict} {notice}".strip())
+        explanation.value = f'<p role="status"><i>{html.escape(option.text)}</i><br>{words}</p>'
 
-    buttons.observe(answer, names="value")
+    def button(option: Option) -> Any:
+        layout = ipywidgets.Layout(width="auto", align_self="flex-start")
+        made = ipywidgets.Button(description=option.text, layout=layout)
+        made.on_click(lambda _: explain(option))
+        return made
+
     heading = ipywidgets.HTML(f"<b>{number}. {html.escape(question.text)}</b>")
-    return ipywidgets.VBox([heading, buttons, explanation])
+    return ipywidgets.VBox([heading, *(button(option) for option in question.options), explanation])
