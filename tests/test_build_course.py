@@ -10,7 +10,7 @@ import pytest
 import update_notebooks
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from notebook_runs import NotebookFailed, course_notebooks, run_notebook
+from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 
 SHOW = 'from IPython.display import HTML\nHTML(\'<img alt="A dot" src="data:image/png;base64,AAAA">\')'
 FIRST = [
@@ -103,6 +103,21 @@ def test_pages_load_nothing_from_elsewhere(course):
     assert "prefers-color-scheme: dark" in style
 
 
+def test_solutions_come_after_the_notebooks_and_links_lead_to_their_pages(course):
+    write(course, "01_b.ipynb", SECOND)
+    (course / "notebooks" / "solutions").mkdir()
+    for number in ("02", "01"):
+        write(course, f"solutions/{number}_solutions.ipynb", SECOND)
+    found = solution_notebooks(course / "notebooks")
+    assert [path.name for path in found] == ["01_solutions.ipynb", "02_solutions.ipynb"]
+    assert [path.name for path in course_notebooks(course / "notebooks")] == ["01_b.ipynb"]
+    links = "[there](solutions/01_solutions.ipynb#top) [back](../01_b.ipynb) [no](https://example.org/a.ipynb)"
+    targets = [
+        link["href"] for link in BeautifulSoup(build_course.markdown_to_html(links), "html.parser").find_all("a")
+    ]
+    assert targets == ["01_solutions.html#top", "01_b.html", "https://example.org/a.ipynb"]
+
+
 def test_failing_notebook_is_named_and_the_last_build_stays(course, capsys):
     write(course, "00_first.ipynb", SECOND)
     assert build(course) == 0
@@ -148,14 +163,17 @@ def test_killed_kernel_names_the_cell(course):
 
 def test_update_saves_outputs_without_traces_of_the_machine(course, capsys):
     bar = "print('fit:   0%\\rfit:  50%', end='')\nprint('\\rfit: 100%')"
-    path = write(course, "00_first.ipynb", [new_code_cell(bar, metadata={"tags": ["kept"], "collapsed": True})])
+    widget = "import ipywidgets\nipywidgets.IntSlider()"
+    cells = [new_code_cell(bar, metadata={"tags": ["kept"], "collapsed": True}), new_code_cell(widget)]
+    path = write(course, "00_first.ipynb", cells)
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.language_info = {"name": "python", "version": "3.11.2"}
     nbformat.write(notebook, path)
     assert call(update_notebooks.main, path) == 0
     notebook = nbformat.read(path, as_version=4)
-    (cell,) = notebook.cells
+    cell, with_widget = notebook.cells
     assert cell.execution_count == 1
+    assert list(with_widget.outputs[0].data) == ["text/plain"], "the widget's kernel is gone"
     assert [output.text for output in cell.outputs] == ["fit: 100%\n"], "only the last state of a progress bar"
     assert cell.metadata == {"tags": ["kept"]}
     assert "3.11" not in path.read_text(encoding="utf-8")

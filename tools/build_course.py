@@ -21,7 +21,7 @@ import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from notebook_runs import NOTEBOOKS, NotebookFailed, course_notebooks, run_notebook
+from notebook_runs import NOTEBOOKS, NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 from pygments.formatters import HtmlFormatter
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -68,7 +68,7 @@ class _PageRenderer(_MathRenderer):
     """The same, with links from notebook to notebook turned into links from page to page."""
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
-        return super().link(text, re.sub(r"^([^:/]+)\.ipynb(?=#|$)", r"\1.html", url), title)
+        return super().link(text, re.sub(r"^(?:\.\./|solutions/)?([^:/]+)\.ipynb(?=#|$)", r"\1.html", url), title)
 
 
 def markdown_to_html(source: str, pages: bool = True) -> str:
@@ -267,7 +267,7 @@ def build(notebooks: Path, images: Path, target: Path) -> None:
         NotebookFailed: A cell failed; `target` is as it was.
     """
     begin = time.perf_counter()
-    chapters = run_chapters(course_notebooks(notebooks))
+    chapters = run_chapters([*course_notebooks(notebooks), *solution_notebooks(notebooks)])
     with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as temporary:
         pages = Path(temporary) / "pages"
         (pages / "notebooks").mkdir(parents=True)

@@ -1,6 +1,8 @@
 """Running notebooks outside of JupyterLab; shared by build_course.py and update_notebooks.py."""
 
+import os
 import re
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 CELL_TIMEOUT_SECONDS = 600
+WIDGET = "application/vnd.jupyter.widget-view+json"
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -33,6 +36,18 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     if not paths:
         raise FileNotFoundError(f"{folder} holds no .ipynb file.")
     return paths
+
+
+def solution_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks with solutions of the exercises, in the order of their numbers.
+
+    Args:
+        folder: Where the notebooks of the course lie.
+
+    Returns:
+        Paths of the `.ipynb` files in its folder `solutions`; empty when there are none.
+    """
+    return sorted((folder / "solutions").glob("*.ipynb"))
 
 
 def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
@@ -62,12 +77,18 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
     )
     begin = time.perf_counter()
     try:
-        client.execute()
+        # Whoever runs a notebook this way has solved no exercise before, and their record of what they have stays.
+        with tempfile.TemporaryDirectory() as record:
+            client.execute(env={**os.environ, "CLSLOC_PROGRESS_DIR": record})
     except CellExecutionError as error:
         raise NotebookFailed(_failure(path, begun, f"{error.ename}: {error.evalue}", error.traceback)) from error
     except (CellTimeoutError, DeadKernelError) as error:
         raise NotebookFailed(_failure(path, begun, f"{type(error).__name__}: {error}")) from error
     seconds = time.perf_counter() - begin
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # A widget lives in the kernel that has just ended; what stands in for it remains.
+            output.get("data", {}).pop(WIDGET, None)
     return notebook, seconds
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from notebook_runs import NotebookFailed, course_notebooks, run_notebook
+from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
@@ -42,7 +42,7 @@ def main() -> int:
     """Runs the notebooks named on the command line, or all."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("notebooks", nargs="*", type=Path, help="default: all notebooks of the course")
-    paths = arguments.parse_args().notebooks or course_notebooks()
+    paths = arguments.parse_args().notebooks or [*course_notebooks(), *solution_notebooks()]
     for path in paths:
         print(f"{path.name} ...", end=" ", flush=True)
         try:

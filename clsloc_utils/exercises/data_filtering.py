@@ -1,0 +1,474 @@
+"""Exercises and questions of notebook 02: annotations, the filter, what it does to the data, boxes that move."""
+
+from typing import Any
+
+import numpy as np
+
+from clsloc_utils.exercises.core import Exercise, Mistake, function_check, value_check
+from clsloc_utils.exercises.quizzes import Option, Question
+
+# --- 02.width ---------------------------------------------------------------------------------------------------------
+
+
+def _width_cases() -> list[dict[str, Any]]:
+    return [
+        {"bbox": np.array([0.1, 0.2, 0.9, 0.5], "float32"), "height": 375, "width": 500},
+        {"bbox": np.array([0.25, 0.0, 0.5, 1.0], "float32"), "height": 500, "width": 334},
+    ]
+
+
+WIDTH = Exercise(
+    key="02.width",
+    title="How wide is the object",
+    level="warm-up",
+    minutes=3,
+    lesson="xmin and xmax are the second and the fourth number of TFDS, and what is along x grows with the width.",
+    check=function_check(
+        lambda bbox, height, width: (bbox[3] - bbox[1]) * width,
+        _width_cases,
+        mistakes=(
+            Mistake(
+                "You read the box as if x came first. TFDS hands out [ymin, xmin, ymax, xmax].",
+                lambda bbox, height, width: (bbox[2] - bbox[0]) * width,
+            ),
+            Mistake(
+                "That is how high it is: y along the height.",
+                lambda bbox, height, width: (bbox[2] - bbox[0]) * height,
+            ),
+            Mistake(
+                "The right two numbers, but x is relative to the width of the image, not to its height.",
+                lambda bbox, height, width: (bbox[3] - bbox[1]) * height,
+            ),
+            Mistake(
+                "That is relative, 0 to 1. How many pixels are that?",
+                lambda bbox, height, width: bbox[3] - bbox[1],
+            ),
+            Mistake(
+                "That is where its right edge is. Its width is right edge minus left edge.",
+                lambda bbox, height, width: bbox[3] * width,
+            ),
+        ),
+        hint="(xmax - xmin) times the width of the image.",
+        tolerance=1e-3,
+    ),
+)
+
+# --- 02.filter --------------------------------------------------------------------------------------------------------
+
+# Every image is unreadable: whoever decodes one is found out.
+_NO_JPEG = b"\xff\xd8 never decode a rejected image"
+
+
+def _example(*objects: tuple[int, bool]) -> dict[str, Any]:
+    """An example as `as_numpy_iterator` yields it, of objects given as `(label, is_difficult)`."""
+    labels = np.array([label for label, _ in objects], "int64")
+    difficult = np.array([is_difficult for _, is_difficult in objects], bool)
+    return {
+        "objects": {
+            "label": labels,
+            "is_difficult": difficult,
+            "is_truncated": np.zeros(len(objects), bool),
+            "pose": np.zeros(len(objects), "int64"),
+            "bbox": np.tile(np.array([0.1, 0.2, 0.6, 0.7], "float32"), (len(objects), 1)).reshape(-1, 4),
+        },
+        "labels": np.unique(labels),
+        "labels_no_difficult": np.unique(labels[~difficult]),
+        "image": _NO_JPEG,
+        "image/filename": b"000001.jpg",
+    }
+
+
+def _filter_cases() -> list[dict[str, Any]]:
+    cat, hard_cat, dog, hard_dog = (7, False), (7, True), (11, False), (11, True)
+    scenes = [(cat,), (cat, dog), (cat, cat), (hard_dog,), (dog, hard_cat), (hard_cat, hard_dog), (dog,), ()]
+    return [{"example": _example(*scene)} for scene in scenes]
+
+
+def _exclude(example):
+    difficult = example["objects"]["is_difficult"]
+    return len(difficult) == 1 and not difficult[0]
+
+
+def _decodes(example):
+    import io
+
+    from PIL import Image
+
+    return Image.open(io.BytesIO(example["image"]))
+
+
+def _decodes_with_tensorflow(example):
+    import tensorflow as tf
+
+    return tf.io.decode_jpeg(example["image"])
+
+
+_DECODED = (
+    "The image is decoded, and this one cannot be. Whether an image is kept follows from the annotations alone: leave "
+    "`image` untouched."
+)
+
+FILTER = Exercise(
+    key="02.filter",
+    title="The filter called exclude",
+    level="core",
+    minutes=8,
+    lesson="It needed the annotations only: nothing of a rejected image was ever decoded.",
+    check=function_check(
+        _exclude,
+        _filter_cases,
+        mistakes=(
+            Mistake(
+                "You count `labels`, the classes in the image. Two cats are one class and two objects: count the "
+                "objects.",
+                lambda example: len(example["labels"]) == 1 and not example["objects"]["is_difficult"].any(),
+            ),
+            Mistake(
+                "You count classes, and difficult objects pass. Two cats are one class and two objects.",
+                lambda example: len(example["labels"]) == 1,
+            ),
+            Mistake(
+                "`labels_no_difficult` lists classes, each once, and leaves difficult objects out. Count objects of "
+                "any kind.",
+                lambda example: len(example["labels_no_difficult"]) == 1,
+            ),
+            Mistake(
+                "That is `count`: one object of any kind. Here the one object must not be difficult.",
+                lambda example: len(example["objects"]["bbox"]) == 1,
+            ),
+            Mistake(
+                "That is `ignore`: one object that is not difficult beside any number of difficult ones. `exclude` "
+                "wants exactly one object in all.",
+                lambda example: np.sum(~example["objects"]["is_difficult"]) == 1,
+            ),
+            Mistake(
+                "No object is difficult, but how many are there? An image with two objects has no place here.",
+                lambda example: not example["objects"]["is_difficult"].any(),
+            ),
+            Mistake(
+                "An image without any object passes. Exactly one is asked for.",
+                lambda example: len(example["objects"]["bbox"]) <= 1 and not example["objects"]["is_difficult"].any(),
+            ),
+            Mistake(
+                "This keeps what it should throw away, and the other way round.",
+                lambda example: not _exclude(example),
+            ),
+            Mistake(_DECODED, _decodes),
+            Mistake(_DECODED, _decodes_with_tensorflow),
+        ),
+        hint="True for exactly one object that is not difficult, False for everything else.",
+    ),
+)
+
+# --- 02.difficult -----------------------------------------------------------------------------------------------------
+
+DIFFICULT = Exercise(
+    key="02.difficult",
+    title="One dog and two faint birds",
+    level="warm-up",
+    minutes=2,
+    lesson="Only `ignore` looks past the birds, and the model must then not answer with one of them.",
+    check=value_check(
+        "ignore",
+        mistakes=(
+            Mistake("`count` counts objects of any kind, and there are three.", "count"),
+            Mistake("`exclude` also wants one object of any kind, and there are three.", "exclude"),
+            Mistake("One of the three does: look at what it says of *any number of difficult ones*.", "none"),
+        ),
+        hint='Answer with one of "count", "exclude" and "ignore".',
+    ),
+)
+
+# --- 02.bias ----------------------------------------------------------------------------------------------------------
+
+
+def _bias_cases() -> list[dict[str, Any]]:
+    return [
+        _labels([0] * 12 + [1] * 6 + [2] * 2, [0] * 4 + [1] * 3 + [2] * 2),
+        _labels([0] * 12 + [1] * 9 + [2], [0] * 4 + [1] * 6 + [2]),
+        _labels([1, 1, 1, 0, 0, 2, 2, 2, 2, 2], [0, 1, 1]),
+    ]
+
+
+def _labels(all_labels, single_labels) -> dict[str, Any]:
+    return {"all_labels": np.array(all_labels), "single_labels": np.array(single_labels), "num_classes": 3}
+
+
+def _shares(labels, num_classes):
+    return np.bincount(labels, minlength=num_classes) / len(labels)
+
+
+def _gains(all_labels, single_labels, num_classes):
+    return _shares(single_labels, num_classes) - _shares(all_labels, num_classes)
+
+
+BIAS = Exercise(
+    key="02.bias",
+    title="Whom the filter favours",
+    level="core",
+    minutes=10,
+    lesson="Counts fall for every class. What tells of a bias is the share, before and after.",
+    check=function_check(
+        lambda *arguments: np.argmax(_gains(*arguments)),
+        _bias_cases,
+        mistakes=(
+            Mistake(
+                "That is the most frequent class after the filter. Whose share has *grown* most?",
+                lambda all_labels, single_labels, num_classes: np.argmax(_shares(single_labels, num_classes)),
+            ),
+            Mistake(
+                "You compare counts, and the filter makes all of them smaller. Divide each by its total first.",
+                lambda all_labels, single_labels, num_classes: np.argmax(
+                    np.bincount(single_labels, minlength=num_classes) - np.bincount(all_labels, minlength=num_classes)
+                ),
+            ),
+            Mistake(
+                "That is the class that loses most.",
+                lambda *arguments: np.argmin(_gains(*arguments)),
+            ),
+            Mistake(
+                "You divide the shares by each other: a rare class doubles easily. Take their difference.",
+                lambda all_labels, single_labels, num_classes: np.argmax(
+                    _shares(single_labels, num_classes) / np.maximum(_shares(all_labels, num_classes), 1e-9)
+                ),
+            ),
+            Mistake(
+                "Those are the differences of all classes. Return the index of the class with the largest one.",
+                _gains,
+            ),
+        ),
+        hint="Share of each class after the filter minus its share before; then the index of the largest difference.",
+    ),
+)
+
+# --- 02.flip ----------------------------------------------------------------------------------------------------------
+
+
+def _flip_cases() -> list[dict[str, Any]]:
+    image = np.repeat(np.arange(4.0).reshape(2, 2, 1), 3, axis=2)
+    wide = np.concatenate([image, image + 4], axis=1)
+    return [
+        {"image": image, "boxes": np.array([[0.1, 0.2, 0.4, 0.9]])},
+        {"image": wide, "boxes": np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.1, 0.7, 0.3]])},
+    ]
+
+
+def _flip(image, boxes):
+    return image[:, ::-1], np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], axis=1)
+
+
+def _flip_without_swap(boxes):
+    return np.stack([1 - boxes[:, 0], boxes[:, 1], 1 - boxes[:, 2], boxes[:, 3]], axis=1)
+
+
+def _flip_in_place(boxes):
+    boxes[:, 0] = 1 - boxes[:, 2]
+    boxes[:, 2] = 1 - boxes[:, 0]
+    return boxes
+
+
+def _flip_both_axes(boxes):
+    return np.stack([1 - boxes[:, 2], 1 - boxes[:, 3], 1 - boxes[:, 0], 1 - boxes[:, 1]], axis=1)
+
+
+_UPSIDE_DOWN = "The first axis of an image runs down, the second to the right: this turns the picture upside down."
+_NO_SWAP = (
+    "The boxes are inside out, xmin above xmax: what was the left side is the right one in the mirror. The new xmin is "
+    "1 - xmax."
+)
+
+FLIP = Exercise(
+    key="02.flip",
+    title="Two bugs in a mirror",
+    level="core",
+    minutes=8,
+    lesson="Mirror it twice and you are back: a good test for any flip.",
+    check=function_check(
+        _flip,
+        _flip_cases,
+        mistakes=(
+            Mistake(
+                f"{_UPSIDE_DOWN} And {_NO_SWAP[0].lower()}{_NO_SWAP[1:]}",
+                lambda image, boxes: (image[::-1], _flip_without_swap(boxes)),
+            ),
+            Mistake(_NO_SWAP, lambda image, boxes: (image[:, ::-1], _flip_without_swap(boxes))),
+            Mistake(_UPSIDE_DOWN, lambda image, boxes: (image[::-1], _flip(image, boxes)[1])),
+            Mistake(
+                "The image is mirrored and the boxes stayed behind.",
+                lambda image, boxes: (image[:, ::-1], boxes),
+            ),
+            Mistake(
+                "The boxes are mirrored and the image is not.",
+                lambda image, boxes: (image, _flip(image, boxes)[1]),
+            ),
+            Mistake(
+                "xmin is overwritten before xmax is computed from it. Keep the old values, in a copy for example.",
+                lambda image, boxes: (image[:, ::-1], _flip_in_place(boxes)),
+            ),
+            Mistake(
+                "A mirror beside you swaps left and right, not top and bottom: ymin and ymax stay.",
+                lambda image, boxes: (image[:, ::-1], _flip_both_axes(boxes)),
+            ),
+            Mistake(
+                "Swapping xmin and xmax alone moves no box: a distance from the left becomes one from the right.",
+                lambda image, boxes: (image[:, ::-1], boxes[:, [2, 1, 0, 3]]),
+            ),
+            Mistake(
+                "Return both, the image and the boxes.",
+                lambda image, boxes: _flip(image, boxes)[1],
+            ),
+        ),
+        hint="Reverse the second axis of the image; new xmin = 1 - xmax, new xmax = 1 - xmin, y as before.",
+    ),
+)
+
+# --- 02.memory --------------------------------------------------------------------------------------------------------
+
+_PIXELS = 10_000 * 224 * 224
+
+MEMORY = Exercise(
+    key="02.memory",
+    title="Everything at once",
+    level="warm-up",
+    minutes=3,
+    lesson="Six gigabytes for what takes one or two as JPEGs. The pipeline holds a few batches of it.",
+    check=value_check(
+        _PIXELS * 3 * 4 / 2**20,
+        mistakes=(
+            Mistake("A float32 takes 4 bytes; one byte is what a uint8 takes.", _PIXELS * 3 / 2**20),
+            Mistake("A pixel has three colours.", _PIXELS * 4 / 2**20),
+            Mistake("That is with 10**6 bytes; a MiB is 2**20 bytes.", _PIXELS * 3 * 4 / 10**6),
+            Mistake("Those are bytes. Divide by 2**20.", _PIXELS * 3 * 4),
+            Mistake("Those are KiB. Divide by 1024 once more.", _PIXELS * 3 * 4 / 2**10),
+            Mistake("Those are GiB. Multiply by 1024.", _PIXELS * 3 * 4 / 2**30),
+            Mistake("That is one image. There are 10,000.", 224 * 224 * 3 * 4 / 2**20),
+            Mistake("224 x 224 pixels: the side counts twice.", 10_000 * 224 * 3 * 4 / 2**20),
+        ),
+        hint="Images times pixels times colours times bytes for a float32, divided by 2**20.",
+        tolerance=5e-3,
+    ),
+)
+
+# --- 02.crop ----------------------------------------------------------------------------------------------------------
+
+
+def _crop_cases() -> list[dict[str, Any]]:
+    return [
+        {"boxes": np.array([[0.5, 0.4, 0.75, 0.6]]), "window": np.array([0.5, 0.2, 1.0, 1.0])},
+        {"boxes": np.array([[0.3, 0.3, 0.5, 0.4], [0.2, 0.1, 0.6, 0.5]]), "window": np.array([0.2, 0.1, 0.6, 0.9])},
+        {"boxes": np.array([[0.0, 0.1, 0.7, 0.9]]), "window": np.array([0.25, 0.5, 0.5, 1.0])},
+        {"boxes": np.array([[0.1, 0.2, 0.3, 0.4]]), "window": np.array([0.0, 0.0, 1.0, 1.0])},
+    ]
+
+
+def _crop_unclipped(boxes, window):
+    origin, size = np.tile(window[:2], 2), np.tile(window[2:] - window[:2], 2)
+    return (boxes - origin) / size
+
+
+def _crop(boxes, window):
+    return np.clip(_crop_unclipped(boxes, window), 0, 1)
+
+
+CROP = Exercise(
+    key="02.crop",
+    title="Boxes of a cut-out",
+    level="stretch",
+    minutes=20,
+    lesson="Shift, scale, clip: every crop, zoom and translation of a box is made of these three.",
+    check=function_check(
+        _crop,
+        _crop_cases,
+        mistakes=(
+            Mistake(
+                "A box that reaches beyond the cut-out ends at its border: clip to 0..1.",
+                _crop_unclipped,
+            ),
+            Mistake(
+                "The origin has moved, but the numbers are still relative to the old image: divide by the width and "
+                "height of the window.",
+                lambda boxes, window: np.clip(boxes - np.tile(window[:2], 2), 0, 1),
+            ),
+            Mistake(
+                "Scaled, but not shifted: the left edge of the window is the new 0.",
+                lambda boxes, window: np.clip(boxes / np.tile(window[2:] - window[:2], 2), 0, 1),
+            ),
+            Mistake(
+                "You divide by the right and the bottom edge of the window. Its width is right minus left.",
+                lambda boxes, window: np.clip((boxes - np.tile(window[:2], 2)) / np.tile(window[2:], 2), 0, 1),
+            ),
+            Mistake(
+                "The parts inside the window are right, in the units of the old image. Shift and scale them too.",
+                lambda boxes, window: np.clip(boxes, np.tile(window[:2], 2), np.tile(window[2:], 2)),
+            ),
+            Mistake(
+                "Width and height of the window are mixed up.",
+                lambda boxes, window: np.clip(
+                    (boxes - np.tile(window[:2], 2)) / np.tile((window[2:] - window[:2])[::-1], 2), 0, 1
+                ),
+            ),
+        ),
+        hint="Subtract the window's left and top edge, divide by its width and height, clip to 0..1.",
+    ),
+)
+
+EXERCISES = (WIDTH, DIFFICULT, FILTER, BIAS, FLIP, CROP, MEMORY)
+
+QUESTIONS = (
+    Question(
+        "Why does the filter come before the decoding?",
+        (
+            Option(
+                "A rejected image then costs almost nothing.",
+                "Annotations are a few bytes; decoding a JPEG is by far the dearest step.",
+                right=True,
+            ),
+            Option("A decoded image has lost its annotations.", "They travel together through the whole pipeline."),
+            Option("`tf.data` can only filter strings.", "It filters by any condition that yields true or false."),
+        ),
+    ),
+    Question(
+        "After the filter the median object covers four times as much of its image. What follows for the model?",
+        (
+            Option("Nothing, boxes are relative.", "Relative boxes are larger too: 0.32 of the image instead of 0.08."),
+            Option(
+                "It will be good at large objects and has hardly seen small ones.",
+                "A filter that looks harmless changes what is learned. Say so beside the results.",
+                right=True,
+            ),
+            Option("Its boxes come out four times too large.", "It learns each box as it is; no box was enlarged."),
+        ),
+    ),
+    Question(
+        "The annotation of a bus says `is_truncated`. What does that mean?",
+        (
+            Option("Its box was cut to fit into 0..1.", "Every box lies inside the image; that is not what it says."),
+            Option("It is hard to recognise.", "That is `is_difficult`. Half a bus can be easy to recognise."),
+            Option(
+                "The box does not hold the whole bus, which may go on beyond the border.",
+                "The image, or the annotated box, shows a part of the object.",
+                right=True,
+            ),
+        ),
+    ),
+    Question(
+        "An image is mirrored left to right. Which numbers of its box change?",
+        (
+            Option("xmin and xmax", "And they trade places: the new xmin is 1 - xmax.", right=True),
+            Option("All four", "What was high stays high: ymin and ymax do not change."),
+            Option("None, the object is the same", "The same object, at another place: the box has to follow."),
+        ),
+    ),
+    Question(
+        "Your data grows from a thousand images to a million. How much more memory does the pipeline need?",
+        (
+            Option("A thousand times as much", "That would be the list of all decoded images, the naive way."),
+            Option(
+                "About as much as before",
+                "It holds the batches it is working on and forgets the rest.",
+                right=True,
+            ),
+            Option("None, it works on disk", "A batch has to be in memory while the model reads it."),
+        ),
+    ),
+)
