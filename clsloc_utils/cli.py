@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     _add_sweep(commands)
+    _add_progress(commands)
     return command_line
 
 
@@ -210,6 +211,17 @@ def _add_sweep(commands) -> None:
     sweep.add_argument("--seeds", type=_whole_number(1), default=3, metavar="N", help="models of each (default: 3)")
     sweep.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of each model")
     sweep.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-sweep)")
+
+
+def _add_progress(commands) -> None:
+    progress = _add_command(
+        commands,
+        "progress",
+        _progress,
+        "show which exercises are solved",
+        "Shows what you have solved in the notebooks: the exercises and the questions at their ends.",
+    )
+    progress.add_argument("notebook", nargs="?", metavar="NOTEBOOK", help="its number, such as 03 (default: all)")
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
@@ -356,6 +368,18 @@ def _sweep(parsed: argparse.Namespace, results: TextIO) -> int:
     options = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
     for text in runs.sweep(parsed.source, folder, **options):
         print(text, file=results)
+    return DONE
+
+
+def _progress(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import exercises
+
+    try:
+        with contextlib.redirect_stdout(results):
+            exercises.progress(parsed.notebook)
+    except ValueError as error:
+        return _say_and_return(error, WRONG_INPUT)
+    print(f"\nDelete {exercises.progress_file()} to start over.", file=results)
     return DONE
 
 

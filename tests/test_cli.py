@@ -49,7 +49,7 @@ def test_wrong_usage_is_said_in_one_line(arguments, words, capsys):
     assert "--help" in captured.err
 
 
-@pytest.mark.parametrize("command", ["doctor", "prepare", "train", "evaluate", "predict", "sweep"])
+@pytest.mark.parametrize("command", ["doctor", "prepare", "train", "evaluate", "predict", "sweep", "progress"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
@@ -97,3 +97,21 @@ def test_module_is_the_same_command_and_needs_no_tensorflow():
     code += "finally:\n    assert 'tensorflow' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == f"clsloc {__version__}\n"
+
+
+def test_progress_shows_what_is_solved(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("CLSLOC_PROGRESS_DIR", str(tmp_path))
+    (tmp_path / "progress.json").write_text('{"solved": ["01.iou"]}', encoding="utf-8")
+    assert cli.main(["progress", "01"]) == 0
+    shown = capsys.readouterr().out
+    assert "[x] 01.iou" in shown
+    assert "[ ] 01.convert" in shown
+    assert "02." not in shown
+    assert str(tmp_path / "progress.json") in shown
+
+
+def test_progress_of_an_unknown_notebook_is_refused(capsys):
+    assert cli.main(["progress", "10"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "10" in captured.err
