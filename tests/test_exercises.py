@@ -151,7 +151,7 @@ def test_long_lines_are_wrapped_and_short_ones_kept():
     assert lines[0] == "04.choose: not right yet."
     assert lines[1].startswith("  for:   rows = [{'setting': 'class only'")
     assert lines[2].startswith("    ")
-    assert max(map(len, lines)) <= 96
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_missing_return_is_asked_about():
