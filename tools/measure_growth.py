@@ -177,6 +177,8 @@ def report(rows: list[dict]) -> str:
         "",
         f"Head training is {HEAD_EPOCHS} epochs on the cached features of the images with exactly one object.",
         "Memory is the peak of the main process, TensorFlow included, without the processes that draw.",
+        "While preparing, TFDS keeps up to 1 GB of encoded examples to shuffle them, and the rest on the disk: there,",
+        "memory grows with the images until that bound.",
         f"Measured on {os.cpu_count()} processor cores by `python tools/measure_growth.py`.",
         "",
     ]
