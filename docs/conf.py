@@ -9,6 +9,9 @@ import latex2mathml.converter
 from docutils import nodes
 
 import clsloc_utils
+from clsloc_utils import quiet
+
+quiet.start_tensorflow()  # the docstrings are those of the imported package
 
 project = "What is it, and where?"
 copyright = "the authors of the course, Apache License 2.0"
@@ -39,7 +42,10 @@ autosummary_ignore_module_all = False
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
-napoleon_custom_sections = ["Returns", "Yields"]  # as text: what stands before their first colon is no type
+napoleon_custom_sections = [
+    "Returns",  # as text: what stands before its first colon is no type
+    ("Call arguments", "params_style"),
+]
 
 # --- Look -------------------------------------------------------------------------------------------------------------
 

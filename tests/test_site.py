@@ -10,7 +10,8 @@ import yaml
 import clsloc_utils
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-GOOD = """<html><body><h1>Title</h1><h2 id="part">Part</h2><a href="deep/other.html#there">other</a> <a href="#part">up</a>
+GOOD = """<html><body><h1>Title</h1><h2 id="part">Part</h2>
+<a href="deep/other.html#there">other</a> <a href="#part">up</a>
 <a href="https://example.org/x#y">away</a><img src="data:image/png;base64,AA==" alt="A dog in a box"></body></html>"""
 OTHER = '<h1>Other</h1><p id="there">there</p><a href="../index.html">back</a>'
 

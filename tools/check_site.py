@@ -4,6 +4,7 @@ python tools/check_site.py build/site
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
-LOADED = (
-    "img[src]",
-    "script[src]",
-    "iframe[src]",
-    "source[src]",
-    "link[rel~=stylesheet][href]",
-    "link[rel~=icon][href]",
-)
+LOADED = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet][href], link[rel~=icon][href]"
 
 
 def problems(site: Path) -> list[str]:
@@ -64,7 +58,7 @@ def _links(path: Path, page: BeautifulSoup, anchors: dict[Path, set[str]]) -> It
 
 def _remote(page: BeautifulSoup) -> Iterator[str]:
     """Files that a browser would fetch from the internet to show the page."""
-    for tag in page.select(", ".join(LOADED)):
+    for tag in page.select(LOADED):
         address = tag.get("href", tag.get("src"))
         if urlsplit(address).netloc:
             yield f"{address} is loaded from the internet"
@@ -88,7 +82,7 @@ def _headings(page: BeautifulSoup) -> Iterator[str]:
     levels = [int(tag.name[1]) for tag in page.select("h1, h2, h3, h4, h5, h6")]
     if levels.count(1) != 1:
         yield f"{levels.count(1)} main headings"
-    for before, after in zip(levels, levels[1:], strict=False):
+    for before, after in itertools.pairwise(levels):
         if after > before + 1:
             yield f"a heading of level {after} after one of level {before}"
 
