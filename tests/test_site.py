@@ -67,14 +67,6 @@ def test_reference_lists_the_modules_in_their_order():
     assert listed == re.findall(r"`(\w+)`", clsloc_utils.__doc__)
 
 
-def test_start_page_lists_every_notebook():
-    start = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\.\./(notebooks/.+)$", start, re.M)
-    notebooks = REPOSITORY / "notebooks"
-    present = [*sorted(notebooks.glob("*.ipynb")), *sorted((notebooks / "solutions").glob("*.ipynb"))]
-    assert listed == [path.relative_to(REPOSITORY).with_suffix("").as_posix() for path in present]
-
-
 def test_bibliography_holds_what_the_course_cites():
     bibliography = (REPOSITORY / "docs" / "bibliography.md").read_text(encoding="utf-8")
     sources = [*(REPOSITORY / "notebooks").rglob("*.ipynb"), *(REPOSITORY / "clsloc_utils").rglob("*.py")]
