@@ -276,11 +276,12 @@ def _loss(model: keras.Model, targets: Any, outputs: Any, weights: Any, *, train
 
 
 def _end_pass(batches: Any) -> None:
-    """What Keras does after a pass, so that shuffled passes have the orders that they have on one device."""
+    """What Keras does after a pass, so that shuffled passes have the orders that they have on one device.
+
+    Of a `tf.data.Dataset`, every new iterator is the next pass.
+    """
     if isinstance(batches, keras.utils.PyDataset):
         batches.on_epoch_end()
-    elif _count(batches) is not None:
-        iter(batches)  # It makes one iterator more than it uses, and each of them draws an order.
 
 
 def _results(model: keras.Model) -> dict[str, float]:

@@ -19,7 +19,8 @@ from clsloc_utils.exercises import Status, record
 from clsloc_utils.exercises.core import LEVELS, Mistake, function_check, same, shown, value_check
 from clsloc_utils.exercises.quizzes import Option, Question
 
-SOLUTIONS = sorted((Path(__file__).resolve().parents[1] / "notebooks" / "solutions").glob("*.ipynb"))
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +152,7 @@ def test_long_lines_are_wrapped_and_short_ones_kept():
     assert lines[0] == "04.choose: not right yet."
     assert lines[1].startswith("  for:   rows = [{'setting': 'class only'")
     assert lines[2].startswith("    ")
-    assert max(map(len, lines)) <= 96
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_missing_return_is_asked_about():
@@ -397,3 +398,28 @@ def test_notebooks_that_run_outside_of_jupyter_begin_with_nothing_solved(tmp_pat
     notebook, _ = run_notebook(tmp_path / "some.ipynb")
     assert notebook.cells[0].outputs[0].data["text/plain"] == "({'01.convert'}, '')"
     assert record.read()[0] == {"01.iou"}
+
+
+# --- notebooks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", exercises.EXERCISES)
+def test_exercise_stands_in_its_notebook(key):
+    (path,) = NOTEBOOKS.glob(f"{key[:2]}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    (place,) = [index for index, cell in enumerate(cells) if cell.source.startswith(f'exercises.check("{key}"')]
+    words, answer, check = cells[place - 2 : place + 1]
+    exercise = exercises.EXERCISES[key]
+    title = f"### Exercise: {exercise.title}\n\n*{exercise.level}, {exercise.minutes} minutes*\n"
+    assert words.source.startswith(title)
+    assert "..." in answer.source
+    assert f"{key}: not tried yet." in check.outputs[0].data["text/plain"]
+
+
+@pytest.mark.parametrize("number", exercises.QUIZZES)
+def test_questions_and_progress_stand_at_the_end_of_the_notebook(number):
+    (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    quiz, progress = sources.index(f'exercises.quiz("{number}")'), sources.index(f'exercises.progress("{number}")')
+    (summary,) = [index for index, source in enumerate(sources) if source.startswith("## Summary")]
+    assert quiz < progress < summary

@@ -1,7 +1,9 @@
 """Filter, parse, augment and batch: on drawings whose pixels tell where the object is, and on the real photos."""
 
+import hashlib
 import io
 import itertools
+import tarfile
 
 import keras
 import numpy as np
@@ -354,10 +356,15 @@ def test_rejected_images_of_a_stock_source_are_not_decoded(tmp_path, monkeypatch
         writer.annotate(f"{split}_two", [dog, dog])
         writer.image_path(f"{split}_two").write_bytes(b"this is no JPEG")
         writer.list(f"{split}.txt", [f"{split}_one", f"{split}_two"])
-    monkeypatch.setattr(
-        "tensorflow_datasets.download.DownloadManager.download_and_extract",
-        lambda self, urls: dict.fromkeys(urls, tmp_path),
-    )
+    archives = []
+    for name in ("VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"):
+        with tarfile.open(tmp_path / name, "w") as archive:
+            archive.add(tmp_path / "VOCdevkit", "VOCdevkit")
+        data = (tmp_path / name).read_bytes()
+        archives.append(datasets.Archive(name, (), len(data), hashlib.sha256(data).hexdigest()))
+    release = datasets.Release(tuple(archives), dict.fromkeys(("train", "validation", "test"), 2), "")
+    monkeypatch.setitem(datasets.registry(), "voc/2007", release)
+    datasets.prepare("voc/2007", from_folder=tmp_path, data_dir=tmp_path / "data")
     images, targets = together(batches("voc/2007", "train", image_size=16, batch_size=8, data_dir=tmp_path / "data"))
     assert images.shape == (1, 16, 16, 3)
     assert targets["label"].tolist() == [datasets.VOC_CLASS_NAMES.index("dog")]

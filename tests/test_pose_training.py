@@ -304,7 +304,7 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
     common = {"image_size": 32, "batch_size": 4, "margin": 0.15}
     assert asked == [
         ("people", "train", common | {"augmented": False, "seed": 0}),
-        ("people", "train", common | {"augmented": True, "seed": 1}),
+        ("people", "train", common | {"augmented": "as it is", "seed": 1}),
     ]
     assert cache.manifest["key"]["data"]["augmentation"] == "'as it is'"
     backbone = small_backbone()

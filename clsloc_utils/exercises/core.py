@@ -19,7 +19,7 @@ import numpy as np
 LEVELS = ("warm-up", "core", "stretch")
 _TOLERANCE = 1e-4
 _LONGEST_SHOWN = 600
-_WIDTH = 96
+_WIDTH = 80
 
 
 class Status(enum.StrEnum):
