@@ -7,9 +7,10 @@ WORKERS ?= 2
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+SITE_INSTALLED := $(VENV)/.installed-site
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks address bench clean
+.PHONY: help course lab site test lint notebooks address bench clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +20,11 @@ course: $(INSTALLED) ## Run all notebooks; the pages land in build/, start with 
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	@$(VENV_PYTHON) -m jupyterlab notebooks/00_start.ipynb
+
+site: $(SITE_INSTALLED) ## Build the site from the saved notebooks, docs/ and the docstrings: build/site/index.html
+	@rm -rf build/site docs/api
+	@$(VENV_PYTHON) -m sphinx --quiet --fresh-env -c docs -b html -d build/.doctrees . build/site
+	@$(VENV_PYTHON) tools/check_site.py build/site
 
 test: $(INSTALLED) ## Run all tests, notebooks included, and measure coverage
 	@$(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS) --cov
@@ -37,7 +43,7 @@ bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and s
 	@$(VENV_PYTHON) tools/bench.py
 
 clean: ## Remove everything that the other commands made here, .venv included
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find clsloc_utils tests tools notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One environment, made again whenever the project's dependencies change. The stamp is written last, so that an
@@ -48,4 +54,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo 'Installing the course and what it needs into $(VENV) (a few minutes, once) ...'
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,tests]'
+	@touch $@
+
+# What only the site needs, in the same environment.
+$(SITE_INSTALLED): $(INSTALLED)
+	@echo 'Installing what the site needs ...'
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'
 	@touch $@
