@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from clsloc_utils import models  # noqa: F401  A saved model is read with its layers.
 from clsloc_utils.quiet import silent_standard_error
 from clsloc_utils.training import replacing
 

@@ -1,6 +1,7 @@
 """The slider moves what it should, and a figure stands in where nothing can move."""
 
 import base64
+import datetime
 import re
 import sys
 import types
@@ -131,7 +132,9 @@ def example(tmp_path):
 
 
 def choose(button, name, content):
-    button.value = ({"name": name, "type": "image/jpeg", "size": len(content), "content": content},)
+    now = datetime.datetime.now(datetime.UTC)
+    photo = {"name": name, "type": "image/jpeg", "size": len(content), "content": content, "last_modified": now}
+    button.value = (photo,)
 
 
 def test_an_uploaded_photo_is_answered(draw, drawn, example):

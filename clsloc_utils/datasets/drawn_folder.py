@@ -30,10 +30,12 @@ def write_drawn_folder(
     The same bytes and times on every call. Good are `per_class` photos of one object of each class and `crowds` of
     several objects. Seven more have a fault each: a JPEG cut short, a PNG that is called JPEG, a photo without
     annotation, an annotation without photo, a box that leaves the photo, one that is inside out, and one of no height.
+    Two of the good ones have a slip that no report can see: `photo_003` is called what it is not, and the box of
+    `photo_017` lies in a corner.
 
     Args:
         folder: Where to; made if need be.
-        class_names: Names of VOC's classes.
+        class_names: Names of VOC's classes, two or more.
         per_class: Photos of one object, of each class.
         crowds: Photos of several objects.
 
@@ -53,6 +55,9 @@ def write_drawn_folder(
     for number, (class_name, num_objects) in enumerate(wanted, start=1):
         rng = np.random.default_rng([_SEED, number])
         _write(folder, f"photo_{number:03d}", draw_scene(rng, num_objects, class_name, LONGEST_SIDE))
+    annotations = folder / ANNOTATION_FOLDER
+    _change_object(annotations / "photo_003.xml", name=next(name for name in class_names if name != wanted[2][0]))
+    _change_object(annotations / "photo_017.xml", xmin="2", ymin="2", xmax="50", ymax="50")
     _write_broken(folder, class_names[0])
     for file in (path for path in folder.rglob("*") if path.is_file()):
         os.utime(file, (_TIME, _TIME))
@@ -83,30 +88,30 @@ def _write(folder: Path, name: str, scene: Scene) -> None:
 def _write_broken(folder: Path, class_name: str) -> None:
     """The files with a fault, each named after it."""
     faults = (
-        "broken_cut_short",
-        "broken_png",
-        "broken_without_annotation",
-        "broken_without_photo",
-        "broken_outside",
-        "broken_inside_out",
-        "broken_flat",
+        "trouble_cut_short",
+        "trouble_png",
+        "trouble_without_annotation",
+        "trouble_without_photo",
+        "trouble_outside",
+        "trouble_inside_out",
+        "trouble_flat",
     )
     for number, name in enumerate(faults):
         _write(folder, name, draw_scene(np.random.default_rng([_SEED, 0, number]), 1, class_name, LONGEST_SIDE))
     photos, annotations = folder / IMAGE_FOLDER, folder / ANNOTATION_FOLDER
-    cut_short = photos / "broken_cut_short.jpg"
+    cut_short = photos / "trouble_cut_short.jpg"
     cut_short.write_bytes(cut_short.read_bytes()[: cut_short.stat().st_size // 2])
     scene = draw_scene(np.random.default_rng([_SEED, 0, 1]), 1, class_name, LONGEST_SIDE)
-    scene.image.save(photos / "broken_png.jpg", format="PNG")
-    (annotations / "broken_without_annotation.xml").unlink()
-    (photos / "broken_without_photo.jpg").unlink()
-    _change_box(annotations / "broken_outside.xml", xmin="10", xmax=str(2 * LONGEST_SIDE))
-    _change_box(annotations / "broken_inside_out.xml", xmin="90", xmax="30")
-    _change_box(annotations / "broken_flat.xml", ymin="40", ymax="40")
+    scene.image.save(photos / "trouble_png.jpg", format="PNG")
+    (annotations / "trouble_without_annotation.xml").unlink()
+    (photos / "trouble_without_photo.jpg").unlink()
+    _change_object(annotations / "trouble_outside.xml", xmin="10", xmax=str(2 * LONGEST_SIDE))
+    _change_object(annotations / "trouble_inside_out.xml", xmin="90", xmax="30")
+    _change_object(annotations / "trouble_flat.xml", ymin="40", ymax="40")
 
 
-def _change_box(file: Path, **sides: str) -> None:
+def _change_object(file: Path, **fields: str) -> None:
     tree = ElementTree.parse(file)
-    for name, value in sides.items():
-        tree.find(f"object/bndbox/{name}").text = value
+    for name, value in fields.items():
+        tree.find(f"object//{name}").text = value
     tree.write(file, encoding="unicode")
