@@ -124,6 +124,7 @@ def _saved_model(folder: Path) -> Answer:
 def _lite_file(file: Path) -> Answer:
     with _without_notes():
         interpreter = _interpreter_class()(model_path=str(file))
+        interpreter.allocate_tensors()
         (signature,) = interpreter.get_signature_list().values()
         runner = interpreter.get_signature_runner()
     (image,) = signature["inputs"]

@@ -3,6 +3,7 @@
 It stands in for a learner's own photos where there are none.
 """
 
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,8 +54,7 @@ def write_drawn_folder(
     wanted = [(name, 1) for _ in range(per_class) for name in class_names]
     wanted += [(class_names[index % len(class_names)], OBJECTS_IN_CROWD) for index in range(crowds)]
     for number, (class_name, num_objects) in enumerate(wanted, start=1):
-        rng = np.random.default_rng([_SEED, number])
-        _write(folder, f"photo_{number:03d}", draw_scene(rng, num_objects, class_name, LONGEST_SIDE))
+        _write(folder, f"photo_{number:03d}", _scene(number, num_objects, class_name, class_names))
     annotations = folder / ANNOTATION_FOLDER
     _change_object(annotations / "photo_003.xml", name=next(name for name in class_names if name != wanted[2][0]))
     _change_object(annotations / "photo_017.xml", xmin="2", ymin="2", xmax="50", ymax="50")
@@ -62,6 +62,15 @@ def write_drawn_folder(
     for file in (path for path in folder.rglob("*") if path.is_file()):
         os.utime(file, (_TIME, _TIME))
     return folder
+
+
+def _scene(number: int, num_objects: int, class_name: str, class_names: Sequence[str]) -> Scene:
+    """The first scene of a series of its own that shows nothing but these classes."""
+    for attempt in itertools.count():
+        scene = draw_scene(np.random.default_rng([_SEED, number, attempt]), num_objects, class_name, LONGEST_SIDE)
+        if {drawn.class_name for drawn in scene.objects} <= set(class_names):
+            break
+    return scene
 
 
 def _write(folder: Path, name: str, scene: Scene) -> None:
@@ -97,11 +106,11 @@ def _write_broken(folder: Path, class_name: str) -> None:
         "trouble_flat",
     )
     for number, name in enumerate(faults):
-        _write(folder, name, draw_scene(np.random.default_rng([_SEED, 0, number]), 1, class_name, LONGEST_SIDE))
+        _write(folder, name, draw_scene(np.random.default_rng([_SEED, 0, number + 1]), 1, class_name, LONGEST_SIDE))
     photos, annotations = folder / IMAGE_FOLDER, folder / ANNOTATION_FOLDER
     cut_short = photos / "trouble_cut_short.jpg"
     cut_short.write_bytes(cut_short.read_bytes()[: cut_short.stat().st_size // 2])
-    scene = draw_scene(np.random.default_rng([_SEED, 0, 1]), 1, class_name, LONGEST_SIDE)
+    scene = draw_scene(np.random.default_rng([_SEED, 0, 2]), 1, class_name, LONGEST_SIDE)
     scene.image.save(photos / "trouble_png.jpg", format="PNG")
     (annotations / "trouble_without_annotation.xml").unlink()
     (photos / "trouble_without_photo.jpg").unlink()
