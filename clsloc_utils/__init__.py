@@ -2,8 +2,8 @@
 
 The modules, ground floor first: `quiet`, `profiles`, `progress`, `checkup`, `host`, `joints`, `drawing`, `boxes`,
 `datasets`, `pipelines`, `backbones`, `losses`, `metrics`, `baselines`, `models`, `distribution`, `training`, `recipes`,
-`sweeps`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import points to an earlier one of this list,
-never to a later one.
+`sweeps`, `exporting`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import points to an earlier one
+of this list, never to a later one.
 """
 
 import os

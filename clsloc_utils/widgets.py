@@ -7,7 +7,9 @@ import base64
 import html
 import importlib.util
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,3 +132,38 @@ def _as_html(figure: Figure, alt: str) -> str:
     figure.savefig(buffer, format="png", dpi=plotting.DOTS_PER_INCH)
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
     return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
+
+
+def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Any:
+    """A button that takes a photo from the learner's own disk, and what a model says about it.
+
+    Args:
+        draw: Draws the answer to the photo in a file; a `ValueError` of it is shown instead, in words.
+        example: A photo to begin with.
+        still: Whether to return the figure of the example instead; `None` asks `can_show_widgets`.
+
+    Returns:
+        An `ipywidgets.VBox` of the button and the picture; or, where nothing can be uploaded, the example's figure.
+    """
+    if still or (still is None and not can_show_widgets()):
+        return draw(example)
+    import ipywidgets
+
+    button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+    picture = ipywidgets.HTML(_as_html(draw(example), alt=f"What the model says about {example.name}."))
+
+    def answer(_: Any = None) -> None:
+        if not button.value:
+            return
+        (photo,) = button.value
+        name = Path(photo["name"]).name
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / name
+            file.write_bytes(photo["content"])
+            try:
+                picture.value = _as_html(draw(file), alt=f"What the model says about {name}.")
+            except ValueError as error:
+                picture.value = f'<p role="alert">{html.escape(str(error).replace(str(file), name))}</p>'
+
+    button.observe(answer, names="value")
+    return ipywidgets.VBox([button, picture])

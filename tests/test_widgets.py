@@ -1,6 +1,7 @@
 """The slider moves what it should, and a figure stands in where nothing can move."""
 
 import base64
+import datetime
 import re
 import sys
 import types
@@ -101,3 +102,60 @@ def test_own_choice_of_settings(result, images):
 def test_images_must_be_those_of_the_sweep(result, count):
     with pytest.raises(ValueError, match=f"{count} images.*1 to 3"):
         widgets.sweep_slider(result, np.zeros((count, 8, 8, 3)), CLASS_NAMES)
+
+
+# --- upload -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn():
+    """What was drawn: name and content of each file."""
+    return []
+
+
+@pytest.fixture
+def draw(drawn):
+    def draw(file):
+        content = file.read_bytes()
+        if content == b"broken":
+            raise ValueError(f"{file}: not an image that can be read; save it as JPEG or PNG.")
+        drawn.append((file.name, content))
+        return Figure()
+
+    return draw
+
+
+@pytest.fixture
+def example(tmp_path):
+    (tmp_path / "example.jpg").write_bytes(b"example")
+    return tmp_path / "example.jpg"
+
+
+def choose(button, name, content):
+    now = datetime.datetime.now(datetime.UTC)
+    photo = {"name": name, "type": "image/jpeg", "size": len(content), "content": content, "last_modified": now}
+    button.value = (photo,)
+
+
+def test_an_uploaded_photo_is_answered(draw, drawn, example):
+    button, picture = widgets.photo_upload(draw, example, still=False).children
+    assert 'alt="What the model says about example.jpg."' in picture.value
+    choose(button, "mine & yours.jpg", b"mine")
+    assert drawn == [("example.jpg", b"example"), ("mine & yours.jpg", b"mine")]
+    assert 'alt="What the model says about mine &amp; yours.jpg."' in picture.value
+
+
+def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(draw, drawn, example):
+    button, picture = widgets.photo_upload(draw, example, still=False).children
+    choose(button, "../<b>.txt", b"broken")
+    assert picture.value == (
+        '<p role="alert">&lt;b&gt;.txt: not an image that can be read; save it as JPEG or PNG.</p>'
+    )
+    choose(button, "mine.jpg", b"mine")
+    assert drawn[-1] == ("mine.jpg", b"mine")
+    assert picture.value.startswith("<img")
+
+
+def test_without_a_listener_the_example_is_drawn(draw, drawn, example):
+    assert isinstance(widgets.photo_upload(draw, example), Figure)
+    assert drawn == [("example.jpg", b"example")]

@@ -6,6 +6,7 @@ says.
 
 from clsloc_utils.datasets.archives import Archive, Release, registry
 from clsloc_utils.datasets.downloads import DownloadError
+from clsloc_utils.datasets.drawn_folder import write_drawn_folder
 from clsloc_utils.datasets.folders import FolderReport, Problem
 from clsloc_utils.datasets.loader import (
     PUBLISHED_COUNTS,
@@ -43,4 +44,5 @@ __all__ = [
     "registry",
     "report",
     "voc_features",
+    "write_drawn_folder",
 ]

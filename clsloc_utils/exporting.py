@@ -1,0 +1,201 @@
+"""Models outside of Keras: SavedModel for servers, LiteRT (TensorFlow Lite) for phones and small boards.
+
+Both take what the model takes, float32 RGB 0..255 `[B, S, S, 3]`, and give what it gives, under the same names: its
+preprocessing is inside. The names of the classes are not; keep them beside the file.
+"""
+
+import contextlib
+import importlib.util
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from clsloc_utils import models  # noqa: F401  A saved model is read with its layers.
+from clsloc_utils.quiet import silent_standard_error
+from clsloc_utils.training import replacing
+
+Answer = Callable[[Any], dict[str, np.ndarray]]
+"""From images, float32 RGB 0..255 `[B, S, S, 3]`, to outputs by name."""
+
+KERAS_SUFFIX, LITE_SUFFIX = ".keras", ".tflite"
+
+
+def export_saved_model(model: keras.Model, folder: str | os.PathLike) -> Path:
+    """Writes a model as a SavedModel, which TensorFlow and its server load without Keras and without this package.
+
+    Args:
+        model: A two-head or pose model.
+        folder: Where to; it does not exist yet.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: The folder exists.
+    """
+    folder = Path(folder).expanduser()
+    if folder.exists():
+        raise ValueError(f"{folder} exists already; remove it, or export to another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as unfinished, silent_standard_error():
+        model.export(f"{unfinished}/model", format="tf_saved_model", verbose=False)
+        os.replace(f"{unfinished}/model", folder)
+    return folder
+
+
+def export_lite(model: keras.Model, file: str | os.PathLike, *, quantized: bool = False) -> Path:
+    """Writes a model as a LiteRT file.
+
+    Args:
+        model: A two-head or pose model.
+        file: Where to, `*.tflite`; replaced if it exists.
+        quantized: Whether weights are stored in 8 bits instead of 32, and each layer that can computes with 8 bits
+            (*dynamic range quantization*): a quarter of the size, slightly other answers.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: The file has another ending.
+    """
+    file = Path(file).expanduser()
+    if file.suffix != LITE_SUFFIX:
+        raise ValueError(f"{file}: a LiteRT file ends in {LITE_SUFFIX}; name it so.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = export_saved_model(model, Path(temporary) / "model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
+        if quantized:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        with silent_standard_error():
+            content = converter.convert()
+    with replacing(file) as unfinished:
+        unfinished.write_bytes(content)
+    return file
+
+
+def load_exported(path: str | os.PathLike) -> Answer:
+    """Opens what `model.save`, `export_saved_model` or `export_lite` wrote.
+
+    Args:
+        path: A `.keras` file, a `.tflite` file, or the folder of a SavedModel.
+
+    Returns:
+        A function from images, float32 RGB 0..255 `[B, S, S, 3]`, to a dict of float32 arrays.
+
+    Raises:
+        ValueError: It is none of the three.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir() and (path / "saved_model.pb").is_file():
+        return _saved_model(path)
+    loaders = {KERAS_SUFFIX: _keras_file, LITE_SUFFIX: _lite_file}
+    if path.is_file() and path.suffix in loaders:
+        return loaders[path.suffix](path)
+    raise ValueError(
+        f"{path}: no {KERAS_SUFFIX} file, no {LITE_SUFFIX} file, and no folder with a saved_model.pb; check the path."
+    )
+
+
+def _keras_file(file: Path) -> Answer:
+    model = keras.saving.load_model(file, compile=False)
+    return lambda images: {name: np.asarray(value) for name, value in model.predict_on_batch(images).items()}
+
+
+def _saved_model(folder: Path) -> Answer:
+    loaded = tf.saved_model.load(str(folder))
+
+    # The function holds what was loaded: its weights would be gone with it.
+    def answer(images: Any) -> dict[str, np.ndarray]:
+        return {name: value.numpy() for name, value in loaded.serve(tf.convert_to_tensor(images)).items()}
+
+    return answer
+
+
+def _lite_file(file: Path) -> Answer:
+    with _without_notes():
+        interpreter = _interpreter_class()(model_path=str(file))
+        interpreter.allocate_tensors()
+        (signature,) = interpreter.get_signature_list().values()
+        runner = interpreter.get_signature_runner()
+    (image,) = signature["inputs"]
+    return lambda images: runner(**{image: np.asarray(images, "float32")})
+
+
+def _interpreter_class() -> type:
+    """LiteRT's own interpreter where its package is installed, or else the one that TensorFlow still brings."""
+    if importlib.util.find_spec("ai_edge_litert"):
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter
+    return tf.lite.Interpreter
+
+
+@contextlib.contextmanager
+def _without_notes() -> Iterator[None]:
+    """Keeps back that an interpreter was made, and that TensorFlow's own is to move to the package ai-edge-litert."""
+    with warnings.catch_warnings(), silent_standard_error():
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+        yield
+
+
+def largest_differences(outputs: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:
+    """How far two answers to the same images are apart.
+
+    Args:
+        outputs: Arrays by name.
+        reference: Arrays of the same names and shapes.
+
+    Returns:
+        The largest absolute difference of each, by name, in the order of the names.
+
+    Raises:
+        ValueError: Names or shapes differ.
+    """
+    shapes, expected = ({name: np.shape(each[name]) for name in sorted(each)} for each in (outputs, reference))
+    if shapes != expected:
+        raise ValueError(f"The outputs are {shapes}, the reference is {expected}; compare answers to the same images.")
+    return {name: float(np.max(np.abs(np.asarray(outputs[name]) - np.asarray(reference[name])))) for name in expected}
+
+
+def size_in_bytes(path: str | os.PathLike) -> int:
+    """Size of a file, or of all files of a folder.
+
+    Args:
+        path: The file or the folder.
+
+    Returns:
+        Bytes.
+    """
+    path = Path(path).expanduser()
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def seconds_per_call(answer: Answer, images: Any, *, calls: int = 20) -> float:
+    """How long an answer takes: the median of some calls after a first one, which may build what later ones use.
+
+    Args:
+        answer: As `load_exported` returns it.
+        images: What it is called with.
+        calls: How many are measured.
+
+    Returns:
+        Seconds.
+    """
+    answer(images)
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        answer(images)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)

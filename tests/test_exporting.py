@@ -1,0 +1,181 @@
+"""Exported models answer as the original does, in every format, and nothing half written stays."""
+
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from clsloc_utils import exporting, models
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A two-head model of three classes on a backbone of two layers."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((SIZE, SIZE, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(image)
+    fine = keras.layers.Conv2D(8, 4, strides=4, activation="relu", name="fine")(scaled)
+    coarse = keras.layers.Conv2D(16, 2, strides=2, activation="relu", name="coarse")(fine)
+    return models.two_head_model(keras.Model(image, coarse), 3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(0, 255, (5, SIZE, SIZE, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def reference(model, images):
+    return {name: np.asarray(value) for name, value in model.predict_on_batch(images).items()}
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    """Paths by format."""
+    folder = tmp_path_factory.mktemp("exported")
+    model.save(folder / "model.keras")
+    return {
+        "keras": folder / "model.keras",
+        "saved_model": exporting.export_saved_model(model, folder / "saved_model"),
+        "lite": exporting.export_lite(model, folder / "model.tflite"),
+        "quantized": exporting.export_lite(model, folder / "quantized.tflite", quantized=True),
+    }
+
+
+@pytest.mark.parametrize("name", ["keras", "saved_model", "lite"])
+def test_answers_as_the_original_does(exported, images, reference, name):
+    answer = exporting.load_exported(exported[name])
+    for count in (5, 1):  # any number of images, also a smaller one after a larger one
+        outputs = answer(images[:count])
+        expected = {key: value[:count] for key, value in reference.items()}
+        differences = exporting.largest_differences(outputs, expected)
+        assert list(differences) == ["box", "label"]
+        assert max(differences.values()) < 1e-4
+
+
+def test_quantized_is_smaller_and_close(exported, images, reference):
+    differences = exporting.largest_differences(exporting.load_exported(exported["quantized"])(images), reference)
+    assert 0 < differences["box"] < 0.05
+    sizes = {name: exporting.size_in_bytes(path) for name, path in exported.items()}
+    assert sizes["quantized"] < 0.5 * sizes["lite"]
+
+
+def test_size_of_a_folder_is_that_of_its_files(exported):
+    files = [path for path in exported["saved_model"].rglob("*") if path.is_file()]
+    assert exporting.size_in_bytes(exported["saved_model"]) == sum(path.stat().st_size for path in files) > 0
+
+
+def test_nothing_unfinished_is_left(exported):
+    names = [path.name for path in exported["keras"].parent.iterdir()]
+    assert sorted(names) == ["model.keras", "model.tflite", "quantized.tflite", "saved_model"]
+
+
+def test_an_export_does_not_replace_a_folder(model, exported):
+    before = exporting.size_in_bytes(exported["saved_model"])
+    with pytest.raises(ValueError, match="exists already; remove it"):
+        exporting.export_saved_model(model, exported["saved_model"])
+    assert exporting.size_in_bytes(exported["saved_model"]) == before
+
+
+def test_a_failed_conversion_keeps_the_old_file(model, tmp_path, monkeypatch):
+    file = tmp_path / "model.tflite"
+    file.write_bytes(b"old")
+
+    def fail():
+        raise RuntimeError("an operation is unknown")
+
+    monkeypatch.setattr(exporting, "export_saved_model", lambda model, folder: folder)
+    converter = types.SimpleNamespace(convert=fail)
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", lambda _: converter)
+    with pytest.raises(RuntimeError, match="unknown"):
+        exporting.export_lite(model, file)
+    assert file.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_wrong_names_say_what_to_do(model, tmp_path):
+    with pytest.raises(ValueError, match=r"model\.bin: a LiteRT file ends in \.tflite"):
+        exporting.export_lite(model, tmp_path / "model.bin")
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", tmp_path / "missing.keras", tmp_path):
+        with pytest.raises(ValueError, match=r"no \.keras file, no \.tflite file"):
+            exporting.load_exported(path)
+
+
+OPEN_ALL = """
+import sys
+from clsloc_utils import quiet
+quiet.start_tensorflow()
+import numpy as np
+from clsloc_utils import exporting
+for path in sys.argv[1:]:
+    print(sorted(exporting.load_exported(path)(np.zeros((1, 32, 32, 3), "float32"))))
+"""
+
+
+def test_another_process_opens_them_and_says_nothing(exported):
+    # In this process the interpreter's note, which comes once, is long out.
+    command = [sys.executable, "-c", OPEN_ALL, *map(str, exported.values())]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "['box', 'label']\n" * 4
+    assert done.stderr == ""
+
+
+def test_litert_is_used_where_it_is_installed(exported, images, monkeypatch):
+    asked = []
+
+    class Interpreter:
+        def __init__(self, model_path):
+            asked.append(model_path)
+
+        def allocate_tensors(self):
+            asked.append("allocated")
+
+        def get_signature_list(self):
+            return {"serving_default": {"inputs": ["image"], "outputs": ["box"]}}
+
+        def get_signature_runner(self):
+            return lambda image: {"box": image[:, 0, 0]}
+
+    package, module = types.ModuleType("ai_edge_litert"), types.ModuleType("ai_edge_litert.interpreter")
+    package.__spec__ = types.SimpleNamespace()
+    package.interpreter, module.Interpreter = module, Interpreter
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", package)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", module)
+    outputs = exporting.load_exported(exported["lite"])(images)
+    assert asked == [str(exported["lite"]), "allocated"]
+    np.testing.assert_array_equal(outputs["box"], images[:, 0, 0])
+
+
+def test_joints_are_exported_too(images, tmp_path):
+    image = keras.Input((SIZE, SIZE, 3))
+    coarse = keras.layers.Conv2D(8, 8, strides=8)(image)
+    model = models.pose_model(keras.Model(image, coarse), joint_head="direct")
+    outputs = exporting.load_exported(exporting.export_lite(model, tmp_path / "pose.tflite"))(images)
+    reference = model.predict_on_batch(images)
+    assert outputs["joints"].shape == (5, 14, 2)
+    assert exporting.largest_differences(outputs, reference)["joints"] < 1e-3
+
+
+def test_differences_are_the_largest_and_need_the_same_shapes():
+    reference = {"label": np.zeros((2, 3)), "box": np.zeros((2, 4))}
+    outputs = {"box": np.full((2, 4), 0.25), "label": np.array([[0, -3, 1], [0, 0, 2]])}
+    assert exporting.largest_differences(outputs, reference) == {"box": 0.25, "label": 3.0}
+    with pytest.raises(ValueError, match="compare answers to the same images"):
+        exporting.largest_differences({"label": np.zeros((1, 3)), "box": np.zeros((2, 4))}, reference)
+    with pytest.raises(ValueError, match="compare answers to the same images"):
+        exporting.largest_differences({"label": np.zeros((2, 3))}, reference)
+
+
+def test_seconds_are_the_median_without_the_first_call(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 12.0, 20.0, 29.0])
+    monkeypatch.setattr(exporting.time, "perf_counter", lambda: next(clock))
+    calls = []
+    assert exporting.seconds_per_call(calls.append, "images", calls=3) == 2.0
+    assert calls == ["images"] * 4
