@@ -1,6 +1,7 @@
 """The notebooks of the course as files (their cells are run by nbval), and the tools that look after them."""
 
 import re
+import shlex
 from pathlib import Path
 
 import nbformat
@@ -9,6 +10,7 @@ from check_notebooks import problems
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbval.plugin import coalesce_streams, get_sanitize_patterns
 
+from clsloc_utils import cli
 from clsloc_utils.progress import progress
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -23,6 +25,14 @@ def test_course_begins_with_four_notebooks():
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_is_in_order(path):
     assert problems(path) == []
+
+
+def test_commands_in_the_text_exist():
+    cells = [cell.source for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells]
+    commands = [line for source in cells for line in source.splitlines() if line.startswith("clsloc ")]
+    assert len(commands) >= 4
+    for command in commands:
+        assert cli.parser().parse_args(shlex.split(command)[1:]).command, command
 
 
 # --- The checks themselves --------------------------------------------------------------------------------------------
