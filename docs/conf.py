@@ -19,7 +19,6 @@ version = release = clsloc_utils.__version__
 root_doc = "docs/index"
 include_patterns = ["docs/**", "notebooks/**"]
 exclude_patterns = ["build", ".*", "docs/_*", "**/.ipynb_checkpoints"]
-suppress_warnings = ["toc.empty_glob"]  # docs/speed.md is there once `make bench` has written it
 templates_path = [str(Path(__file__).resolve().parent / "_templates")]  # autosummary looks from the source folder
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 
