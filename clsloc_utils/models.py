@@ -258,7 +258,7 @@ def two_head_model(
 
     Its sub-model `"features"` is the backbone (weights shared with the argument), `"heads"` maps features to the two
     outputs: `model.get_layer("heads")` can be trained alone on cached features, and the whole model has then learned
-        too.
+    too.
 
     Args:
         backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
