@@ -62,7 +62,6 @@ def fine_tune(
     batch_size: int = 32,
     learning_rate: float = 3e-4,
     difficult: str = "count",
-    mixed_precision: bool = False,
     validate: bool = True,
     seed: int = 0,
     description: str = "Fine-tuning",
@@ -78,11 +77,10 @@ def fine_tune(
         batch_size: Images in a batch.
         learning_rate: The highest rate.
         difficult: As for `pipelines.single_object`.
-        mixed_precision: As for `training.fine_tune`.
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
-        **options: Further ones of `training.fine_tune`, such as `box_weight` and `checkpoint`.
+        **options: Further ones of `training.fine_tune`, such as `box_weight`, `mixed_precision` and `checkpoint`.
 
     Returns:
         Keras's `History`.
@@ -100,7 +98,6 @@ def fine_tune(
         epochs=epochs,
         layers=layers,
         learning_rate=learning_rate,
-        mixed_precision=mixed_precision,
         description=description,
         **options,
     )

@@ -20,10 +20,9 @@ from typing import Any, ClassVar
 import filelock
 import keras
 import numpy as np
-import platformdirs
 import tensorflow as tf
 
-from clsloc_utils import distribution
+from clsloc_utils import checkup, distribution
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
@@ -285,7 +284,7 @@ def cache_features(
 
 def default_cache_directory() -> Path:
     """Where feature caches lie: `features` in the folder `CLSLOC_DATA_DIR`, or else in the user's cache folder."""
-    return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")) / "features"
+    return checkup.data_folder() / "features"
 
 
 def backbone_fingerprint(features: keras.Model) -> str:

@@ -178,7 +178,7 @@ def test_the_data_folder_comes_from_the_environment(voc_folder, tmp_path, monkey
 
 def test_the_data_folder_is_the_users_cache_by_default(voc_folder, tmp_path, monkeypatch):
     monkeypatch.delenv("CLSLOC_DATA_DIR", raising=False)
-    monkeypatch.setattr(loader.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / name))
     datasets.load(voc_folder, "train")
     assert list((tmp_path / "clsloc").glob("**/metadata.json"))
 

@@ -244,11 +244,8 @@ def pipeline(arguments: argparse.Namespace) -> dict:
 def page(numbers: dict) -> str:
     """All measurements in words and tables."""
     written = [PAGE_HEAD]
-    for part, write in {"recipe": recipe_words, "photos": photos_words, "sweep": sweep_words}.items():
-        if part in numbers:
-            written.append(write(numbers[part]))
-    if "pipeline" in numbers:
-        written.append(pipeline_words(numbers["pipeline"]))
+    writers = {"recipe": recipe_words, "photos": photos_words, "sweep": sweep_words, "pipeline": pipeline_words}
+    written += [write(numbers[part]) for part, write in writers.items() if part in numbers]
     return "\n\n".join(written) + "\n"
 
 

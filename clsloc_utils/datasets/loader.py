@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TextIO
 
 import filelock
-import platformdirs
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from clsloc_utils import checkup
 from clsloc_utils.datasets import lsp_folder, voc_folder
 from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
 
@@ -319,7 +319,7 @@ def _prepared_builders(
     class_names: Sequence[str] | None = None,
     from_folder: str | os.PathLike | None = None,
 ) -> list[tfds.core.DatasetBuilder]:
-    root = Path(data_dir or os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")).expanduser()
+    root = Path(data_dir).expanduser() if data_dir else checkup.data_folder()
     name = os.fspath(source)
     by_hand = None if from_folder is None else Path(from_folder).expanduser()
     if by_hand and name not in (*_STOCK_SOURCES, *_POSE_RELEASES):
