@@ -11,11 +11,10 @@ unless `--validation` asks for keeping the best epoch on the validation split, t
 import argparse
 import dataclasses
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from head_tables import heads_table
+from head_tables import heads_table, timed
 
 from clsloc_utils import datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
@@ -45,13 +44,8 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict]:
             caches = cached_splits(backbone, source, arguments)
             training.set_seed(seed)
             model = two_head_model(backbone, source.num_classes, box_head=head)
-            started, cpu_started = time.perf_counter(), time.process_time()
-            train(model, caches, source, seed, arguments)
-            seconds = {
-                "seconds": time.perf_counter() - started,
-                "cpu_seconds": time.process_time() - cpu_started,
-                "feature_seconds": sum(cache.manifest["seconds"] for cache in caches if cache is not None),
-            }
+            seconds = timed(train, model, caches, source, seed, arguments)
+            seconds["feature_seconds"] = sum(cache.manifest["seconds"] for cache in caches if cache is not None)
             test = pipelines.batches(source.name, source.test_split, image_size=model.input_shape[1], batch_size=64)
             yield {"head": head, "seed": seed, **training.evaluate(model, test), **seconds}
 

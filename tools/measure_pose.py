@@ -11,12 +11,11 @@ With `--fine-tune` the backbone then learns too, and each fine-tuned head has ro
 import argparse
 import dataclasses
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
-from head_tables import heads_table
+from head_tables import heads_table, timed
 
 from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
@@ -97,7 +96,7 @@ def measure_head(
     yield {"head": head, "seed": seed, **training.evaluate(model, test_cache), **seconds}
     if not arguments.fine_tune:
         return
-    more_seconds = timed(lambda: fine_tune(model, source, seed, arguments))
+    more_seconds = timed(fine_tune, model, source, seed, arguments)
     seconds = {name: seconds[name] + more_seconds[name] for name in seconds}
     test = pipelines.pose_batches(
         source.name, source.test_split, image_size=model.input_shape[1], batch_size=64, margin=arguments.margin
@@ -124,13 +123,6 @@ def fine_tune(model: keras.Model, source: datasets.SourceInfo, seed: int, argume
 def augmentation_of(arguments: argparse.Namespace) -> pipelines.PoseAugmentation:
     """How far the augmented people turn."""
     return pipelines.PoseAugmentation(rotation=arguments.rotation)
-
-
-def timed(work: Callable[[], object]) -> dict[str, float]:
-    """How long it takes, on the clock and on all cores together."""
-    started, cpu_started = time.perf_counter(), time.process_time()
-    work()
-    return {"seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu_started}
 
 
 def margin_of(text: str) -> float | None:
