@@ -16,10 +16,15 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-DEFAULT_IMAGE_SIZES = {"tiny_resnet": 128, "alexnet": 224}
+DEFAULT_IMAGE_SIZES = {"tiny_resnet": 128, "tiny_resnet_people": 128, "alexnet": 224}
 APPLICATION_IMAGE_SIZE = 224
+# One network, pretrained on two questions: which class is drawn, and where are the joints of a drawn person.
 TINY_RESNET_WEIGHTS = Path(__file__).parent / "weights" / "tiny_resnet.npz"
-TINY_RESNET_COMMAND = "python tools/pretrain_tiny_resnet.py"
+TINY_RESNET_PEOPLE_WEIGHTS = TINY_RESNET_WEIGHTS.with_name("tiny_resnet_people.npz")
+TINY_RESNET_COMMANDS = {
+    "tiny_resnet": "python tools/pretrain_tiny_resnet.py",
+    "tiny_resnet_people": "python tools/pretrain_on_people.py",
+}
 _TINY_RESNET_STAGES = ((32, 1), (64, 2), (144, 2))
 
 
@@ -318,9 +323,11 @@ def load_backbone(
     """A backbone by name, from a file, or a model checked to be one.
 
     Args:
-        name_or_file_or_model: `"tiny_resnet"`, `"alexnet"`, a model of `keras.applications` with or without underscores
-            (`"resnet50"`, `"mobilenet_v2"`), one of these names with a file of weights (`"resnet50:FILE"`), the path
-            of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its preprocessing inside.
+        name_or_file_or_model: `"tiny_resnet"`, pretrained to name drawings, or `"tiny_resnet_people"`, the same network
+            pretrained to find the joints of drawn people; `"alexnet"`; a model of `keras.applications` with or without
+            underscores (`"resnet50"`, `"mobilenet_v2"`), one of these names with a file of weights
+            (`"resnet50:FILE"`), the path of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its
+            preprocessing inside.
         image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 224
             for the others). A file or model with an input of fixed size keeps its own: read `backbone.input_shape[1]`.
         weights: `"default"` for the ones that belong to the name (ours for `tiny_resnet`, ImageNet's for
@@ -349,13 +356,15 @@ def load_backbone(
     if text.endswith((".h5", ".npz")) and weights == "default":
         text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
-    if name in ("tinyresnet", "alexnet"):
-        return _own_backbone("tiny_resnet" if name == "tinyresnet" else name, image_size, weights)
+    own_names = {own.replace("_", ""): own for own in DEFAULT_IMAGE_SIZES}
+    if name in own_names:
+        return _own_backbone(own_names[name], image_size, weights)
     applications = application_names()
     if name not in applications:
+        functions = ", ".join(sorted(function for _, function in applications.values()))
         raise ValueError(
-            f"backbone {text!r}: no such name. Take 'tiny_resnet', 'alexnet', the path of a .keras file, or one of "
-            f"keras.applications: {', '.join(sorted(function for _, function in applications.values()))}."
+            f"backbone {text!r}: no such name. Take {', '.join(map(repr, DEFAULT_IMAGE_SIZES))}, the path of a .keras "
+            f"file, or one of keras.applications: {functions}."
         )
     return _application(*applications[name], image_size or APPLICATION_IMAGE_SIZE, weights)
 
@@ -372,17 +381,18 @@ def _name_and_weights(text: str) -> tuple[str, str]:
 
 
 def _own_backbone(name: str, image_size: int | None, weights: str | Path | None) -> keras.Model:
-    """`tiny_resnet` or `alexnet` with the weights asked for."""
-    build = {"tiny_resnet": tiny_resnet, "alexnet": alexnet}[name]
+    """A network of this module with the weights asked for."""
+    build = {"tiny_resnet": tiny_resnet, "tiny_resnet_people": tiny_resnet, "alexnet": alexnet}[name]
+    own_weights = {"tiny_resnet": TINY_RESNET_WEIGHTS, "tiny_resnet_people": TINY_RESNET_PEOPLE_WEIGHTS}
     model = build(image_size or DEFAULT_IMAGE_SIZES[name])
-    if weights == "default" and name == "tiny_resnet":
-        if not TINY_RESNET_WEIGHTS.is_file():
+    if weights == "default":
+        weights = own_weights.get(name)
+        if weights is not None and not weights.is_file():
             raise FileNotFoundError(
-                f"{TINY_RESNET_WEIGHTS}: the pretrained weights of tiny_resnet are missing. Make them with "
-                f"`{TINY_RESNET_COMMAND}`, or pass weights=None for random ones."
+                f"{weights}: the pretrained weights of {name} are missing. Make them with "
+                f"`{TINY_RESNET_COMMANDS[name]}`, or pass weights=None for random ones."
             )
-        weights = TINY_RESNET_WEIGHTS
-    if weights not in (None, "default"):
+    if weights is not None:
         load_weights(model, weights)
     return model
 

@@ -22,7 +22,8 @@ FREE_DISK = 2 * 10**9
 FREE_MEMORY = 2 * 10**9
 """Bytes that TensorFlow and a training of the fast profile need."""
 PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012", "lsp", "lspet")
-EMBEDDED_WEIGHTS = Path(__file__).with_name("weights") / "tiny_resnet.npz"
+WEIGHTS_FOLDER = Path(__file__).with_name("weights")
+EMBEDDED_WEIGHTS = ("tiny_resnet.npz", "tiny_resnet_people.npz")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,11 +174,13 @@ def check_data(source: str, folder: Path | None = None) -> Finding:
     return Finding(f"data {source}", "not prepared yet", advice=f"clsloc prepare {source}")
 
 
-def check_embedded_weights(file: Path = EMBEDDED_WEIGHTS) -> Finding:
+def check_embedded_weights(folder: Path = WEIGHTS_FOLDER) -> Finding:
     """Looks for the weights that come with the package."""
-    if file.is_file():
-        return Finding("weights of tiny_resnet", f"{file.stat().st_size / 10**6:.1f} MB in the package")
-    return Finding("weights of tiny_resnet", f"{file} is missing", "install clsloc_utils again")
+    missing = [name for name in EMBEDDED_WEIGHTS if not (folder / name).is_file()]
+    if missing:
+        return Finding("weights of tiny_resnet", f"{folder / missing[0]} is missing", "install clsloc_utils again")
+    size = sum((folder / name).stat().st_size for name in EMBEDDED_WEIGHTS)
+    return Finding("weights of tiny_resnet", f"{size / 10**6:.1f} MB in the package")
 
 
 def check_imagenet_weights(folder: Path | None = None) -> Finding:

@@ -18,6 +18,9 @@ import tensorflow as tf
 from clsloc_utils import datasets
 from clsloc_utils.joints import FLIP_ORDER
 
+# Raised whenever the same example gives other pixels: features cached before are then computed anew.
+VERSION = 1
+
 DIFFICULT_CHOICES = ("count", "exclude", "ignore")
 # Undecoded examples among which the next one is drawn: some 100 MB of VOC's photos, however many there are in all.
 SHUFFLE_BUFFER = 1024

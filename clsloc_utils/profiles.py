@@ -25,6 +25,7 @@ class Profile:
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
+        pose_backbone: Name or file of the backbone for joints.
         pose_copies: Versions of every training image of a person whose features are cached, the plain one included.
         pose_rotation: Augmented people turn by at most so many degrees: little where people stand, much in sports.
         heatmap_channels: Width of the head that reads joints off heatmaps.
@@ -44,6 +45,7 @@ class Profile:
     naive_epochs: int
     sweep_epochs: int
     pose_data: str
+    pose_backbone: str
     pose_copies: int
     pose_rotation: float
     heatmap_channels: int
@@ -64,6 +66,7 @@ FAST = Profile(
     naive_epochs=1,
     sweep_epochs=6,
     pose_data="toy_pose",
+    pose_backbone="tiny_resnet_people",
     pose_copies=2,
     pose_rotation=15.0,
     heatmap_channels=64,
@@ -84,6 +87,7 @@ FULL = Profile(
     naive_epochs=30,
     sweep_epochs=15,
     pose_data="lsp",
+    pose_backbone="resnet50",
     pose_copies=10,
     pose_rotation=40.0,
     heatmap_channels=128,
@@ -97,8 +101,8 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
 
     Args:
         environment: Where to read `CLSLOC_PROFILE` (`fast`, the default, or `full`), `CLSLOC_DATA` (a source name or a
-            folder), `CLSLOC_POSE_DATA` (the same for poses) and `CLSLOC_BACKBONE` (a name or a file). The last three
-            override the profile's own.
+            folder), `CLSLOC_POSE_DATA` (the same for poses) and `CLSLOC_BACKBONE` (a name or a file, for boxes and for
+            joints). The last three override the profile's own.
 
     Returns:
         The `Profile`.
@@ -110,7 +114,12 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
     if name not in PROFILES:
         raise ValueError(f"CLSLOC_PROFILE is {name!r}; set it to one of {', '.join(PROFILES)}, or unset it for fast.")
     profile = PROFILES[name]
-    variables = {"data": "CLSLOC_DATA", "pose_data": "CLSLOC_POSE_DATA", "backbone": "CLSLOC_BACKBONE"}
+    variables = {
+        "data": "CLSLOC_DATA",
+        "pose_data": "CLSLOC_POSE_DATA",
+        "backbone": "CLSLOC_BACKBONE",
+        "pose_backbone": "CLSLOC_BACKBONE",
+    }
     overrides = {field: environment[variable] for field, variable in variables.items() if environment.get(variable)}
     if not overrides:
         return profile

@@ -48,9 +48,19 @@ def cache_split(
             seed=copy,
         )
 
-    key = {"source": source.fingerprint, "split": split, "image_size": image_size, "difficult": difficult}
+    key = _pixels_key(source, split, image_size) | {"difficult": difficult}
     key["augmentation"] = repr(pipelines.Augmentation()) if copies > 1 else "none"
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+
+
+def _pixels_key(source: datasets.SourceInfo, split: str, image_size: int) -> dict[str, Any]:
+    """What the pixels of the plain images depend on."""
+    return {
+        "source": source.fingerprint,
+        "split": split,
+        "image_size": image_size,
+        "pipelines_version": pipelines.VERSION,
+    }
 
 
 def fine_tune(
@@ -174,7 +184,7 @@ def cache_pose_split(
             seed=copy,
         )
 
-    key = {"source": source.fingerprint, "split": split, "image_size": image_size, "margin": margin}
+    key = _pixels_key(source, split, image_size) | {"margin": margin}
     key["augmentation"] = repr(augmentation) if copies > 1 else "none"
     return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
 
@@ -248,6 +258,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     source = datasets.info(profile.data)
     key = {
         "source": source.fingerprint,
+        "pipelines_version": pipelines.VERSION,
         "backbone": training.backbone_fingerprint(backbone),
         "copies": profile.augmented_copies,
         "epochs": profile.head_epochs,

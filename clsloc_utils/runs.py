@@ -140,10 +140,11 @@ def resolve_options(
             "copies": profile.pose_copies,
             "epochs": profile.pose_epochs,
         }
+    backbone = profile.backbone if source.task == "boxes" else profile.pose_backbone
     defaults = {
-        "backbone": profile.backbone,
+        "backbone": backbone,
         # A network that the profile does not know has a size of its own.
-        "image_size": profile.image_size if given.get("backbone", profile.backbone) == profile.backbone else 0,
+        "image_size": profile.image_size if given.get("backbone", backbone) == backbone else 0,
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,

@@ -97,8 +97,11 @@ def test_weights_of_other_shapes_are_refused(tmp_path):
 
 def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeypatch):
     monkeypatch.setattr(backbones, "TINY_RESNET_WEIGHTS", tmp_path / "tiny_resnet.npz")
-    with pytest.raises(FileNotFoundError, match="pretrain_tiny_resnet"):
+    monkeypatch.setattr(backbones, "TINY_RESNET_PEOPLE_WEIGHTS", tmp_path / "tiny_resnet_people.npz")
+    with pytest.raises(FileNotFoundError, match=r"tiny_resnet\.npz.*pretrain_tiny_resnet"):
         backbones.load_backbone("tiny_resnet")
+    with pytest.raises(FileNotFoundError, match=r"tiny_resnet_people\.npz.*pretrain_on_people"):
+        backbones.load_backbone("tiny_resnet_people")
     with pytest.raises(FileNotFoundError, match="no such file of weights"):
         backbones.load_backbone("tiny_resnet", weights=tmp_path / "mine.npz")
 

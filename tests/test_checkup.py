@@ -65,11 +65,14 @@ def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
     monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: few)
     assert checkup.check_memory().found == "1.0 GB free of 4.0 GB"
     assert not checkup.check_memory().ok
-    assert not checkup.check_embedded_weights(tmp_path / "gone.npz").ok
+    (tmp_path / "tiny_resnet.npz").touch()
+    assert "tiny_resnet_people.npz is missing" in checkup.check_embedded_weights(tmp_path).found
+    assert not checkup.check_embedded_weights(tmp_path).ok
     assert "first use" in checkup.check_imagenet_weights(tmp_path).advice
     (tmp_path / "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5").touch()
     assert checkup.check_imagenet_weights(tmp_path).found.endswith("notop.h5")
 
 
 def test_embedded_weights_lie_where_the_backbone_looks_for_them():
-    assert checkup.EMBEDDED_WEIGHTS == backbones.TINY_RESNET_WEIGHTS
+    expected = [backbones.TINY_RESNET_WEIGHTS, backbones.TINY_RESNET_PEOPLE_WEIGHTS]
+    assert [checkup.WEIGHTS_FOLDER / name for name in checkup.EMBEDDED_WEIGHTS] == expected

@@ -136,6 +136,15 @@ def test_large_images_are_not_sampled_sparsely():
     assert np.abs(image.numpy() - 127.5).max() < 40
 
 
+def test_small_images_grow_without_steps():
+    """A ramp of 8 columns becomes one of 64; repeated pixels would show as steps as large as the ramp's own."""
+    ramp = np.repeat(np.linspace(40, 200, 8, dtype=np.uint8)[None, :, None], 16, axis=0)
+    buffer = io.BytesIO()
+    Image.fromarray(np.repeat(ramp, 3, axis=2)).save(buffer, "JPEG", quality=100, subsampling=0)
+    image, _ = parse(64)(example([0], image=buffer.getvalue()))
+    assert np.abs(np.diff(image.numpy(), axis=1)).max() < (200 - 40) / 7 / 4
+
+
 def extent(image):
     """`[xmin, ymin, xmax, ymax]` in pixels of the green object: 140 more green than red, where the ground has 40."""
     rows, columns = np.nonzero(image[..., 1] - image[..., 0] > 90)

@@ -14,9 +14,10 @@ def test_fast_is_the_default_and_empty_means_unset():
     assert profiles.current_profile({"CLSLOC_PROFILE": "full"}) is profiles.FULL
 
 
-def test_variables_override_one_field_each():
+def test_variables_override_their_fields():
     changed = profiles.current_profile({"CLSLOC_DATA": "photos", "CLSLOC_BACKBONE": "net.keras"})
-    assert changed == dataclasses.replace(profiles.FAST, name="fast (overridden)", data="photos", backbone="net.keras")
+    backbones = {"backbone": "net.keras", "pose_backbone": "net.keras"}
+    assert changed == dataclasses.replace(profiles.FAST, name="fast (overridden)", data="photos", **backbones)
     poses = profiles.current_profile({"CLSLOC_POSE_DATA": "people"})
     assert poses == dataclasses.replace(profiles.FAST, name="fast (overridden)", pose_data="people")
     only_data = profiles.current_profile({"CLSLOC_PROFILE": "full", "CLSLOC_DATA": "photos"})

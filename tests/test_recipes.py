@@ -55,6 +55,15 @@ def test_cached_split_holds_the_split(small_profile):
     np.testing.assert_allclose(cache.arrays["coarse"][: len(images)], features, rtol=2e-3, atol=2e-2)
 
 
+def test_other_pixels_are_cached_anew(small_profile, monkeypatch):
+    source = datasets.info(small_profile.data)
+    backbone = recipes.load_backbone(small_profile.backbone)
+    first, again = (recipes.cache_split(backbone, source, source.test_split).folder for _ in range(2))
+    monkeypatch.setattr(pipelines, "VERSION", pipelines.VERSION + 1)
+    changed = recipes.cache_split(backbone, source, source.test_split).folder
+    assert first == again != changed
+
+
 @pytest.mark.filterwarnings("error:Your input ran out of data")
 def test_fine_tuning_moves_the_backbone_on_the_training_images_and_freezes_it_again(small_profile):
     source = datasets.info(small_profile.data)

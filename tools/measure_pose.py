@@ -135,7 +135,7 @@ def parse_arguments() -> argparse.Namespace:
     profile = profiles.current_profile()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=profile.pose_data, help="name or folder of the poses")
-    parser.add_argument("--backbone", default=profile.backbone, help="name or file of the backbone")
+    parser.add_argument("--backbone", default=profile.pose_backbone, help="name or file of the backbone")
     parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
     parser.add_argument("--heads", nargs="+", choices=list(JOINT_HEADS), default=list(JOINT_HEADS))
     parser.add_argument("--heatmap-channels", type=int, default=profile.heatmap_channels, help="width of that head")

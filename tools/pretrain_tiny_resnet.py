@@ -64,8 +64,16 @@ def classifier(backbone: keras.Model) -> keras.Model:
     return keras.Model(backbone.input, logits)
 
 
+def optimizer(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with a warm-up and a cosine decay of the learning rate."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        1e-4, steps, warmup_target=learning_rate, warmup_steps=steps // 20, alpha=0.02
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=0.02)
+
+
 def save(model: keras.Model, file: Path) -> None:
-    """Writes the backbone's part of the classifier's weights."""
+    """Writes the weights of the backbone that is in a model."""
     backbone = backbones.tiny_resnet(IMAGE_SIZE)
     for layer in backbone.layers:
         layer.set_weights(model.get_layer(layer.name).get_weights())
@@ -88,12 +96,8 @@ def train(arguments: argparse.Namespace) -> None:
             model.set_weights(weights)
         dataset = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(arguments.images, seed=arguments.seed)
         dataset = dataset.map(lambda image, label, size=size: augmented(image, label, size), tf.data.AUTOTUNE)
-        steps = epochs * (arguments.images // arguments.batch_size)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            1e-4, steps, warmup_target=learning_rate, warmup_steps=steps // 20, alpha=0.02
-        )
         model.compile(
-            optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.02),
+            optimizer=optimizer(learning_rate, epochs * (arguments.images // arguments.batch_size)),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=False,  # On a CPU, TensorFlow's own kernels convolve faster than XLA.

@@ -1,0 +1,185 @@
+"""Trains the weights of `tiny_resnet_people` that ship with the package: where are the joints of a drawn person?
+
+The network goes on from the weights of `tiny_resnet`, which can name drawings. The people come from the generator of
+`toy_pose` under a seed that `toy_pose` never uses. Repeat with
+
+    python tools/pretrain_on_people.py
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import joblib
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+from pretrain_tiny_resnet import IMAGE_SIZE, optimizer, save
+
+from clsloc_utils import backbones, pipelines
+from clsloc_utils.drawing.poses import draw_pose_annotated
+from clsloc_utils.losses import get_joint_loss
+from clsloc_utils.metrics import PCK
+from clsloc_utils.models import pose_model
+from clsloc_utils.progress import progress
+
+TRAIN_SEED, HELD_OUT_SEED = 1011, 1012
+AUGMENTATION = pipelines.PoseAugmentation(rotation=15.0)
+
+
+class HeatmapCrossEntropy(keras.losses.Loss):
+    """Cross-entropy of a joint's heatmap with a Gaussian around its place: for every cell, how likely is it here?
+
+    Soft-argmax alone tells the network that a mean is wrong; this tells every cell whether it is. The heatmaps hold one
+    cell outside of the image at each border, as those of `clsloc_utils.models.heatmap_joints`.
+
+    Args:
+        spread: Standard deviation of the Gaussian, in cells.
+    """
+
+    def __init__(self, spread: float = 0.8):
+        super().__init__(name="heatmap_cross_entropy")
+        self.spread = spread
+
+    def call(self, joints, logits):
+        """Joints `[B, J, 2]`, x and y relative to the image, and logits `[B, H, W, J]`, to losses `[B, J]`."""
+        height, width, count = logits.shape[1:]
+        columns, rows = (self._shares(joints[..., axis], cells) for axis, cells in enumerate((width, height)))
+        wanted = ops.reshape(ops.einsum("bjh,bjw->bhwj", rows, columns), (-1, height * width, count))
+        return -ops.sum(wanted * ops.log_softmax(ops.reshape(logits, (-1, height * width, count)), axis=1), axis=1)
+
+    def _shares(self, places, cells: int):
+        """What falls into each cell of one axis, `[B, J, cells]`, of Gaussians at places `[B, J]`."""
+        centres = ops.arange(cells, dtype="float32") - 0.5
+        distances = centres - places[..., None] * (cells - 2)
+        return ops.softmax(-(distances**2) / (2 * self.spread**2), axis=-1)
+
+
+def draw_people(seed: int, count: int) -> Iterator[dict]:
+    """Examples of drawn people, as `toy_pose` yields them."""
+    workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
+    drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in range(count))
+    for drawing in progress(drawings, total=count, description="Drawing"):
+        joints = (drawing["joints"] / drawing["size"]).astype(np.float32)
+        yield {"image": drawing["image"], "joints": joints, "labelled": drawing["labelled"]}
+
+
+def people(seed: int, count: int, surroundings: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images uint8 `[count, S, S, 3]`, joints float32 `[count, 14, 2]` and their weights float32 `[count, 14]`."""
+    parse = pipelines.parse_pose(IMAGE_SIZE, surroundings=surroundings)
+    parts = ([], [], [])
+    for example in draw_people(seed, count):
+        image, targets, weights = parse({name: tf.convert_to_tensor(value) for name, value in example.items()})
+        parts[0].append(np.rint(image).astype(np.uint8))
+        parts[1].append(targets["joints"].numpy())
+        parts[2].append(weights["joints"].numpy())
+    return tuple(np.stack(part) for part in parts)
+
+
+def resized(images: np.ndarray, side: int) -> np.ndarray:
+    """The same images at another size."""
+    if images.shape[1] == side:
+        return images
+    smaller = np.empty((len(images), side, side, 3), np.uint8)
+    for start in range(0, len(images), 256):
+        smaller[start : start + 256] = np.rint(
+            tf.image.resize(images[start : start + 256], (side, side), method="area")
+        )
+    return smaller
+
+
+def batched(arrays: tuple, size: int, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Shuffled and augmented batches for `HeatmapsAndJoints`, of images that are `size` pixels wide in the end."""
+    images, joints, weights = arrays
+
+    def pick(indices: tf.Tensor) -> tuple:
+        picked = tf.numpy_function(
+            lambda chosen: (images[chosen].astype(np.float32), joints[chosen], weights[chosen]),
+            [indices],
+            (tf.float32, tf.float32, tf.float32),
+        )
+        shapes = [(batch_size, *array.shape[1:]) for array in arrays]
+        image, joint, weight = (tf.ensure_shape(each, shape) for each, shape in zip(picked, shapes, strict=True))
+        return image, {"joints": joint}, {"joints": weight}
+
+    order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
+    picked = order.batch(batch_size, drop_remainder=True).map(pick, num_parallel_calls=tf.data.AUTOTUNE)
+    return pipelines.augment_pose(picked, AUGMENTATION, image_size=size, seed=seed).map(for_both_outputs).prefetch(2)
+
+
+def for_both_outputs(images: tf.Tensor, targets: dict, weights: dict) -> tuple:
+    """The joints are what the heatmaps are compared with, too."""
+    return images, {**targets, "heatmaps": targets["joints"]}, {**weights, "heatmaps": weights["joints"]}
+
+
+def joint_finder(image_size: int) -> keras.Model:
+    """A pose model whose backbone learns, with the heatmaps' logits as a second output."""
+    model = pose_model(backbones.load_backbone("tiny_resnet", image_size), heatmap_channels=64, freeze_backbone=False)
+    heads = model.get_layer("heads")
+    logits = keras.layers.Identity(name="heatmaps")(heads.get_layer("joint_heatmaps").output)
+    both = keras.Model(heads.inputs, {"joints": heads.outputs[0], "heatmaps": logits})
+    maps = model.get_layer("features")(model.inputs[0])
+    return keras.Model(model.inputs, both([maps[level.name] for level in heads.inputs]))
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Draws, trains on small and then on full-size images, and saves the backbone after every epoch."""
+    keras.utils.set_random_seed(arguments.seed)
+    started = time.perf_counter()
+    images, joints, weights = people(TRAIN_SEED, arguments.images, AUGMENTATION.surroundings)
+    held_out = people(HELD_OUT_SEED, 500, 0.0)
+    print(f"{time.perf_counter() - started:.0f} s for {arguments.images + 500} drawings", flush=True)
+
+    # As in `pretrain_tiny_resnet`: the same patterns are learned on smaller images at half the price.
+    stages = [
+        (96, arguments.epochs - arguments.full_size_epochs, 2e-3),
+        (IMAGE_SIZE, arguments.full_size_epochs, 1e-3),
+    ]
+    learned = None
+    for size, epochs, learning_rate in stages:
+        model = joint_finder(size)
+        if learned is not None:
+            model.set_weights(learned)
+        side = size + 2 * round(AUGMENTATION.surroundings * size)
+        batches = batched((resized(images, side), joints, weights), size, arguments.batch_size, arguments.seed)
+        model.compile(
+            optimizer=optimizer(learning_rate, epochs * (arguments.images // arguments.batch_size)),
+            loss={"joints": get_joint_loss("l1"), "heatmaps": HeatmapCrossEntropy()},
+            loss_weights={"joints": 20.0, "heatmaps": 1.0},
+            weighted_metrics={"joints": [PCK(0.2), PCK(0.1)]},
+            jit_compile=False,
+        )
+        small = (resized(held_out[0], size), {"joints": held_out[1]}, {"joints": held_out[2]})
+        model.fit(
+            batches,
+            epochs=epochs,
+            shuffle=False,  # `batched` does it.
+            validation_data=tf.data.Dataset.from_tensor_slices(small).map(for_both_outputs).batch(100),
+            # Whoever stops early has the weights of the last whole epoch.
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda *_, model=model: save(model.get_layer("features"), arguments.out)
+                )
+            ],
+            verbose=2,
+        )
+        learned = model.get_weights()
+    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - started:.0f} s in all")
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=16_000, help="people to train on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=21, help="passes over them (default: %(default)s)")
+    parser.add_argument("--full-size-epochs", type=int, default=6, help="of these at full size (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=backbones.TINY_RESNET_PEOPLE_WEIGHTS)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
