@@ -20,14 +20,15 @@ def options_parser(description: str, profile: Profile, *, heads: Collection[str]
         description: The command's docstring.
         profile: Where defaults come from.
         heads: The heads to choose from; by default all are measured.
-        **defaults: Those of `data`, `copies`, `epochs` and `fine_tune`, which are not the same for boxes and joints.
+        **defaults: Those of `data`, `backbone`, `copies`, `epochs` and `fine_tune`, which boxes and joints may have of
+            their own.
 
     Returns:
         An `argparse.ArgumentParser`, to which a command adds its own.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="name or folder of the data")
-    parser.add_argument("--backbone", default=profile.backbone, help="name or file of the backbone")
+    parser.add_argument("--backbone", help="name or file of the backbone")
     parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
     parser.add_argument("--heads", nargs="+", choices=list(heads), default=list(heads))
     parser.add_argument("--seeds", type=int, default=3, help="how many")

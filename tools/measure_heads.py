@@ -123,6 +123,7 @@ def parse_arguments(
         profile,
         heads=BOX_HEADS,
         data=profile.data,
+        backbone=profile.backbone,
         copies=profile.augmented_copies,
         epochs=profile.head_epochs,
         fine_tune=profile.fine_tune_epochs,

@@ -170,6 +170,7 @@ def parse_arguments(
         profile,
         heads=JOINT_HEADS,
         data=profile.pose_data,
+        backbone=profile.backbone,
         copies=profile.pose_copies,
         epochs=profile.pose_epochs,
         fine_tune=0,

@@ -68,32 +68,31 @@ class Part:
         return [word for word in (PHOTOS, POSES, BACKBONE) if word in shlex.split(self.settings)]
 
 
-LITE = "EfficientNet-Lite0, pretrained on ImageNet and frozen"
+LITE = f"`{BACKBONE}` is an EfficientNet-Lite0 that was pretrained on ImageNet."
 PARTS = {
     "toy_voc": Part(
         "Drawn pictures",
-        "`toy_voc`, drawn by the course: twenty classes. Backbone: `tiny_resnet`, which the course pretrained on other "
-        "drawings, frozen.",
+        "`toy_voc`, drawn by the course: twenty classes, pictures with one object.",
         measure_heads,
         "--copies 4 --epochs 8 --learning-rate 4e-3",
     ),
     "wildlife": Part(
         "African wildlife photos",
         "Photographs of buffaloes, elephants, rhinos and zebras, known as African Wildlife; those with one animal, of "
-        f"the split `train` to learn from and of `val` to test on. Backbone: {LITE}.",
+        f"the list `train` to learn from, of `val` to test on. {LITE}",
         measure_heads,
         f"--data {PHOTOS} --backbone {BACKBONE} --train-split train --copies 6 --epochs 10",
     ),
     "voc": Part(
         "PASCAL VOC 2007",
-        "Backbone: ResNet-50 with ImageNet weights; heads on cached features, then backbone and heads together.",
+        "Photos with one object, of the splits `train` and `test`; ImageNet weights.",
         measure_heads,
         "",
         profiles.FULL,
     ),
     "toy_pose": Part(
         "Drawn people",
-        "`toy_pose`, drawn by the course. Backbone: frozen.",
+        "`toy_pose`, drawn by the course, each cropped to the person.",
         measure_pose,
         "",
     ),
@@ -101,7 +100,7 @@ PARTS = {
         "LSP-extended, a subset",
         "Photographs of gymnasts: the first 1,000 of LSP-extended, each cropped to the person with a margin of 15 %; "
         "800 to learn from, 200 to test on. This is not a result on LSP. PCK counts those who have both ends of the "
-        f"torso, right hip and left shoulder, labelled. Backbone: {LITE}.",
+        f"torso, right hip and left shoulder, labelled. {LITE}",
         measure_pose,
         f'--data {POSES} --backbone {BACKBONE} --train-split "train[:800]" --test-split "train[800:]" --copies 10 '
         "--rotation 40 --heatmap-channels 128 --epochs 6",
@@ -133,7 +132,9 @@ def measure_part(part: Part, places: dict[str, str], file: Path, name: str, agai
         print(f"{name}: {rounded(row)}", flush=True)
         rows[row["head"], row["seed"]] = row
         # Read now: another part may have been measured meanwhile.
-        measurements.save(file, {**measurements.load(file), name: {**conditions, "rows": list(rows.values())}})
+        measured = {**measurements.load(file), name: {**conditions, "rows": list(rows.values())}}
+        measurements.save(file, measured)
+        write_page(measured, file)
 
 
 def settings_of(part: Part) -> dict:
@@ -175,13 +176,30 @@ def page(measured: dict) -> str:
     """
     written = [HEAD]
     for name, part in PARTS.items():
-        written += [f"## {part.title}", part.text, f"```sh\n{part.command}\n```"]
+        written += [f"## {part.title}", part.text, training_of(part), f"```sh\n{part.command}\n```"]
         found = measured.get(name)
         if found and found["settings"] == settings_of(part):
             written.append(table(part, found))
         else:
             written.append(f"Not measured yet; `python tools/measure_results.py --parts {name}` measures it.")
     return "\n\n".join(written) + "\n"
+
+
+def training_of(part: Part) -> str:
+    """Backbone and training of a part in a sentence."""
+    arguments = part.arguments()
+    text = (
+        f"Backbone `{arguments.backbone}`, frozen; {arguments.epochs} epochs for the heads on cached features, at a "
+        f"learning rate of {arguments.learning_rate:g} at first"
+    )
+    if arguments.fine_tune:
+        text += f"; then {arguments.fine_tune} epochs for heads and backbone ({arguments.fine_tune_layers} layers)"
+    return f"{text}."
+
+
+def write_page(measured: dict, file: Path) -> None:
+    """Writes the page beside the file of the measurements."""
+    measurements.write(file.with_suffix(".md"), page(measured))
 
 
 def table(part: Part, found: dict) -> str:
@@ -220,14 +238,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures the parts, one after the other, and writes the page after each."""
+    """Measures the parts, one after the other, and writes the page."""
     options = parse_arguments(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     file = options.out / "results.json"
     for name in options.parts:
         measure_part(PARTS[name], options.places, file, name, options.again)
-    measurements.write(options.out / "results.md", page(measurements.load(file)))
-    print(options.out / "results.md")
+    write_page(measurements.load(file), file)
+    print(file.with_suffix(".md"))
 
 
 if __name__ == "__main__":
