@@ -46,7 +46,7 @@ def stages(**seconds):
         for stage in bench_pipeline.STAGES
     ]
     rows[0]["images"] = 100
-    return [row | {"seconds": seconds.get(row["stage"].split()[0], 1.0)} for row in rows]
+    return [row | {"seconds": seconds.get(row["stage"].split()[0].rstrip(":"), 1.0)} for row in rows]
 
 
 # --- the naive recipe -------------------------------------------------------------------------------------------------

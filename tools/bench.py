@@ -17,6 +17,7 @@ its pictures are made again from all numbers there are. Run it on a machine that
 """
 
 import argparse
+import concurrent.futures
 import multiprocessing
 import tempfile
 import time
@@ -371,8 +372,8 @@ def draw_recipe(numbers: dict):
     figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
     bars = axes.barh(names, seconds, color=[NAIVE_COLOUR, *[OUR_COLOUR] * len(numbers["cached"])])
     axes.bar_label(bars, [f"{each:,.0f} s" for each in seconds], padding=4)
-    axes.set_xscale("log")
-    axes.set_xlim(1, 6 * max(seconds))
+    axes.set(xscale="log", xlim=(1, 6 * max(seconds)))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel(f"seconds for {numbers['epochs']} epochs of {numbers['images']} images, {numbers['backbone']}")
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
@@ -389,6 +390,7 @@ def draw_photos(numbers: dict):
         seconds, mean_iou = ([point[key] for point in numbers[name]] for key in ("seconds", "mean_iou"))
         axes.plot(seconds, mean_iou, color=colour, marker=marker, label=label)
     axes.set(xscale="log", ylim=(0, 1), xlabel="seconds", ylabel="mean IoU on the test photos")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -429,8 +431,9 @@ NESTED = ("sweep", "pipeline")
 
 def in_new_process(function: Callable, argument) -> dict:
     """Calls a function in a process of its own, which starts without graphs and caches of others."""
-    with multiprocessing.get_context("spawn").Pool(1, initializer=quiet.start_tensorflow) as pool:
-        return pool.apply(function, [argument])
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=quiet.start_tensorflow) as process:
+        return process.submit(function, argument).result()
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -27,6 +27,7 @@ from clsloc_utils import profiles
 
 # Words in the commands of the page, for what lies in another place on every machine.
 PHOTOS, POSES, BACKBONE = "PHOTOS", "PEOPLE", "BACKBONE.keras"
+OPTIONS = {PHOTOS: "--photos", POSES: "--poses", BACKBONE: "--backbone"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Part:
 
     @property
     def needs(self) -> list[str]:
-        """Which of `PHOTOS`, `POSES` and `BACKBONE` its settings name."""
-        return [word for word in (PHOTOS, POSES, BACKBONE) if word in shlex.split(self.settings)]
+        """Which words of `OPTIONS` its settings name."""
+        return [word for word in OPTIONS if word in shlex.split(self.settings)]
 
 
 LITE = f"`{BACKBONE}` is an EfficientNet-Lite0 that was pretrained on ImageNet."
@@ -181,7 +182,8 @@ def page(measured: dict) -> str:
         if found and found["settings"] == settings_of(part):
             written.append(table(part, found))
         else:
-            written.append(f"Not measured yet; `python tools/measure_results.py --parts {name}` measures it.")
+            options = "".join(f" {OPTIONS[word]} {word}" for word in part.needs)
+            written.append(f"Not measured yet; `python tools/measure_results.py --parts {name}{options}` measures it.")
     return "\n\n".join(written) + "\n"
 
 
@@ -225,13 +227,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--out", type=Path, default=measurements.REPOSITORY / "docs", help="folder of the page")
     options = parser.parse_args(arguments)
     options.places = {PHOTOS: options.photos, POSES: options.poses, BACKBONE: options.backbone}
-    option_of = {PHOTOS: "--photos", POSES: "--poses", BACKBONE: "--backbone"}
     if options.parts is None:
         options.parts = [
             name for name, part in PARTS.items() if name != "voc" and all(map(options.places.get, part.needs))
         ]
     for name in options.parts:
-        missing = [option_of[word] for word in PARTS[name].needs if not options.places[word]]
+        missing = [OPTIONS[word] for word in PARTS[name].needs if not options.places[word]]
         if missing:
             parser.error(f"the part {name} needs {' and '.join(missing)}")
     return options

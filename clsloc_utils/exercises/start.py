@@ -30,7 +30,7 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "All eight names under the pictures are right. What follows for the other test pictures?",
+        "Suppose all eight names are right. What follows for the other test pictures?",
         (
             Option(
                 "Not much.",
