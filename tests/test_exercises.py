@@ -223,7 +223,7 @@ def test_shown(value, text):
 def test_unknown_keys_are_answered_with_the_nearest():
     with pytest.raises(ValueError, match=r"no exercise '01.iuo'; is it '01.iou'"):
         exercises.check("01.iuo", 1)
-    with pytest.raises(ValueError, match=r"no quiz '9'; there are 01, 02"):
+    with pytest.raises(ValueError, match=r"no quiz '9'; there are 00, 01, 02"):
         exercises.quiz("9")
     with pytest.raises(ValueError, match="questions 1 to 5, no 6"):
         exercises.explain("01", 6)

@@ -45,12 +45,12 @@ QUESTIONS = (
         "You give the model a picture of a giraffe, which is none of its classes. What does it answer?",
         (
             Option("No class, and an empty box", "It has no such answer: its outputs are 20 scores and four numbers."),
+            Option("An error", "A giraffe is an array of numbers like any other."),
             Option(
                 "One of its 20 classes, and a box",
                 "One score is always the highest. It never learned to say none.",
                 right=True,
             ),
-            Option("An error", "A giraffe is an array of numbers like any other."),
         ),
     ),
     Question(
