@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 SITE_INSTALLED := $(VENV)/.installed-site
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab site test lint notebooks address bench clean
+.PHONY: help course lab site test lint notebooks address bench results clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 
 site: $(SITE_INSTALLED) ## Build the site from the saved notebooks, docs/ and the docstrings: build/site/index.html
 	@rm -rf build/site docs/api
-	@$(VENV_PYTHON) -m sphinx --quiet --fresh-env -c docs -b html -d build/.doctrees . build/site
+	@$(VENV_PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -c docs -b html -d build/.doctrees . build/site
 	@$(VENV_PYTHON) tools/check_site.py build/site
 
 test: $(INSTALLED) ## Run all tests, notebooks included, and measure coverage
@@ -41,6 +41,10 @@ address: $(INSTALLED) ## Write the address of `git remote` into notebooks, badge
 
 bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md
 	@$(VENV_PYTHON) tools/bench.py
+
+results: $(INSTALLED) ## Measure all heads over three seeds: docs/results.md; PHOTOS=DIR POSES=DIR BACKBONE=FILE add photographs
+	@$(VENV_PYTHON) tools/measure_results.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(POSES),--poses "$(POSES)") \
+		$(if $(BACKBONE),--backbone "$(BACKBONE)")
 
 clean: ## Remove everything that the other commands made here, .venv included
 	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*

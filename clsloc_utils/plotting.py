@@ -12,11 +12,12 @@ import html
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import patches, patheffects, ticker
+from matplotlib import patches, patheffects, ticker, transforms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -1049,12 +1050,6 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
             _draw_front_point(axes, row, VERMILLION, "D", row is best)
         axes.set(xlabel="class accuracy", ylabel="mean IoU")
         axes.grid(alpha=0.3)
-    for row in grid:
-        if row not in inner:
-            _label_front_point(whole, row, row["setting"], to_the_left=row["accuracy"] > 0.6)
-    for row in sorted(inner, key=lambda row: row["ratio"]):
-        # As the box weighs more, the path runs upwards first, then to the left.
-        _label_front_point(close, row, f"{row['ratio']:.3g}", to_the_left=row["ratio"] < 2)
     close.margins(x=0.14)
     whole.set(xlim=(0, 1), ylim=(0, 1), title="all settings")
     close.set_title("between the ends; numbers: box over class weight")
@@ -1062,6 +1057,10 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
         axes.title.set_fontsize(10)
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5))
     _legend_of_front(figure, bool(learned), measure)
+    figure.draw_without_rendering()  # Only now is known where each point lies.
+    ends = [row for row in grid if row not in inner]
+    _label_front(whole, {row["setting"]: row for row in ends}, [*grid, *learned])
+    _label_front(close, {f"{row['ratio']:.3g}": row for row in inner}, [*inner, *learned])
     return figure
 
 
@@ -1076,11 +1075,48 @@ def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_bes
         axes.plot(row["accuracy"], row["mean_iou"], "o", color="black", markersize=15, markerfacecolor="none")
 
 
-def _label_front_point(axes: Axes, row: Mapping, text: str, to_the_left: bool) -> None:
-    """A text beside a point, between its bars."""
-    offset, alignment = ((-8, 4), "right") if to_the_left else ((8, 4), "left")
-    place = (row["accuracy"], row["mean_iou"])
-    axes.annotate(text, place, offset, textcoords="offset points", ha=alignment, fontsize=9)
+def _label_front(axes: Axes, labels: Mapping[str, Mapping], points: Sequence[Mapping]) -> None:
+    """A text near each of some points, where it covers neither a point, nor a bar, nor the path, nor another text."""
+    taken = [box for row in points for box in _boxes_of_front_point(axes, row)]
+    path = axes.transData.transform(axes.lines[0].get_xydata())
+    steps = np.linspace(0, 1, 20)[:, np.newaxis]
+    taken += [
+        transforms.Bbox([dot, dot]).padded(1)
+        for first, last in pairwise(path)
+        for dot in first + steps * (last - first)
+    ]
+    scale = axes.figure.dpi / 72  # pixels in a point
+    turns = np.arange(16) * np.pi / 8
+    # A near place first, and of the places around a point the right one first.
+    offsets = [radius * np.array([np.cos(turn), np.sin(turn)]) for radius in (16, 22, 30, 40) for turn in turns]
+    for text, row in labels.items():
+        place = (row["accuracy"], row["mean_iou"])
+        label = axes.annotate(text, place, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=9)
+        own = label.get_window_extent().padded(2)
+        places = [transforms.Bbox(own.get_points() + scale * offset) for offset in offsets]
+        crowded = [_shared_area(each, taken) + _area_outside(each, axes.bbox) for each in places]
+        best = int(np.argmin(crowded))
+        label.set_position(offsets[best])
+        taken.append(places[best])
+
+
+def _boxes_of_front_point(axes: Axes, row: Mapping) -> list[transforms.Bbox]:
+    """The pixels that a marker and its two bars take."""
+    low, middle, high = axes.transData.transform(
+        [(row[f"accuracy{end}"], row[f"mean_iou{end}"]) for end in ("_low", "", "_high")]
+    )
+    corners = [(middle, middle, 6), ((low[0], middle[1]), (high[0], middle[1]), 1)]
+    corners.append(((middle[0], low[1]), (middle[0], high[1]), 1))
+    return [transforms.Bbox([first, last]).padded(padding) for first, last, padding in corners]
+
+
+def _shared_area(box: transforms.Bbox, others: Iterable[transforms.Bbox]) -> float:
+    shared = (transforms.Bbox.intersection(box, other) for other in others)
+    return sum(each.width * each.height for each in shared if each is not None)
+
+
+def _area_outside(box: transforms.Bbox, frame: transforms.Bbox) -> float:
+    return box.width * box.height - _shared_area(box, [frame])
 
 
 def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:

@@ -133,11 +133,14 @@ def test_failing_notebook_is_named_and_the_last_build_stays(course, capsys):
     assert sorted(path.name for path in course.iterdir()) == ["build", "images", "notebooks"], "nothing is left over"
 
 
-def test_second_build_replaces_the_first_as_a_whole(course):
+def test_second_build_replaces_all_of_the_first_and_nothing_else(course):
     path = write(course, "00_first.ipynb", SECOND)
     assert build(course) == 0
     path.rename(path.with_name("00_other.ipynb"))
+    (course / "build" / "site").mkdir()
+    (course / "build" / "site" / "index.html").write_text("of make site")
     assert build(course) == 0
+    assert (course / "build" / "site" / "index.html").read_text() == "of make site", "not its own"
     assert [file.name for file in (course / "build" / "notebooks").iterdir()] == ["00_other.html"]
     assert sorted(path.name for path in course.iterdir()) == ["build", "images", "notebooks"]
 

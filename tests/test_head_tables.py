@@ -3,7 +3,7 @@
 from head_tables import heads_table
 
 ROWS = [
-    {"head": "mean pose", "seed": "", "pck": 0.25, "error": 0.5, "seconds": 0},
+    {"head": "mean pose", "seed": "", "pck": 0.25, "error": 0.5},
     *({"head": "direct", "seed": seed, "pck": pck, "error": error, "seconds": 10.4 + seed}
       for seed, (pck, error) in enumerate([(0.75, 0.125), (0.5, 0.25), (0.625, 0.0625)])),
 ]  # fmt: skip
@@ -14,7 +14,7 @@ def test_median_and_worst_know_which_way_is_up():
     assert table.splitlines() == [
         "| head | seed | PCK | error | s |",
         "| --- | --- | --- | --- | --- |",
-        "| mean pose |  | 0.2500 | 0.5000 | 0 |",
+        "| mean pose |  | 0.2500 | 0.5000 |  |",
         "| direct | 0 | 0.7500 | 0.1250 | 10 |",
         "| direct | 1 | 0.5000 | 0.2500 | 11 |",
         "| direct | 2 | 0.6250 | 0.0625 | 12 |",

@@ -481,6 +481,23 @@ def test_front_has_a_point_for_each_setting_and_rings_the_best():
         assert rings[0].get_ydata()[0] == pytest.approx(0.72)
 
 
+def test_labels_of_the_front_cover_neither_points_nor_each_other():
+    rows = sweep_rows()
+    crowded = {"ratio 1": (0.88, 0.51), "ratio 10": (0.885, 0.5), "learned": (0.875, 0.515)}
+    for row in rows:
+        if row["setting"] in crowded:
+            row["accuracy"], row["mean_iou"] = crowded[row["setting"]]
+    figure = plotting.front(rows)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        labels = [text.get_window_extent() for text in axes.texts]
+        assert not any(one.overlaps(other) for one, other in itertools.combinations(labels, 2))
+        assert all(axes.bbox.contains(*corner) for label in labels for corner in label.corners())
+        points = [container.lines[0].get_xydata()[0] for container in axes.containers]
+        for point in axes.transData.transform(points):
+            assert not any(label.padded(3).contains(*point) for label in labels)
+
+
 def test_loss_comparison_takes_each_loss_at_its_best_and_shades_the_leader():
     better = [row | {"mean_iou": row["mean_iou"] + 0.1} for row in sweep_rows("giou", learned=False)]
     figure = plotting.loss_comparison(sweep_rows("l1", learned=False) + better, ["mean_iou"])

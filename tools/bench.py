@@ -3,9 +3,10 @@
     python tools/bench.py                                  # all parts that need nothing but the embedded data
     python tools/bench.py --parts recipe
     python tools/bench.py --parts photos --photos my_photos --backbone my_backbone.keras
+    python tools/bench.py --parts                          # none: only the page and its pictures again
 
-Each part runs in a process of its own and writes its numbers to `docs/speed.json`; then the page `docs/speed.md` and
-its picture are made again from all numbers there are. Run it on a machine that does nothing else.
+Each part runs in a process of its own and replaces its numbers in `docs/speed.json`; then the page `docs/speed.md` and
+its pictures are made again from all numbers there are. Run it on a machine that does nothing else.
 
 - `recipe`: ResNet-50 at 224 pixels with random weights (time does not depend on them). The naive recipe runs the whole
   network forwards and backwards in every epoch; one epoch is measured, after a warm-up, and taken 30 times. Ours
@@ -16,12 +17,11 @@ its picture are made again from all numbers there are. Run it on a machine that 
 """
 
 import argparse
-import json
+import concurrent.futures
 import multiprocessing
-import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -31,11 +31,14 @@ matplotlib.use("agg")
 import bench_pipeline
 import matplotlib.pyplot as plt
 import measure_sweep
+import measurements
 
-ROOT = Path(__file__).resolve().parent.parent
-NUMBERS, PAGE, PICTURE = (ROOT / name for name in ("docs/speed.json", "docs/speed.md", "images/speed.svg"))
+from clsloc_utils import profiles, quiet
+
 EPOCHS = 30
 HEADS = ("flatten", "spatial")
+PHOTO_EPOCHS, PHOTO_COPIES = 10, 2
+NAIVE_COLOUR, OUR_COLOUR = "#b35900", "#0072b2"
 
 
 # --- the naive recipe against cached features -------------------------------------------------------------------------
@@ -48,11 +51,14 @@ def recipe(arguments: argparse.Namespace) -> dict:
 
     source = datasets.info("toy_voc")
     split = f"{source.train_split}[:{arguments.examples}]"
-    backbone = load_backbone("resnet50", image_size=224, weights=None)
-    numbers = {"cached": {}}
-    for head in HEADS:
-        numbers["cached"][head] = cached_seconds(backbone, source, split, head)
-    numbers |= naive_epoch(backbone, source, split)
+    backbone = load_backbone(arguments.recipe_backbone, image_size=arguments.image_size, weights=None)
+    numbers = {
+        "backbone": arguments.recipe_backbone,
+        "image_size": arguments.image_size,
+        "epochs": EPOCHS,
+        "cached": {head: cached_seconds(backbone, source, split, head) for head in HEADS},
+        **naive_epoch(backbone, source, split),
+    }
     for timings in numbers["cached"].values():
         timings["times_less"] = EPOCHS * numbers["naive_epoch_seconds"] / timings["seconds"]
     return numbers
@@ -67,29 +73,28 @@ def cached_seconds(backbone, source, split: str, head: str) -> dict:
     training.set_seed(0)
     model = two_head_model(backbone, source.num_classes, box_head=head)
     with tempfile.TemporaryDirectory() as folder:
-        batches = pipelines.batches(source.name, split, image_size=224, batch_size=32)
+        batches = pipelines.batches(source.name, split, image_size=backbone.input_shape[1], batch_size=32)
         cache = training.cache_features(model, batches, {"bench": split}, directory=folder)
         feature_seconds = time.perf_counter() - started
-        training.train_heads(model, cache, epochs=EPOCHS)
-    seconds = time.perf_counter() - started
+        training.train_heads(model, cache, epochs=EPOCHS, description=f"{head} head")
+        seconds = time.perf_counter() - started
     return {"seconds": seconds, "feature_seconds": feature_seconds, "head_seconds": seconds - feature_seconds}
 
 
 def naive_epoch(backbone, source, split: str) -> dict:
-    """Seconds of one epoch of the whole network, on images that lie decoded in memory, as the recipe has them."""
-    import keras
+    """Seconds of one epoch of the whole network, on images that lie decoded in memory: reading them costs nothing."""
     import numpy as np
+    from naive_recipe import naive_model, naive_targets
 
     from clsloc_utils import pipelines, training
-    from clsloc_utils.models import two_head_model
 
-    batches = list(pipelines.batches(source.name, split, image_size=224, batch_size=32))
+    batches = list(pipelines.batches(source.name, split, image_size=backbone.input_shape[1], batch_size=32))
     images = np.concatenate([images for images, _ in batches])
-    targets = {name: np.concatenate([targets[name] for _, targets in batches]) for name in ("label", "box")}
-    model = two_head_model(backbone, source.num_classes, box_head="pooled", freeze_backbone=False)
-    training.compile_model(model, optimizer=keras.optimizers.Adam(1e-3))
-    few = {name: values[:64] for name, values in targets.items()}
-    model.fit(images[:64], few, batch_size=32, verbose=0)  # builds the graph
+    pairs = [naive_targets(targets, source.num_classes) for _, targets in batches]
+    targets = [np.concatenate(part) for part in zip(*pairs, strict=True)]
+    training.set_seed(0)
+    model = naive_model(backbone, source.num_classes)
+    model.fit(images[:64], [values[:64] for values in targets], batch_size=32, verbose=0)  # builds the graph
     started = time.perf_counter()
     model.fit(images, targets, batch_size=32, verbose=0, callbacks=[training.ProgressBar("naive recipe, one epoch")])
     return {"naive_epoch_seconds": time.perf_counter() - started, "images": len(images)}
@@ -103,35 +108,53 @@ def photos(arguments: argparse.Namespace) -> dict:
     from clsloc_utils import datasets, pipelines
     from clsloc_utils.backbones import load_backbone
 
-    if arguments.photos is None:
-        raise SystemExit("--parts photos needs --photos FOLDER, and --backbone NAME or FILE.")
     source = datasets.info(arguments.photos)
 
-    def load():
-        return load_backbone(arguments.backbone, image_size=224)
+    def backbone():  # anew for each of the two: the naive recipe changes it
+        return load_backbone(arguments.backbone, image_size=arguments.image_size)
 
-    test = pipelines.batches(source.name, source.test_split, image_size=load().input_shape[1], batch_size=64).cache()
-    ours, naive = curve_of_ours(load(), source, test), curve_of_naive(load(), source, test, arguments.naive_epochs)
-    goal = naive[-1]["mean_iou"]
+    reading = {"image_size": backbone().input_shape[1], "batch_size": 32}
+    test = pipelines.batches(source.name, source.test_split, **reading).cache()
+    train = pipelines.batches(source.name, source.train_split, counted=True, **reading)
+    ours = curve_of_ours(backbone(), source, test)
+    naive = curve_of_naive(backbone(), source.num_classes, train, test, arguments.naive_epochs)
     return {
-        "photos": source.splits,
-        "naive_epochs": arguments.naive_epochs,
-        "naive": naive,
+        "train_photos": sum(len(targets["label"]) for _, targets in train),
+        "test_photos": sum(len(targets["label"]) for _, targets in test),
         "ours": ours,
-        "naive_final_iou": goal,
-        "naive_seconds": naive[-1]["seconds"],
-        "ours_seconds_to_that": next((point["seconds"] for point in ours if point["mean_iou"] >= goal), None),
-        "ours_final_iou": ours[-1]["mean_iou"],
-        "ours_seconds": ours[-1]["seconds"],
+        "naive": naive,
+        **compared(ours, naive),
+    }
+
+
+def compared(ours: Sequence[dict], naive: Sequence[dict]) -> dict:
+    """When each of two curves first reaches the mean IoU at which the other one ends.
+
+    Args:
+        ours: Points of `"seconds"` and `"mean_iou"`, in the order of time.
+        naive: Likewise.
+
+    Returns:
+        `"ours_seconds_to_naive"` and `"naive_seconds_to_ours"`, `None` where that never happens.
+    """
+
+    def first(curve: Sequence[dict], goal: float) -> float | None:
+        return next((point["seconds"] for point in curve if point["mean_iou"] >= goal), None)
+
+    return {
+        "ours_seconds_to_naive": first(ours, naive[-1]["mean_iou"]),
+        "naive_seconds_to_ours": first(naive, ours[-1]["mean_iou"]),
     }
 
 
 def curve_of_ours(backbone, source, test) -> list[dict]:
-    """Features of two copies and ten epochs of the spatial head; the clock stands still while it is tested."""
+    """Features of two copies of each photo, then ten epochs of the spatial head."""
+    import keras
+
     from clsloc_utils import pipelines, training
     from clsloc_utils.models import two_head_model
 
-    clock = Clock()
+    curve = Curve(test)
     training.set_seed(0)
     model = two_head_model(backbone, source.num_classes)
 
@@ -140,65 +163,62 @@ def curve_of_ours(backbone, source, test) -> list[dict]:
         return pipelines.batches(source.name, source.train_split, **options)
 
     with tempfile.TemporaryDirectory() as folder:
-        cache = training.cache_features(model, batches, {"bench": source.fingerprint}, copies=2, directory=folder)
+        cache = training.cache_features(
+            model, batches, {"bench": source.fingerprint}, copies=PHOTO_COPIES, directory=folder
+        ).batches(32, seed=0)
         heads = model.get_layer("heads")
-        training.compile_model(heads, optimizer="adamw")
-        curve = [clock.point(model, test)]
-        for epoch in range(10):
-            heads.fit(cache.batches(seed=epoch), verbose=0, shuffle=False)
-            curve.append(clock.point(model, test))
-    return curve
+        # As `training.train_heads` does it, which leaves no room for a look at the test photos after each epoch.
+        schedule = keras.optimizers.schedules.CosineDecay(2e-3, PHOTO_EPOCHS * len(cache))
+        training.compile_model(heads, optimizer=keras.optimizers.AdamW(schedule, weight_decay=4e-3))
+        heads.fit(cache, epochs=PHOTO_EPOCHS, shuffle=False, verbose=0, callbacks=curve.callbacks(model, "ours"))
+    return curve.points
 
 
-def curve_of_naive(backbone, source, test, epochs: int) -> list[dict]:
+def curve_of_naive(backbone, num_classes: int, train, test, epochs: int) -> list[dict]:
     """The recipe: pooled heads, one wrongly wired loss, all weights trained at once with Adam at 0.001."""
-    import keras
-    import tensorflow as tf
+    from naive_recipe import as_two_head_model, naive_model, naive_targets
 
-    from clsloc_utils import pipelines, training
+    from clsloc_utils import training
 
-    clock = Clock()
+    curve = Curve(test)
     training.set_seed(0)
-    pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    hidden = keras.layers.Dense(256, activation="relu")(pooled)
-    scores = keras.layers.Dense(source.num_classes, activation="softmax")(hidden)
-    box = keras.layers.Dense(4)(keras.layers.Dense(128, activation="relu")(pooled))
-    model = keras.Model(backbone.input, [scores, box])
-    judged = keras.Model(backbone.input, {"label": scores, "box": keras.ops.clip(box, 0.0, 1.0)})
-
-    def combined_loss(y_true, y_pred):
-        class_loss = keras.losses.categorical_crossentropy(y_true[0], y_pred[0])
-        return 0.5 * class_loss + 0.5 * keras.losses.mean_squared_error(y_true[1], y_pred[1])
-
-    def in_pairs(image, targets):
-        return image, (tf.one_hot(targets["label"], source.num_classes), targets["box"])
-
-    backbone.trainable = True
-    model.compile(loss=combined_loss, optimizer=keras.optimizers.Adam(1e-3), jit_compile=False)
-    options = {"image_size": backbone.input_shape[1], "batch_size": 32, "counted": True}
-    batches = pipelines.batches(source.name, source.train_split, **options).map(in_pairs).cache()
-    curve = []
-    for epoch in range(epochs):
-        model.fit(batches, verbose=0, callbacks=[training.ProgressBar(f"naive recipe, epoch {epoch + 1}")])
-        curve.append(clock.point(judged, test))
-    return curve
+    model = naive_model(backbone, num_classes)
+    pairs = train.map(lambda images, targets: (images, naive_targets(targets, num_classes))).cache()
+    callbacks = curve.callbacks(as_two_head_model(model), "naive recipe")
+    model.fit(pairs, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+    return curve.points
 
 
-class Clock:
-    """A stopwatch that does not count the time of testing."""
+class Curve:
+    """Mean IoU over time, by a stopwatch that stands still while it is measured.
 
-    def __init__(self) -> None:
-        self.started = time.perf_counter()
+    Attributes:
+        points: A dict of `"seconds"` and `"mean_iou"` for each epoch.
+    """
 
-    def point(self, model, test) -> dict:
-        """Seconds so far, and the mean IoU at this moment."""
+    def __init__(self, test) -> None:
+        self.points: list[dict] = []
+        self._test = test
+        self._started = time.perf_counter()
+
+    def callbacks(self, model, description: str) -> list:
+        """What adds a point after every epoch, and a progress bar.
+
+        Args:
+            model: A model of the outputs `"label"` and `"box"`, whose weights are learning.
+            description: Words for the bar.
+        """
+        import keras
+
         from clsloc_utils import training
 
-        now = time.perf_counter()
-        scores = training.evaluate(model, test)
-        point = {"seconds": now - self.started, "mean_iou": scores["mean_iou"]}
-        self.started += time.perf_counter() - now
-        return point
+        def add_point(epoch: int, logs: dict) -> None:
+            now = time.perf_counter()
+            mean_iou = training.evaluate(model, self._test)["mean_iou"]
+            self.points.append({"seconds": now - self._started, "mean_iou": mean_iou})
+            self._started += time.perf_counter() - now
+
+        return [keras.callbacks.LambdaCallback(on_epoch_end=add_point), training.ProgressBar(description)]
 
 
 # --- sweep and pipeline -----------------------------------------------------------------------------------------------
@@ -206,8 +226,13 @@ class Clock:
 
 def sweep(arguments: argparse.Namespace) -> dict:
     """All 33 models of a sweep side by side, and one alone, each in a process of its own."""
+    fast = profiles.FAST
     options = argparse.Namespace(
-        data="toy_voc", backbone="tiny_resnet", image_size=128, copies=2, epochs=measure_sweep_epochs()
+        data=fast.data,
+        backbone=fast.backbone,
+        image_size=fast.image_size,
+        copies=fast.augmented_copies,
+        epochs=fast.sweep_epochs,
     )
     alone, together = (
         in_new_process(measure_sweep.measure, (*measure_sweep.SIZES[count], options)) for count in (1, 33)
@@ -220,147 +245,229 @@ def sweep(arguments: argparse.Namespace) -> dict:
     }
 
 
-def measure_sweep_epochs() -> int:
-    """The number of epochs that notebook 04 takes."""
-    from clsloc_utils import profiles
-
-    return profiles.FAST.sweep_epochs
-
-
 def pipeline(arguments: argparse.Namespace) -> dict:
-    """Images per second of each stage of the input pipeline."""
-    options = argparse.Namespace(source="toy_voc", split="train", image_size=128, batch_size=32, data_dir=None, times=1)
-    rates = {}
-    for stage in bench_pipeline.STAGES:
-        images, seconds, _ = bench_pipeline.measured_apart(stage, options, 1)
-        rates[stage] = images / seconds
-        print(f"{stage}: {rates[stage]:.0f} images/s", flush=True)
-    return {"images_per_second": rates}
+    """Seconds, images per second and memory of each stage of the input pipeline."""
+    options = pipeline_options()
+    return {"times": options.times, "stages": list(bench_pipeline.measure(options))}
+
+
+def pipeline_options() -> argparse.Namespace:
+    """What the part `pipeline` measures."""
+    return bench_pipeline.parse_arguments(["toy_voc", "train"])
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 
 def page(numbers: dict) -> str:
-    """All measurements in words and tables."""
+    """All measurements in words and tables.
+
+    Args:
+        numbers: What the parts returned, by their names, each with its `"machine"`.
+
+    Returns:
+        The page `docs/speed.md`; a part that is missing is "not measured yet".
+    """
     written = [PAGE_HEAD]
-    writers = {"recipe": recipe_words, "photos": photos_words, "sweep": sweep_words, "pipeline": pipeline_words}
-    written += [write(numbers[part]) for part, write in writers.items() if part in numbers]
+    for part, (title, write, command) in WRITERS.items():
+        written.append(f"## {title}")
+        if part in numbers:
+            written += [write(numbers[part]), f"Measured on {numbers[part]['machine']}, by `{command}`."]
+        else:
+            written.append(f"Not measured yet: `{command}`.")
     return "\n\n".join(written) + "\n"
 
 
-PAGE_HEAD = f"""# How fast, compared with what?
+PAGE_HEAD = """# How fast, compared with what?
 
-![Seconds of the naive recipe and of cached features with a flatten and a spatial head](../images/{PICTURE.name})
-
-Made by `make bench`; the numbers are in [speed.json](speed.json), with the machine they were measured on."""
+What does it save to compute features once, to train many settings side by side, to look at annotations before images?
+`make bench` measures it and writes this page; all numbers are in `docs/speed.json`."""
 
 
 def recipe_words(numbers: dict) -> str:
     """The part `recipe`."""
-    naive = EPOCHS * numbers["naive_epoch_seconds"]
-    lines = [
-        "## Until the heads have seen the data 30 times",
-        f"ResNet-50 at 224 pixels, {numbers['images']} drawn images, {numbers['cores']} processor cores. One epoch of "
-        f"the naive recipe was measured ({numbers['naive_epoch_seconds']:.0f} s) and taken {EPOCHS} times; the rest "
-        "was measured as a whole, from JPEGs to trained heads.",
-        "| | features, once | heads, 30 epochs | in all | times less |\n| --- | --- | --- | --- | --- |\n"
-        f"| naive recipe | in every epoch | in every epoch | {naive:.0f} s | 1 |",
+    epochs = numbers["epochs"]
+    naive = epochs * numbers["naive_epoch_seconds"]
+    rows = [
+        f"| | features, once | heads, {epochs} epochs | in all | times less |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        f"| naive recipe | in every epoch | in every epoch | {naive:,.0f} s | 1 |",
     ]
     for head, timings in numbers["cached"].items():
-        seconds = [f"{timings[name]:.1f} s" for name in ("feature_seconds", "head_seconds", "seconds")]
-        lines[-1] += f"\n| cached features, {head} head | {' | '.join(seconds)} | {timings['times_less']:.0f} |"
-    return "\n\n".join(lines)
+        seconds = [f"{timings[name]:,.1f} s" for name in ("feature_seconds", "head_seconds", "seconds")]
+        rows.append(f"| cached features, {head} head | {' | '.join(seconds)} | {timings['times_less']:.0f} |")
+    return "\n\n".join(
+        [
+            f"![Seconds of the naive recipe and of cached features with each head](../images/{PICTURES['recipe']})",
+            f"`{numbers['backbone']}` at {numbers['image_size']} pixels with random weights, {numbers['images']} drawn "
+            "images with one object. One epoch of the naive recipe, forwards and backwards through the whole network, "
+            f"was measured ({numbers['naive_epoch_seconds']:.0f} s), on images that lay decoded in memory and after "
+            f"the graph was built; it is taken {epochs} times. The rest was measured as a whole, from JPEGs to trained "
+            "heads, building of graphs included.",
+            "\n".join(rows),
+        ]
+    )
 
 
 def photos_words(numbers: dict) -> str:
     """The part `photos`."""
-    reached = numbers["ours_seconds_to_that"]
-    words = "never reaches that" if reached is None else f"is past that after {reached:.0f} s"
-    return (
-        "## On photos, to the same mean IoU\n\n"
-        f"{sum(numbers['photos'].values())} photos. After {numbers['naive_epochs']} epochs and "
-        f"{numbers['naive_seconds']:.0f} s the naive recipe, whose network starts from the same pretrained weights, "
-        f"stands at a mean IoU of {numbers['naive_final_iou']:.3f} on the test photos. The spatial head on cached "
-        f"features {words}, features included, and ends at {numbers['ours_final_iou']:.3f} after "
-        f"{numbers['ours_seconds']:.0f} s."
+    ours, naive = numbers["ours"], numbers["naive"]
+    rows = ["| | epochs | seconds in all | mean IoU at the end |", "| --- | ---: | ---: | ---: |"]
+    for name, curve in (("naive recipe", naive), ("cached features, spatial head", ours)):
+        rows.append(f"| {name} | {len(curve)} | {curve[-1]['seconds']:,.0f} | {curve[-1]['mean_iou']:.3f} |")
+    to_naive, to_ours = numbers["ours_seconds_to_naive"], numbers["naive_seconds_to_ours"]
+    reached = "never gets there" if to_naive is None else f"is at or past that point after {to_naive:,.0f} s"
+    back = "never reaches ours" if to_ours is None else f"reaches ours after {to_ours:,.0f} s"
+    return "\n\n".join(
+        [
+            f"![Mean IoU over time of the naive recipe and of cached features](../images/{PICTURES['photos']})",
+            f"{numbers['train_photos']} photos with one object to learn from, {numbers['test_photos']} others to test "
+            "on. Both start from the same pretrained network with its own preprocessing, which is more than the naive "
+            "recipe asks for. The clock stands still during the test after each epoch.",
+            "\n".join(rows),
+            f"The naive recipe ends at a mean IoU of {naive[-1]['mean_iou']:.3f}, after {naive[-1]['seconds']:,.0f} s. "
+            f"The spatial head {reached}, its features and its first epoch included. The naive recipe {back}.",
+        ]
     )
 
 
 def sweep_words(numbers: dict) -> str:
     """The part `sweep`."""
     return (
-        "## A sweep of loss weights\n\n"
         f"{numbers['models']} models side by side: {numbers['seconds_together']:.0f} s. One of them alone: "
         f"{numbers['seconds_alone']:.1f} s. So {numbers['models']} trainings one after the other take "
-        f"{numbers['times_less']:.0f} times as long."
+        f"{numbers['times_less']:.1f} times as long."
     )
 
 
 def pipeline_words(numbers: dict) -> str:
     """The part `pipeline`."""
-    rows = "\n".join(f"| {stage} | {rate:.0f} |" for stage, rate in numbers["images_per_second"].items())
-    return f"## The input pipeline\n\n| single-object images of `toy_voc` | images/s |\n| --- | --- |\n{rows}"
+    options = pipeline_options()
+    options.times = numbers["times"]
+    return bench_pipeline.words(numbers["stages"], options)
 
 
-def picture(numbers: dict) -> None:
-    """Bars of the part `recipe`, on a logarithmic axis."""
+WRITERS: dict[str, tuple[str, Callable[[dict], str], str]] = {
+    "recipe": ("Until the heads have seen the data 30 times", recipe_words, "python tools/bench.py --parts recipe"),
+    "photos": (
+        "On photos, to the same mean IoU",
+        photos_words,
+        "python tools/bench.py --parts photos --photos FOLDER --backbone FILE",
+    ),
+    "sweep": ("A sweep of loss weights", sweep_words, "python tools/bench.py --parts sweep"),
+    "pipeline": ("The input pipeline", pipeline_words, "python tools/bench.py --parts pipeline"),
+}
+
+
+# --- the pictures -----------------------------------------------------------------------------------------------------
+
+
+def draw_recipe(numbers: dict):
+    """Bars of seconds, on a logarithmic axis."""
     names = ["naive recipe", *(f"cached features,\n{head} head" for head in numbers["cached"])]
-    seconds = [EPOCHS * numbers["naive_epoch_seconds"], *(each["seconds"] for each in numbers["cached"].values())]
+    seconds = [
+        numbers["epochs"] * numbers["naive_epoch_seconds"],
+        *(each["seconds"] for each in numbers["cached"].values()),
+    ]
     figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
-    bars = axes.barh(names, seconds, color=["#b35900", "#0072b2", "#0072b2"])
+    bars = axes.barh(names, seconds, color=[NAIVE_COLOUR, *[OUR_COLOUR] * len(numbers["cached"])])
     axes.bar_label(bars, [f"{each:,.0f} s" for each in seconds], padding=4)
-    axes.set_xscale("log")
-    axes.set_xlim(1, 6 * max(seconds))
-    axes.set_xlabel(f"seconds for {EPOCHS} epochs of {numbers['images']} images, ResNet-50")
+    axes.set(xscale="log", xlim=(1, 6 * max(seconds)))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel(f"seconds for {numbers['epochs']} epochs of {numbers['images']} images, {numbers['backbone']}")
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(PICTURE, metadata={"Date": None})
+    return figure
+
+
+def draw_photos(numbers: dict):
+    """Mean IoU over seconds, on a logarithmic axis."""
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+    for name, label, colour, marker in (
+        ("naive", "naive recipe", NAIVE_COLOUR, "s"),
+        ("ours", "cached features, spatial head", OUR_COLOUR, "o"),
+    ):
+        seconds, mean_iou = ([point[key] for point in numbers[name]] for key in ("seconds", "mean_iou"))
+        axes.plot(seconds, mean_iou, color=colour, marker=marker, label=label)
+    axes.set(xscale="log", ylim=(0, 1), xlabel="seconds", ylabel="mean IoU on the test photos")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+PICTURES = {"recipe": "speed.svg", "photos": "speed_photos.svg"}
+DRAWERS = {"recipe": draw_recipe, "photos": draw_photos}
+
+
+def write_page(numbers: dict, folder: Path) -> None:
+    """Makes the page and its pictures.
+
+    Args:
+        numbers: As for `page`.
+        folder: In which `docs` and `images` lie.
+    """
+    # The same file on every run, and text that a reader can search.
+    with plt.rc_context({"svg.hashsalt": "speed", "svg.fonttype": "none"}):
+        for part, draw in DRAWERS.items():
+            if part in numbers:
+                figure = draw(numbers[part])
+                figure.savefig(folder / "images" / PICTURES[part], metadata={"Date": None})
+                plt.close(figure)
+    measurements.write(folder / "docs" / "speed.md", page(numbers))
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[argparse.Namespace], dict]] = {
     "recipe": recipe,
+    "photos": photos,
     "sweep": sweep,
     "pipeline": pipeline,
-    "photos": photos,
 }
+# These start processes of their own.
+NESTED = ("sweep", "pipeline")
 
 
 def in_new_process(function: Callable, argument) -> dict:
     """Calls a function in a process of its own, which starts without graphs and caches of others."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, [argument])
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(1, context, initializer=quiet.start_tensorflow) as process:
+        return process.submit(function, argument).result()
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=["recipe", "sweep", "pipeline"])
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=["recipe", "sweep", "pipeline"])
     parser.add_argument("--examples", type=int, default=700, help="of toy_voc's training split, in the part recipe")
+    parser.add_argument("--recipe-backbone", default="resnet50", help="name, in the part recipe (default: resnet50)")
+    parser.add_argument("--image-size", type=int, default=224, help="pixels, unless the backbone says (default: 224)")
     parser.add_argument("--photos", help="a folder in VOC layout, for the part photos")
     parser.add_argument("--backbone", default="resnet50", help="name or file, for the part photos")
     parser.add_argument("--naive-epochs", type=int, default=EPOCHS, help="of the naive recipe, in the part photos")
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=measurements.REPOSITORY, help="folder of docs/ and images/")
+    options = parser.parse_args(arguments)
+    if "photos" in options.parts and options.photos is None:
+        parser.error("--parts photos needs --photos FOLDER, and --backbone NAME or FILE")
+    return options
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures the parts, one after the other, and makes the page again."""
-    arguments = parse_arguments()
-    numbers = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
-    for part in arguments.parts:
+    options = parse_arguments(arguments)
+    quiet.start_tensorflow()
+    for folder in ("docs", "images"):
+        (options.out / folder).mkdir(parents=True, exist_ok=True)
+    file = options.out / "docs" / "speed.json"
+    for part in options.parts:
         print(f"{part} ...", flush=True)
-        # The parts sweep and pipeline start processes of their own.
-        nested = part in ("sweep", "pipeline")
-        measured = PARTS[part](arguments) if nested else in_new_process(PARTS[part], arguments)
-        numbers[part] = {**measured, "cores": os.cpu_count()}
-        NUMBERS.parent.mkdir(exist_ok=True)
-        NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
-    if "recipe" in numbers:
-        picture(numbers["recipe"])
-    PAGE.write_text(page(numbers), encoding="utf-8")
-    print(page(numbers))
+        measured = PARTS[part](options) if part in NESTED else in_new_process(PARTS[part], options)
+        # Read now: another part may have been measured meanwhile.
+        numbers = {**measurements.load(file), part: {**measured, "machine": measurements.machine()}}
+        measurements.save(file, numbers)
+    write_page(measurements.load(file), options.out)
+    print((options.out / "docs" / "speed.md").read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -244,9 +244,13 @@ def replace_folder(new: Path, old: Path) -> None:
 
     Args:
         new: The folder that moves.
-        old: Where it goes; what was there is removed.
+        old: Where it goes. What was there is removed, except what the new one has nothing of the same name for, such as
+            the site of `make site`: that stays.
     """
     if old.exists():
+        for entry in list(old.iterdir()):
+            if not (new / entry.name).exists():
+                entry.rename(new / entry.name)
         retired = Path(tempfile.mkdtemp(prefix=".build-", dir=old.parent))
         old.rename(retired / "old")
         new.rename(old)
@@ -261,7 +265,7 @@ def build(notebooks: Path, images: Path, target: Path) -> None:
     Args:
         notebooks: Folder of the notebooks.
         images: Folder of the pictures that they refer to as `../images/...`.
-        target: Where the pages go; replaced as a whole, and only when all went well.
+        target: Where the pages go; replaced only when all went well. What others left there, such as `site`, stays.
 
     Raises:
         NotebookFailed: A cell failed; `target` is as it was.

@@ -4,22 +4,21 @@
     python tools/measure_heads.py --data my_photos --backbone my_backbone.keras --copies 6 --epochs 10 --out heads.md
 
 Every head is trained on the same cached features, from `--seeds` different starting points, and measured on the test
-split. Data, backbone, copies, epochs and fine-tuning default to the profile's. Nothing is tuned on the test split:
-unless `--validation` asks for keeping the best epoch on the validation split, the last epoch's weights count.
+split, beside the two baselines. Data, backbone, copies, epochs and fine-tuning default to the profile's. Nothing is
+tuned on the test split: unless `--validation` asks for keeping the best epoch on the validation split, the last epoch's
+weights count.
 """
 
 import argparse
-import dataclasses
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 
-from head_tables import heads_table, timed
+from head_tables import heads_table, options_parser, report, source_of, timed
 
-from clsloc_utils import datasets, pipelines, profiles, recipes, training
+from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
 from clsloc_utils.models import BOX_HEADS, two_head_model
 
+BASELINE = "majority class, mean box"
 MEASURES = ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50")
 COLUMNS = {
     "accuracy": "accuracy",
@@ -31,23 +30,38 @@ COLUMNS = {
 }
 
 
-def measure(arguments: argparse.Namespace) -> Iterator[dict]:
-    """Trains and measures one head after the other; yields a dict for each seed of each."""
-    source = datasets.info(arguments.data)
-    splits = {"train_split": arguments.train_split, "test_split": arguments.test_split}
-    source = dataclasses.replace(source, **{role: split for role, split in splits.items() if split})
+def measure(arguments: argparse.Namespace, done: Collection[tuple] = ()) -> Iterator[dict]:
+    """Measures the baselines, then trains and measures one head after the other.
+
+    Args:
+        arguments: Of the command line.
+        done: Pairs of head and seed that need no measurement, as in the rows of an interrupted run.
+
+    Yields:
+        A dict for each seed of each head.
+    """
+    source = source_of(arguments)
     backbone = load_backbone(arguments.backbone, image_size=arguments.image_size)
+    caches = cached_splits(backbone, source, arguments)
+    test = pipelines.batches(source.name, source.test_split, image_size=backbone.input_shape[1], batch_size=64)
+    if (BASELINE, "") not in done:
+        yield baseline_scores(caches[0], test)
     for head in arguments.heads:
         for seed in range(arguments.seeds):
+            if (head, seed) in done:
+                continue
             if arguments.fine_tune:  # The run before changed it.
                 backbone = load_backbone(arguments.backbone, image_size=arguments.image_size)
-            caches = cached_splits(backbone, source, arguments)
             training.set_seed(seed)
             model = two_head_model(backbone, source.num_classes, box_head=head)
             seconds = timed(train, model, caches, source, seed, arguments)
-            seconds["feature_seconds"] = sum(cache.manifest["seconds"] for cache in caches if cache is not None)
-            test = pipelines.batches(source.name, source.test_split, image_size=model.input_shape[1], batch_size=64)
             yield {"head": head, "seed": seed, **training.evaluate(model, test), **seconds}
+
+
+def expected_rows(arguments: argparse.Namespace) -> list[tuple]:
+    """Pairs of head and seed of all that `measure` yields."""
+    seeds = range(arguments.seeds)
+    return [(BASELINE, ""), *((head, seed) for head in arguments.heads for seed in seeds)]
 
 
 def cached_splits(backbone, source: datasets.SourceInfo, arguments: argparse.Namespace) -> tuple:
@@ -56,6 +70,13 @@ def cached_splits(backbone, source: datasets.SourceInfo, arguments: argparse.Nam
     if not arguments.validation:
         return train_cache, None
     return train_cache, recipes.cache_split(backbone, source, source.validation_split)
+
+
+def baseline_scores(train_cache: training.FeatureCache, test) -> dict:
+    """The row of the commonest class and the mean box of the training images, as they are without augmentation."""
+    train_targets = {name: train_cache.arrays[name][: train_cache.num_examples] for name in ("label", "box")}
+    scores = baselines.baseline_metrics(train_targets, baselines.collect_targets(test))
+    return {"head": BASELINE, "seed": "", **scores, "feature_seconds": train_cache.manifest["seconds"]}
 
 
 def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, arguments: argparse.Namespace) -> None:
@@ -73,48 +94,48 @@ def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, argument
         )
 
 
-def parse_arguments() -> argparse.Namespace:
-    """What the command line asks for."""
-    profile = profiles.current_profile()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=profile.data, help="name or folder of the data")
-    parser.add_argument("--backbone", default=profile.backbone, help="name or file of the backbone")
-    parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
-    parser.add_argument("--heads", nargs="+", choices=list(BOX_HEADS), default=list(BOX_HEADS))
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--copies", type=int, default=profile.augmented_copies, help="versions of each training image")
-    parser.add_argument("--epochs", type=int, default=profile.head_epochs, help="passes over the cached features")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="the heads' first (default: %(default)s)")
-    parser.add_argument(
-        "--fine-tune",
-        type=int,
-        default=profile.fine_tune_epochs,
-        metavar="EPOCHS",
-        help="epochs with the backbone after that",
+def words(rows: Sequence[dict], copies: int) -> str:
+    """The table, and what one must know to read it.
+
+    Args:
+        rows: What `measure` yields.
+        copies: Versions of each training image.
+    """
+    return (
+        f"{heads_table(rows, COLUMNS, shares=MEASURES)}\n\n"
+        f"Features of the training images: {rows[0]['feature_seconds']:.0f} s, once. "
+        f"{rows[0]['num_examples']} test images; {copies} copies of each training image.\n"
     )
-    parser.add_argument("--fine-tune-layers", choices=("last", "all"), default="all")
-    parser.add_argument("--fine-tune-rate", type=float, default=3e-4, help="highest learning rate of these epochs")
+
+
+def parse_arguments(
+    arguments: Sequence[str] | None = None, profile: profiles.Profile | None = None
+) -> argparse.Namespace:
+    """What the command line asks for.
+
+    Args:
+        arguments: Its words; `None` for those of this process.
+        profile: Where defaults come from; `None` for the current one.
+    """
+    profile = profile or profiles.current_profile()
+    parser = options_parser(
+        __doc__,
+        profile,
+        heads=BOX_HEADS,
+        data=profile.data,
+        backbone=profile.backbone,
+        copies=profile.augmented_copies,
+        epochs=profile.head_epochs,
+        fine_tune=profile.fine_tune_epochs,
+    )
     parser.add_argument("--validation", action="store_true", help="keep the best epoch on the validation split")
-    parser.add_argument("--train-split", help="a TFDS split; by default the source's own")
-    parser.add_argument("--test-split", help="a TFDS split; by default the source's own")
-    parser.add_argument("--out", type=Path, help="file for the table; the numbers go beside it as .json")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def main() -> None:
     """Measures, prints the table, and saves it where `--out` says."""
     arguments = parse_arguments()
-    rows = []
-    for row in measure(arguments):
-        rows.append(row)
-        print({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}, flush=True)
-    text = heads_table(rows, COLUMNS, shares=MEASURES)
-    text += f"\n\nFeatures of the training images: {rows[0]['feature_seconds']:.0f} s, once.\n"
-    text += f"{rows[0]['num_examples']} test images; {arguments.copies} copies of each training image.\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-        arguments.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    report(measure(arguments), lambda rows: words(rows, arguments.copies), arguments.out)
 
 
 if __name__ == "__main__":

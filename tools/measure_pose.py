@@ -9,19 +9,17 @@ With `--fine-tune` the backbone then learns too, and each fine-tuned head has ro
 """
 
 import argparse
-import dataclasses
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator, Sequence
 
 import keras
-from head_tables import heads_table, timed
+from head_tables import heads_table, options_parser, report, source_of, timed
 
 from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
 from clsloc_utils.losses import JOINT_LOSSES
 from clsloc_utils.models import JOINT_HEADS, pose_model
 
+BASELINE = "mean pose"
 SHARES = ("pck_20", "pck_10", "pcp_strict", "pcp_loose")
 COLUMNS = {
     "pck_20": "PCK@0.2",
@@ -34,16 +32,36 @@ COLUMNS = {
 }
 
 
-def measure(arguments: argparse.Namespace) -> Iterator[dict]:
-    """Measures the mean pose, then trains and measures one head after the other; yields a dict for each result."""
-    source = datasets.info(arguments.data)
-    splits = {"train_split": arguments.train_split, "test_split": arguments.test_split}
-    source = dataclasses.replace(source, **{role: split for role, split in splits.items() if split})
+def measure(arguments: argparse.Namespace, done: Collection[tuple] = ()) -> Iterator[dict]:
+    """Measures the mean pose, then trains and measures one head after the other.
+
+    Args:
+        arguments: Of the command line.
+        done: Pairs of head and seed that need no measurement, as in the rows of an interrupted run. A head
+            of which only the fine-tuned row is missing is trained again.
+
+    Yields:
+        A dict for each result.
+    """
+    source = source_of(arguments)
     caches = cached_splits(load_backbone(arguments.backbone, image_size=arguments.image_size), source, arguments)
-    yield mean_pose_scores(*caches)
+    if (BASELINE, "") not in done:
+        yield mean_pose_scores(*caches)
     for head in arguments.heads:
         for seed in range(arguments.seeds):
-            yield from measure_head(head, seed, source, caches, arguments)
+            if not {(name, seed) for name in names_of(head, arguments)} <= set(done):
+                yield from measure_head(head, seed, source, caches, arguments)
+
+
+def names_of(head: str, arguments: argparse.Namespace) -> list[str]:
+    """What the rows of a head are called: as it is and, when asked for, fine-tuned."""
+    return [head, f"{head}, fine-tuned"] if arguments.fine_tune else [head]
+
+
+def expected_rows(arguments: argparse.Namespace) -> list[tuple]:
+    """Pairs of head and seed of all that `measure` yields."""
+    names = [name for head in arguments.heads for name in names_of(head, arguments)]
+    return [(BASELINE, ""), *((name, seed) for name in names for seed in range(arguments.seeds))]
 
 
 def cached_splits(backbone: keras.Model, source: datasets.SourceInfo, arguments: argparse.Namespace) -> tuple:
@@ -63,15 +81,7 @@ def mean_pose_scores(train_cache: training.FeatureCache, test_cache: training.Fe
     """The row of the mean pose of the training people, as they are without augmentation."""
     train_targets = {name: train_cache.arrays[name][: train_cache.num_examples] for name in ("joints", "weight")}
     scores = baselines.pose_baseline_metrics(train_targets, test_cache.arrays)
-    feature_seconds = train_cache.manifest["seconds"]
-    return {
-        "head": "mean pose",
-        "seed": "",
-        **scores,
-        "seconds": 0,
-        "cpu_seconds": 0,
-        "feature_seconds": feature_seconds,
-    }
+    return {"head": BASELINE, "seed": "", **scores, "feature_seconds": train_cache.manifest["seconds"]}
 
 
 def measure_head(
@@ -101,7 +111,7 @@ def measure_head(
     test = pipelines.pose_batches(
         source.name, source.test_split, image_size=model.input_shape[1], batch_size=64, margin=arguments.margin
     )
-    yield {"head": f"{head}, fine-tuned", "seed": seed, **training.evaluate(model, test), **seconds}
+    yield {"head": names_of(head, arguments)[-1], "seed": seed, **training.evaluate(model, test), **seconds}
 
 
 def fine_tune(model: keras.Model, source: datasets.SourceInfo, seed: int, arguments: argparse.Namespace) -> None:
@@ -130,19 +140,42 @@ def margin_of(text: str) -> float | None:
     return None if text == "none" else float(text)
 
 
-def parse_arguments() -> argparse.Namespace:
-    """What the command line asks for."""
-    profile = profiles.current_profile()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default=profile.pose_data, help="name or folder of the poses")
-    parser.add_argument("--backbone", default=profile.pose_backbone, help="name or file of the backbone")
-    parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
-    parser.add_argument("--heads", nargs="+", choices=list(JOINT_HEADS), default=list(JOINT_HEADS))
+def words(rows: Sequence[dict], copies: int) -> str:
+    """The table, and what one must know to read it.
+
+    Args:
+        rows: What `measure` yields.
+        copies: Versions of each training image.
+    """
+    return (
+        f"{heads_table(rows, COLUMNS, shares=SHARES, errors=('mean_error',))}\n\n"
+        f"Features of the training images: {rows[0]['feature_seconds']:.0f} s, once. "
+        f"{rows[0]['num_examples']} people to test on; {copies} copies of each training image. "
+        "Mean error in sides of the image that the model sees.\n"
+    )
+
+
+def parse_arguments(
+    arguments: Sequence[str] | None = None, profile: profiles.Profile | None = None
+) -> argparse.Namespace:
+    """What the command line asks for.
+
+    Args:
+        arguments: Its words; `None` for those of this process.
+        profile: Where defaults come from; `None` for the current one.
+    """
+    profile = profile or profiles.current_profile()
+    parser = options_parser(
+        __doc__,
+        profile,
+        heads=JOINT_HEADS,
+        data=profile.pose_data,
+        backbone=profile.pose_backbone,
+        copies=profile.pose_copies,
+        epochs=profile.pose_epochs,
+        fine_tune=0,
+    )
     parser.add_argument("--heatmap-channels", type=int, default=profile.heatmap_channels, help="width of that head")
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--copies", type=int, default=profile.pose_copies, help="versions of each training image")
-    parser.add_argument("--epochs", type=int, default=profile.pose_epochs, help="passes over the cached features")
-    parser.add_argument("--learning-rate", type=float, default=2e-3, help="the heads' first (default: %(default)s)")
     parser.add_argument("--joint-loss", choices=list(JOINT_LOSSES), default="l1", help="default: %(default)s")
     parser.add_argument(
         "--margin", type=margin_of, default=0.15, help="around the person, or none for the whole photo (default: 0.15)"
@@ -150,32 +183,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rotation", type=float, default=profile.pose_rotation, help="augmented copies turn by at most so many degrees"
     )
-    parser.add_argument("--train-split", help="a TFDS split, such as train[:800]; by default the source's own")
-    parser.add_argument("--test-split", help="a TFDS split; by default the source's own")
-    parser.add_argument(
-        "--fine-tune", type=int, default=0, metavar="EPOCHS", help="epochs with the backbone after that"
-    )
-    parser.add_argument("--fine-tune-layers", choices=("last", "all"), default="all")
-    parser.add_argument("--fine-tune-rate", type=float, default=3e-4, help="highest learning rate of these epochs")
-    parser.add_argument("--out", type=Path, help="file for the table; the numbers go beside it as .json")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def main() -> None:
     """Measures, prints the table, and saves it where `--out` says."""
     arguments = parse_arguments()
-    rows = []
-    for row in measure(arguments):
-        rows.append(row)
-        print({name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}, flush=True)
-    text = heads_table(rows, COLUMNS, shares=SHARES, errors=("mean_error",))
-    text += f"\n\nFeatures of the training images: {rows[0]['feature_seconds']:.0f} s, once.\n"
-    text += f"{rows[0]['num_examples']} people to test on; {arguments.copies} copies of each training image. "
-    text += "Mean error in sides of the image that the model sees.\n"
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-        arguments.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    report(measure(arguments), lambda rows: words(rows, arguments.copies), arguments.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,16 @@ exercises.progress("01")              # what is solved
 
 import difflib
 
-from clsloc_utils.exercises import data_filtering, loss_weighting, pose, problem_framing, record, two_heads
+from clsloc_utils.exercises import (
+    data_filtering,
+    loss_weighting,
+    pose,
+    problem_framing,
+    record,
+    start,
+    two_heads,
+    your_own,
+)
 from clsloc_utils.exercises.core import Exercise, Result, Status
 from clsloc_utils.exercises.quizzes import Quiz
 from clsloc_utils.exercises.record import progress_file
@@ -16,11 +25,13 @@ from clsloc_utils.exercises.record import progress_file
 __all__ = ["EXERCISES", "QUIZZES", "Status", "check", "explain", "judge", "progress", "progress_file", "quiz"]
 
 _NOTEBOOKS = {
+    "00": start,
     "01": problem_framing,
     "02": data_filtering,
     "03": two_heads,
     "04": loss_weighting,
     "05": pose,
+    "06": your_own,
 }
 EXERCISES: dict[str, Exercise] = {
     exercise.key: exercise for module in _NOTEBOOKS.values() for exercise in module.EXERCISES
@@ -112,7 +123,8 @@ def _progress_of(notebook: str, solved: set[str]) -> str:
     questions = [f"{notebook}.quiz.{number + 1}" for number in range(len(QUIZZES[notebook].questions))]
     count = sum(exercise.key in solved for exercise in own)
     answered = len(solved & set(questions))
-    heading = f"Notebook {notebook}: {count} of {len(own)} exercises, {answered} of {len(questions)} questions"
+    exercises = f"{count} of {len(own)} exercises, " if own else ""
+    heading = f"Notebook {notebook}: {exercises}{answered} of {len(questions)} questions"
     return "\n".join([heading, *(_line(exercise, exercise.key in solved) for exercise in own)])
 
 

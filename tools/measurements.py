@@ -1,0 +1,53 @@
+"""Where measurements are kept and what they were measured on: what the commands that write pages of docs/ share."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def load(file: Path) -> dict:
+    """The measurements in a file.
+
+    Args:
+        file: As `save` wrote it.
+
+    Returns:
+        What was saved; an empty dict when there is no such file.
+    """
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def save(file: Path, measurements: Any) -> None:
+    """Replaces a file of measurements; an interruption leaves the old one or the new one.
+
+    Args:
+        file: The file; its folder exists.
+        measurements: Anything that JSON can hold.
+    """
+    write(file, json.dumps(measurements, indent=1) + "\n")
+
+
+def write(file: Path, text: str) -> None:
+    """Replaces a text file; an interruption leaves the old one or the new one.
+
+    Args:
+        file: The file; its folder exists.
+        text: Its content.
+    """
+    unfinished = file.with_name(f"{file.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, file)
+
+
+def machine() -> str:
+    """This machine in words: cores, processor, GPUs, versions."""
+    import tensorflow as tf
+
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras"))
+    return f"{os.cpu_count()} cores of a {platform.machine()} processor, {gpus or 'no'} GPU; {versions}"
