@@ -29,11 +29,12 @@ from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
+from update_notebooks import KERNEL
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 START_SECONDS = 60
-RUN_SECONDS = 180
+RUN_SECONDS = 90
 SETTLE_SECONDS = 10
 """How long a number may take to follow a movement; it takes some hundredths of a second."""
 
@@ -41,11 +42,13 @@ SETTLE_SECONDS = 10
 # hand; the sweep is a real one, of three settings, on a dozen drawings.
 CELLS = [
     """
-    import numpy as np
+    import os, warnings
     from clsloc_utils import quiet
     quiet.start_tensorflow()
     from clsloc_utils import backbones, datasets, joints, pipelines, recipes, sweeps, widgets
     from clsloc_utils.drawing import poses
+    os.environ["CLSLOC_DATA_DIR"] = "cache"
+    warnings.simplefilter("ignore")  # some of the drawings are broken, on purpose
     folder = datasets.write_drawn_folder("photos", class_names=["cat", "dog"], per_class=10, crowds=2)
     source, examples = datasets.info(folder), datasets.load(folder, "train")
     image, _ = next(iter(pipelines.single_object(examples).map(pipelines.parse(128))))
@@ -100,17 +103,16 @@ def jupyterlab(folder: Path, theme: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    names = {
-        "CONFIG": "JUPYTER_CONFIG_DIR",
-        "RUNTIME": "JUPYTER_RUNTIME_DIR",
-        "WORKSPACES": "JUPYTERLAB_WORKSPACES_DIR",
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "IPYTHONDIR": str(own / "ipython"),
     }
-    environment = os.environ | {variable: str(own / name.lower()) for name, variable in names.items()}
-    environment |= {"JUPYTERLAB_SETTINGS_DIR": str(own / "settings"), "IPYTHONDIR": str(own / "ipython")}
-    environment |= {"CLSLOC_DATA_DIR": os.environ.get("CLSLOC_DATA_DIR", str(folder / ".data"))}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=try", f"--ServerApp.root_dir={folder}"]
-    log = folder / ".jupyter" / "log.txt"
+    log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -147,7 +149,7 @@ def wait_for_server(server: subprocess.Popen, address: str, log: Path) -> None:
 
 @contextlib.contextmanager
 def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
-    """A page of the browser with a notebook that has been run from top to bottom.
+    """A page of the browser that shows a notebook.
 
     Args:
         address: Of JupyterLab.
@@ -165,24 +167,29 @@ def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
         page = context.new_page()
         page.goto(f"{address}/tree/{notebook}?token=try")
         page.locator(".jp-Notebook").wait_for()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        wait_until_run(page)
         yield page
         chromium.close()
 
 
-def wait_until_run(page: Any) -> None:
-    """Returns when no cell waits or runs, and raises if one failed."""
+def run_all_cells(page: Any) -> None:
+    """Runs the notebook from top to bottom.
+
+    Raises:
+        AssertionError: A cell failed, wrote to standard error, or still runs after `RUN_SECONDS`.
+    """
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
     wait_for(
         lambda: all(re.fullmatch(r"\[\d+\]:", text.strip()) for text in prompts.all_inner_texts()),
         lambda: f"cells still run: {prompts.all_inner_texts()}",
         RUN_SECONDS,
     )
-    errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.stderr"]').all_inner_texts()
-    if errors:
-        raise AssertionError("\n".join(errors))
+    errors = page.locator(
+        ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("stderr", "error"))
+    )
+    if errors.count():
+        raise AssertionError("\n".join(errors.all_inner_texts()))
 
 
 def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
@@ -316,9 +323,8 @@ def try_joints(page: Any) -> None:
     handles.expect(**{error: first / 2}, tolerance=0.011)
     handles.press("right wrist", "ArrowDown", 10)
     handles.expect(PCK_10=1, PCK_20=1, **{error: 0})
-    x, y = (
-        float(part) / 100 for part in re.findall(r"(\d+) %", handles.item("left ankle").get_attribute("aria-label"))
-    )
+    ankle = handles.item("left ankle").get_attribute("aria-label")
+    x, y = (float(part) / 100 for part in re.findall(r"(\d+) %", ankle))
     handles.drag((x, y), (0, -0.3))
     handles.expect(PCK_20=(count - 1) / count, tolerance=0.006)
     assert focused(page).startswith("left ankle"), focused(page)
@@ -348,10 +354,11 @@ def try_slider(page: Any) -> None:
         if back.is_enabled():
             back.press("Space")
 
+    def shown() -> str:
+        return picture.get_attribute("alt")
+
     def expect(name: str) -> None:
-        wait_for(
-            lambda: picture.get_attribute("alt").endswith(f"weights: {name}."), lambda: picture.get_attribute("alt")
-        )
+        wait_for(lambda: shown().endswith(f"weights: {name}."), shown)
 
     for name in SETTINGS_SHOWN:
         expect(name)
@@ -363,7 +370,7 @@ def try_slider(page: Any) -> None:
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
 
 
-TRIALS = (try_boxes, try_joints, try_steps, try_slider)
+TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider)
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
@@ -379,18 +386,22 @@ def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path 
         AssertionError: Something did not move, or shows a wrong number.
         RuntimeError: JupyterLab did not start.
     """
-    nbformat.write(new_notebook(cells=[new_code_cell(dedent(cell).strip()) for cell in CELLS]), folder / "touch.ipynb")
+    cells = [new_code_cell(dedent(cell).strip()) for cell in CELLS]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), folder / "touch.ipynb")
     with jupyterlab(folder, theme) as address, opened(address, "touch.ipynb", browser) as page:
         for trial in TRIALS:
-            trial(page)
-            if screenshots is not None:
-                page.screenshot(path=screenshots / f"{trial.__name__}-{theme}.png")
+            try:
+                trial(page)
+            finally:
+                if screenshots is not None:
+                    page.screenshot(path=screenshots / f"{trial.__name__}-{theme}.png")
 
 
 def photograph(notebook: Path, folder: Path, browser: str, theme: str, screenshots: Path) -> None:
     """Runs a copy of a notebook of the course and takes a picture of every output with a widget."""
     shutil.copytree(notebook.parent, folder, dirs_exist_ok=True)
     with jupyterlab(folder, theme) as address, opened(address, notebook.name, browser) as page:
+        run_all_cells(page)
         for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets)").all(), 1):
             cell.scroll_into_view_if_needed()
             cell.screenshot(path=screenshots / f"{notebook.stem}-{number}-{theme}.png")

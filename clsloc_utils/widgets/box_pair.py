@@ -36,10 +36,11 @@ def two_boxes(image: Any, true_box: Any, predicted_boxes: Sequence, *, still: bo
     together = np.concatenate([np.asarray(true_box, "float32").reshape(1, 4), predicted_boxes])
     if len(together) < 2 or not np.all(boxes.is_valid(together)):
         raise ValueError(
-            f"two_boxes: {together.tolist()}; give a true and a predicted box with xmin < xmax, ymin < ymax."
+            f"two_boxes: the true and the predicted boxes are {together.tolist()}; give two or more, each with "
+            "xmin < xmax and ymin < ymax."
         )
     titles = [
-        ", ".join(f"{name} {value}" for name, value, _ in compared(together[0], predicted)).replace(", ", "\n")
+        "\n".join(f"{name} {value}" for name, value, _ in compared(together[0], predicted))
         for predicted in predicted_boxes
     ]
     count = len(predicted_boxes)
@@ -55,14 +56,11 @@ def two_boxes(image: Any, true_box: Any, predicted_boxes: Sequence, *, still: bo
 def compared(true_box: Any, predicted_box: Any) -> list[tuple[str, str, str]]:
     """IoU, GIoU and L2 loss of two boxes in `rel_xyxy`: of each its name, its value and what it is."""
     pair = np.asarray([[true_box], [predicted_box]], "float32")
+    l2_loss = float(losses.get_box_loss("l2")(*pair))
     return [
         ("IoU", f"{float(boxes.iou(*pair)[0]):.3f}", "the shared area over the area of both together"),
         ("GIoU", f"{float(boxes.giou(*pair)[0]):.3f}", "IoU minus the share of the dotted box that neither fills"),
-        (
-            "L2 loss",
-            f"{float(losses.get_box_loss('l2')(*pair)):.4f}",
-            "the mean squared difference of the four numbers",
-        ),
+        ("L2 loss", f"{l2_loss:.4f}", "the mean squared difference of the four numbers"),
     ]
 
 

@@ -35,8 +35,8 @@ def sweep_slider(
             only read, on the web or printed: show the figure there too.
 
     Returns:
-        An `ipywidgets.VBox` of the slider with its buttons and the picture, the widget's `children`; or, where nothing can move, the
-        figure: the first images under some of the settings, a row for each.
+        An `ipywidgets.VBox` of the slider with its buttons and the picture, the widget's `children`; or, where nothing
+        can move, the figure: the first images under some of the settings, a row for each.
 
     Raises:
         ValueError: There are no images, or more than the sweep has validated on.

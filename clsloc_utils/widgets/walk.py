@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from clsloc_utils import boxes, pipelines, plotting
 from clsloc_utils.widgets.live import Touchable, stepper
 
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
-
 
 @dataclasses.dataclass(frozen=True)
 class Step:
@@ -122,55 +120,46 @@ def _annotation_step(example: Any, class_names: Sequence[str]) -> Step:
 
 
 def _filter_step(examples: tf.data.Dataset, example: Any) -> Step:
-    """What the filter says to the examples up to the one that it keeps."""
+    """What the filter says to the last examples up to the one that it keeps."""
     lines = []
     for each in examples:
         count = len(each["objects"]["label"])
-        lines.append(
-            f"{count} object{'s' if count > 1 else ' '}  {'kept' if count == 1 else 'left out, its JPEG unread'}"
-        )
+        objects = "1 object " if count == 1 else f"{count} objects"
+        lines.append(f"{objects}  {'kept' if count == 1 else 'left out, its JPEG unread'}")
         if each["image/filename"] == example["image/filename"]:
             break
-    return Step("The filter counts the boxes", "\n".join([*lines[-4:]]))
+    return Step("The filter counts the boxes", "\n".join(lines[-4:]))
 
 
 def _decoded_step(example: Any) -> Step:
     original = tf.io.decode_jpeg(example["image"], channels=3)
-    box = boxes.convert(example["objects"]["bbox"][0], "rel_yxyx", "rel_xyxy")
-    figure = _pictures([original], [box])
-    return Step("Decoded", _tensor("image", original), figure, "The image at its own size, with its box")
+    figure = _pictures([original], boxes.convert(example["objects"]["bbox"], "rel_yxyx", "rel_xyxy"))
+    return Step("Decoded", _tensor("image", original), figure, "The image in its own shape, with its box")
 
 
 def _resized_step(image: tf.Tensor, targets: Any) -> Step:
-    text = f"{_tensor('image', image)}\nbox    {_numbers(targets['box'])}  {', '.join(_SIDES)}: x now comes first"
+    text = f"{_tensor('image', image)}\nbox    {_numbers(targets['box'])}  xmin, ymin, xmax, ymax"
     figure = _pictures([image], [targets["box"]])
-    return Step(
-        "Resized to a square, its box in our format", text, figure, "The image squeezed to a square; its box fits"
-    )
+    return Step("Resized to a square, the box rewritten", text, figure, "The image squeezed to a square; the box fits")
 
 
 def _augmented_step(image: tf.Tensor, targets: Any, augmented: tf.Tensor, box: tf.Tensor) -> Step:
     figure = _pictures([image, augmented], [targets["box"], box])
     text = f"{_tensor('image', augmented)}\nbox    {_numbers(box)}  moved along with the pixels"
-    return Step(
-        "Augmented", text, figure, "The image before and after a random change of frame and light; the box fits"
-    )
+    return Step("Augmented", text, figure, "The image before and after a random change; the box fits both times")
 
 
 def _batched_step(images: tf.Tensor, batch: Any, class_names: Sequence[str]) -> Step:
     titles = [class_names[label] for label in batch["label"].numpy()]
     figure = plotting.gallery(images, boxes=batch["box"], titles=titles, columns=4)
     text = "\n".join([_tensor("image", images), *(_tensor(name, batch[name]) for name in ("label", "box"))])
-    return Step(
-        "Batched, ready for the model", text, figure, "The batch of augmented images with their boxes, ours first"
-    )
+    return Step("Batched", text, figure, "The batch of augmented images with their boxes, ours first")
 
 
-def _pictures(images: Sequence, true_boxes: Sequence) -> Figure:
-    """Images with one box each side by side, each as wide as one of a gallery."""
-    figure = Figure(
-        figsize=(0.3 * plotting.FIGURE_WIDTH * len(images), 0.3 * plotting.FIGURE_WIDTH), layout="constrained"
-    )
+def _pictures(images: Sequence, true_boxes: Any) -> Figure:
+    """Images side by side with one box each, in a figure that is no wider than they need."""
+    side = 0.3 * plotting.FIGURE_WIDTH
+    figure = Figure(figsize=(side * len(images), side), layout="constrained", facecolor="white")
     for axes, image, box in zip(figure.subplots(1, len(images), squeeze=False)[0], images, true_boxes, strict=True):
         plotting.draw_boxes(axes, image, box)
     return figure
