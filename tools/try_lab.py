@@ -32,6 +32,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from update_notebooks import KERNEL
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+TOKEN = "try"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 START_SECONDS = 60
 RUN_SECONDS = 90
@@ -111,12 +112,12 @@ def jupyterlab(folder: Path, theme: str) -> Iterator[str]:
         "IPYTHONDIR": str(own / "ipython"),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=try", f"--ServerApp.root_dir={folder}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
     log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for_server(server, f"http://127.0.0.1:{port}/api/status?token=try", log)
+        wait_for_server(server, f"http://127.0.0.1:{port}/api/status?token={TOKEN}", log)
         yield f"http://127.0.0.1:{port}/lab"
     finally:
         server.terminate()
@@ -165,10 +166,24 @@ def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         context = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True)
         page = context.new_page()
-        page.goto(f"{address}/tree/{notebook}?token=try")
+        page.goto(f"{address}/tree/{notebook}?token={TOKEN}")
         page.locator(".jp-Notebook").wait_for()
+        # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
+        kernels = f"{address.removesuffix('lab')}api/kernels?token={TOKEN}"
+        wait_for(lambda: any(is_ready(each) for each in fetched(kernels)), lambda: "no kernel", START_SECONDS)
         yield page
         chromium.close()
+
+
+def fetched(address: str) -> Any:
+    """What the server answers, as JSON."""
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return json.load(answer)
+
+
+def is_ready(kernel: dict[str, Any]) -> bool:
+    """Whether a kernel waits for work, and a notebook is connected to it."""
+    return kernel["execution_state"] == "idle" and kernel["connections"] > 0
 
 
 def run_all_cells(page: Any) -> None:

@@ -120,7 +120,7 @@ function render({ model, el }) {
   function drawPoint(group, [x, y], style) {
     const place = [x * WIDTH, y * height, style];
     for (const layer of ["focus outer", "focus inner", "halo", "ink"]) {
-      svgElement("path", { d: pointPath(...place, layer.startsWith("focus") ? 10 : 6), class: layer }, group);
+      svgElement("path", { d: pointPath(...place, layer.startsWith("focus") ? 12 : 6), class: layer }, group);
     }
     svgElement("circle", { cx: place[0], cy: place[1], r: REACH, class: "area" }, group);
   }
