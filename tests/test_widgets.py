@@ -183,7 +183,7 @@ def test_boxes_stand_still_as_one_picture_for_each_guess():
     guesses = [PREDICTED_BOX, [0.6, 0.6, 1.0, 1.0]]
     still = widgets.two_boxes(np.zeros((8, 8, 3)), TRUE_BOX, guesses, still=True)
     assert still.widget is None
-    bundle, _ = bundle_of(still)
+    bundle, _ = still._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}
     assert bundle["text/plain"] == (
         "A true box and, dashed, a predicted one: IoU 0.600, GIoU 0.600, L2 loss 0.0050; "
@@ -192,16 +192,11 @@ def test_boxes_stand_still_as_one_picture_for_each_guess():
     assert bundle["text/html"].startswith(f'<img alt="{bundle["text/plain"]}" width="960" src="data:image/png;base64,')
 
 
-def bundle_of(shown):
-    bundle = shown._repr_mimebundle_()
-    return bundle if isinstance(bundle, tuple) else (bundle, {})
-
-
 def test_a_widget_and_its_still_picture_go_into_the_same_output():
     both = widgets.two_boxes(np.zeros((8, 8, 3)), TRUE_BOX, [PREDICTED_BOX], still=False)
-    bundle, _ = bundle_of(both)
+    bundle, _ = both._repr_mimebundle_()
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == both.widget.model_id
-    still, _ = bundle_of(widgets.two_boxes(np.zeros((8, 8, 3)), TRUE_BOX, [PREDICTED_BOX]))
+    still, _ = widgets.two_boxes(np.zeros((8, 8, 3)), TRUE_BOX, [PREDICTED_BOX])._repr_mimebundle_()
     assert {kind: bundle[kind] for kind in still} == still
     assert repr(both) == still["text/plain"]
 
@@ -288,7 +283,7 @@ def test_a_person_stands_still_as_predicted_and_mended(true_joints, square):
     assert str(still).endswith(
         "as predicted: PCK@0.1 0.93, PCK@0.2 0.93; right wrist mended: PCK@0.1 1.00, PCK@0.2 1.00."
     )
-    assert bundle_of(still)[0]["text/html"].startswith(f'<img alt="{still}"')
+    assert still.page.startswith(f'<img alt="{still}"')
 
 
 def test_a_person_needs_a_torso_and_a_square(true_joints, square):
@@ -361,7 +356,7 @@ def test_steps_are_gone_through_one_at_a_time(steps):
 
 def test_steps_stand_still_below_each_other(steps):
     still = widgets.walk_through(steps, still=True)
-    page = bundle_of(still)[0]["text/html"]
+    page = still.page
     assert re.findall(r"<strong>(\d)\. ([^<]+)</strong>", page) == [
         (str(number), step.title) for number, step in enumerate(steps, 1)
     ]

@@ -47,10 +47,10 @@ class Touchable:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         still = {"text/plain": self.text, "text/html": self.page}
         if self.widget is None:
-            return still
+            return still, {}
         live = self.widget._repr_mimebundle_()
         data, metadata = live if isinstance(live, tuple) else (live, {})
         return {**data, **still}, metadata
