@@ -229,6 +229,11 @@ function render({ model, el }) {
     drag = null;
   }
 
+  /** A finger on something that moves does not scroll the page; one beside it does. */
+  function holdPage(event) {
+    if (pick(placeOf(event.touches[0]))) event.preventDefault();
+  }
+
   function pressKey(event, index) {
     const arrow = ARROWS[event.key];
     if (!arrow || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -246,6 +251,7 @@ function render({ model, el }) {
     group.addEventListener("keydown", (event) => pressKey(event, index));
   });
   stage.addEventListener("pointerdown", startDrag);
+  stage.addEventListener("touchstart", holdPage, { passive: false });
   stage.addEventListener("pointermove", followDrag);
   stage.addEventListener("pointerup", endDrag);
   stage.addEventListener("pointercancel", endDrag);
