@@ -39,10 +39,7 @@ def two_boxes(image: Any, true_box: Any, predicted_boxes: Sequence, *, still: bo
             f"two_boxes: the true and the predicted boxes are {together.tolist()}; give two or more, each with "
             "xmin < xmax and ymin < ymax."
         )
-    titles = [
-        "\n".join(f"{name} {value}" for name, value, _ in compared(together[0], predicted))
-        for predicted in predicted_boxes
-    ]
+    titles = ["{}, {}\n{}".format(*_named_values(together[0], predicted)) for predicted in predicted_boxes]
     count = len(predicted_boxes)
     figure = plotting.gallery(
         [image] * count, boxes=together[:1].repeat(count, 0), predicted_boxes=predicted_boxes, titles=titles
@@ -62,6 +59,10 @@ def compared(true_box: Any, predicted_box: Any) -> list[tuple[str, str, str]]:
         ("GIoU", f"{float(boxes.giou(*pair)[0]):.3f}", "IoU minus the share of the dotted box that neither fills"),
         ("L2 loss", f"{l2_loss:.4f}", "the mean squared difference of the four numbers"),
     ]
+
+
+def _named_values(true_box: Any, predicted_box: Any) -> list[str]:
+    return [f"{name} {value}" for name, value, _ in compared(true_box, predicted_box)]
 
 
 def _widget(image: Any, pair: np.ndarray) -> Any:
