@@ -250,6 +250,11 @@ class Handles:
         wanted = {LONG_NAMES.get(name, name): value for name, value in expected.items()}
         wait_for(near, lambda: f"{self.numbers()} is not {wanted}")
 
+    def expect_spoken(self, words: str) -> None:
+        """Waits until this is what a screen reader is told."""
+        status = self.root.get_by_role("status")
+        wait_for(lambda: words in status.text_content(), status.text_content)
+
     def drag(self, start: tuple[float, float], shift: tuple[float, float], finger: bool = False) -> None:
         """Moves what lies at a place of the picture, both in shares of its width and height."""
         box = self.stage.bounding_box()
@@ -314,6 +319,7 @@ def try_boxes(page: Any) -> None:
     handles.press("predicted box", "ArrowUp", 20)
     handles.press("predicted box", "Shift+ArrowRight", 40)  # 0.8 by 0.4, the right edge at the border
     handles.expect(IoU=0.5, GIoU=0.5, L2=0.16 / 4)
+    handles.expect_spoken("predicted box: left 20 %, top 20 %, right 100 %, bottom 60 %. IoU 0.500, GIoU 0.500")
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
     handles.root.get_by_role("button", name="Start again").click()
     handles.expect(IoU=0.6)
