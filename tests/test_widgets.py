@@ -67,6 +67,7 @@ def test_slider_begins_at_the_best_setting_and_follows(result, images):
     slider.value = SETTINGS[0]
     alt, second = picture_of(widget)
     assert alt.endswith("weights: class only.")
+    assert '<img style="max-width: 100%; height: auto" ' in widget.children[1].value
     assert second != first
 
 

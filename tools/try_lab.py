@@ -380,6 +380,8 @@ def try_slider(page: Any) -> None:
     def expect(name: str) -> None:
         wait_for(lambda: shown().endswith(f"weights: {name}."), shown)
 
+    room = picture.locator("xpath=..").bounding_box()
+    assert picture.bounding_box()["width"] <= room["width"], "the picture is cut off"
     for name in SETTINGS_SHOWN:
         expect(name)
         if name != SETTINGS_SHOWN[-1]:

@@ -56,6 +56,15 @@ class Touchable:
         return {**data, **still}, metadata
 
 
+def shrunk_to_fit(page: str) -> str:
+    """The same HTML with images that are never wider than what is around them; within a widget nobody else sees to it.
+
+    Args:
+        page: HTML with images of `clsloc_utils.plotting.image_element`.
+    """
+    return page.replace("<img ", '<img style="max-width: 100%; height: auto" ')
+
+
 def stepper(options: Sequence[tuple[str, Any]], value: Any, name: str) -> tuple[Any, Any]:
     """A slider over some options, and a button on each side of it for one step back and one forward.
 

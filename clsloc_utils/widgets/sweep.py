@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import plotting
 from clsloc_utils.sweeps import Setting, SweepResult
-from clsloc_utils.widgets.live import can_show_widgets, stepper
+from clsloc_utils.widgets.live import can_show_widgets, shrunk_to_fit, stepper
 
 _STILL_ROWS = 4
 _STILL_IMAGES = 6
@@ -56,7 +56,7 @@ def sweep_slider(
         name = names[result.settings.index(slider.value)]
         figure = _gallery(result, slider.value, seed, images, class_names, columns)
         alt = f"True and predicted boxes on {len(images)} images; weights: {name}."
-        picture.value = plotting.image_element(figure, alt)
+        picture.value = shrunk_to_fit(plotting.image_element(figure, alt))
 
     slider.observe(draw, names="value")
     draw()

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from clsloc_utils import plotting
-from clsloc_utils.widgets.live import can_show_widgets
+from clsloc_utils.widgets.live import can_show_widgets, shrunk_to_fit
 
 
 def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Any:
@@ -28,7 +28,7 @@ def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool |
     import ipywidgets
 
     button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
-    picture = ipywidgets.HTML(plotting.image_element(draw(example), alt=f"What the model says about {example.name}."))
+    picture = ipywidgets.HTML(_answer(draw(example), example.name))
 
     def answer(_: Any = None) -> None:
         if not button.value:
@@ -39,9 +39,13 @@ def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool |
             file = Path(folder) / name
             file.write_bytes(photo["content"])
             try:
-                picture.value = plotting.image_element(draw(file), alt=f"What the model says about {name}.")
+                picture.value = _answer(draw(file), name)
             except ValueError as error:
                 picture.value = f'<p role="alert">{html.escape(str(error).replace(str(file), name))}</p>'
 
     button.observe(answer, names="value")
     return ipywidgets.VBox([button, picture])
+
+
+def _answer(figure: Figure, name: str) -> str:
+    return shrunk_to_fit(plotting.image_element(figure, alt=f"What the model says about {name}."))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from clsloc_utils import boxes, pipelines, plotting
-from clsloc_utils.widgets.live import Touchable, stepper
+from clsloc_utils.widgets.live import Touchable, shrunk_to_fit, stepper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,9 @@ def _widget(steps: Sequence[Step], pages: Sequence[str]) -> Any:
     options = [(f"{number} of {len(steps)}", page) for number, page in enumerate(pages, 1)]
     controls, slider = stepper(options, pages[0], "step")
     shown = ipywidgets.HTML()
-    ipywidgets.dlink((slider, "value"), (shown, "value"), lambda page: f'<div role="status">{page}</div>')
+    ipywidgets.dlink(
+        (slider, "value"), (shown, "value"), lambda page: shrunk_to_fit(f'<div role="status">{page}</div>')
+    )
     return ipywidgets.VBox([controls, shown])
 
 
