@@ -340,6 +340,20 @@ def test_each_step_says_what_there_is(steps):
     assert batched.splitlines() == ["image  float32 (2, 16, 16, 3)", "label  int32 (2,)", "box    float32 (2, 4)"]
 
 
+def test_each_picture_has_the_box_of_its_step(steps):
+    def drawn(axes):
+        (box,) = axes.patches
+        height, width = axes.images[0].get_array().shape[:2]
+        low, size = np.array(box.get_xy()), np.array([box.get_width(), box.get_height()])
+        return np.concatenate([low, low + size]) / (width, height, width, height)
+
+    decoded, resized, before, after, first_of_batch, _ = (axes for step in steps[2:] for axes in step.figure.axes)
+    for axes in (decoded, resized, before):
+        np.testing.assert_allclose(drawn(axes), [0.5, 0.25, 1.0, 0.75], atol=1e-6)
+    np.testing.assert_allclose(drawn(after), drawn(first_of_batch), atol=1e-6)
+    assert f"[{', '.join(f'{side:.3f}' for side in drawn(after))}]" in steps[4].text
+
+
 def test_steps_are_gone_through_one_at_a_time(steps):
     controls, shown = widgets.walk_through(steps, still=False).widget.children
     back, _, forward = controls.children
