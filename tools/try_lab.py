@@ -424,7 +424,7 @@ def photograph(notebook: Path, folder: Path, browser: str, theme: str, screensho
     shutil.copytree(notebook.parent, folder, dirs_exist_ok=True)
     with jupyterlab(folder, theme) as address, opened(address, notebook.name, browser) as page:
         run_all_cells(page)
-        for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets)").all(), 1):
+        for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets, .clsloc-handles)").all(), 1):
             cell.scroll_into_view_if_needed()
             cell.screenshot(path=screenshots / f"{notebook.stem}-{number}-{theme}.png")
 
