@@ -65,10 +65,15 @@ def check_environment() -> list[Finding]:
     ]
 
 
-def requirements() -> list[Requirement]:
-    """What the course needs to run, with the versions that will do; what only tests or JupyterLab need is left out."""
+def requirements(extra: str = "") -> list[Requirement]:
+    """What the course needs to run, with the versions that will do.
+
+    Args:
+        extra: An extra of the package to add, such as `"notebooks"`; without one, what only tests or JupyterLab need is
+            left out.
+    """
     declared = [Requirement(line) for line in importlib.metadata.requires(DISTRIBUTION) or []]
-    return [requirement for requirement in declared if not requirement.marker or requirement.marker.evaluate()]
+    return [each for each in declared if not each.marker or each.marker.evaluate({"extra": extra})]
 
 
 def check_machine() -> list[Finding]:

@@ -62,7 +62,10 @@ def install_missing() -> None:
         RuntimeError: pip could not; the message is pip's.
     """
     installed = installed_versions()
-    missing = [str(each) for each in checkup.requirements() if canonicalize_name(each.name) not in installed]
+    # A host brings a notebook of its own, but not always what the widgets are made of.
+    widgets = [each for each in checkup.requirements("notebooks") if each.name == "anywidget"]
+    needed = [*checkup.requirements(), *widgets]
+    missing = [f"{each.name}{each.specifier}" for each in needed if canonicalize_name(each.name) not in installed]
     if not missing:
         return
     with tempfile.TemporaryDirectory() as folder:

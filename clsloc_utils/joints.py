@@ -56,3 +56,13 @@ def side_of(joint: int) -> str:
     """
     first_word = JOINT_NAMES[joint].split()[0]
     return first_word if first_word in ("left", "right") else "middle"
+
+
+def side_of_bone(bone: tuple[int, int]) -> str:
+    """The side that both ends of a bone are on, or `"middle"`.
+
+    Args:
+        bone: Indices of two joints, such as one of `BONES`.
+    """
+    first, second = (side_of(joint) for joint in bone)
+    return first if first == second else "middle"

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import metrics, sweeps
 from clsloc_utils.boxes import iou
-from clsloc_utils.joints import BONES, JOINT_NAMES, LIMBS, NUM_JOINTS, side_of
+from clsloc_utils.joints import BONES, JOINT_NAMES, LIMBS, NUM_JOINTS, side_of, side_of_bone
 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY_BLUE, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
@@ -455,19 +455,13 @@ def _is_labelled(weights: Any) -> np.ndarray:
 def _draw_person(axes: Axes, joints: np.ndarray, labelled: np.ndarray) -> None:
     """Bones and joints, each side in its style, on a dark edge that shows them on any ground."""
     edge = [patheffects.withStroke(linewidth=3.8, foreground="#000000b0")]
-    for bone in sorted(BONES, key=lambda bone: _side_of_bone(bone) != "middle"):
+    for bone in sorted(BONES, key=lambda bone: side_of_bone(bone) != "middle"):
         if labelled[list(bone)].all():
-            colour, line, _ = SIDE_STYLES[_side_of_bone(bone)]
+            colour, line, _ = SIDE_STYLES[side_of_bone(bone)]
             axes.plot(*joints[list(bone)].T, color=colour, linestyle=line, linewidth=2.2, path_effects=edge)
     for joint in np.flatnonzero(labelled):
         colour, _, marker = SIDE_STYLES[side_of(joint)]
         axes.plot(*joints[joint], marker=marker, markersize=4.5, color=colour, markeredgecolor="black")
-
-
-def _side_of_bone(bone: tuple[int, int]) -> str:
-    """The side that both ends are on, or `"middle"`."""
-    first, second = (side_of(joint) for joint in bone)
-    return first if first == second else "middle"
 
 
 def _draw_thin_bones(axes: Axes, joints: np.ndarray, labelled: np.ndarray) -> None:

@@ -80,13 +80,14 @@ def test_where_the_course_was_installed_by_hand_nothing_happens(packages, pip, m
 
 
 def test_only_what_is_missing_is_installed_and_all_that_is_there_is_held(packages, pip):
-    packages("clsloc_utils", "0.1", origin=FROM_GIT, requires=["Keras_CV>=3", "missing>=2", 'pytest; extra == "tests"'])
+    extras = ['pytest; extra == "tests"', 'jupyterlab; extra == "notebooks"', 'anywidget>=0.9; extra == "notebooks"']
+    packages("clsloc_utils", "0.1", origin=FROM_GIT, requires=["Keras_CV>=3", "missing>=2", *extras])
     packages("keras-cv", "1.0")
     packages("tensorflow", "2.19.0+cuda12")
     packages("from-debian", "1.0-ubuntu~really2")
     packages("left_behind", "")
     host.install_missing()
-    assert pip.calls == (["missing>=2"],)
+    assert pip.calls == (["missing>=2", "anywidget>=0.9"],)
     assert sorted(pip.constraints) == ["clsloc-utils==0.1", "keras-cv==1.0", "tensorflow==2.19.0+cuda12"]
 
 

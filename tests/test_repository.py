@@ -95,9 +95,11 @@ def test_package_imports_what_it_declares_and_declares_what_it_imports():
     imported = {name.split(".")[0] for path in PACKAGE.rglob("*.py") for name in imports_of(path)}
     foreign = imported - sys.stdlib_module_names - {"clsloc_utils"}
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} - IMPORTED_BY_OTHERS
-    # plotting.show and widgets are for notebooks, which these two come with; both are imported where they are used.
+    # plotting.show and widgets are for notebooks, which these come with; all are imported where they are used.
     # exporting prefers LiteRT's own interpreter where somebody has installed it.
-    assert foreign - {"IPython", "ipywidgets", "ai_edge_litert"} == {MODULE_OF.get(name, name) for name in declared}
+    assert foreign - {"IPython", "ipywidgets", "anywidget", "traitlets", "ai_edge_litert"} == {
+        MODULE_OF.get(name, name) for name in declared
+    }
 
 
 def test_nothing_private_of_keras_is_imported():

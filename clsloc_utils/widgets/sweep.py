@@ -1,15 +1,6 @@
-"""What moves: widgets for notebooks, each with a still figure where nothing can move.
+"""A slider over the settings of a sweep."""
 
-`ipywidgets` comes with the package's `notebooks` extra. Without it, or where no notebook listens, the figure is shown.
-"""
-
-import base64
-import html
-import importlib.util
-import io
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,18 +8,10 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import plotting
 from clsloc_utils.sweeps import Setting, SweepResult
+from clsloc_utils.widgets.live import can_show_widgets, shrunk_to_fit, stepper
 
 _STILL_ROWS = 4
 _STILL_IMAGES = 6
-
-
-def can_show_widgets() -> bool:
-    """Whether `ipywidgets` is installed and this code runs in a notebook's kernel, where somebody may move a slider."""
-    if any(importlib.util.find_spec(name) is None for name in ("ipywidgets", "IPython")):
-        return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
 
 
 def sweep_slider(
@@ -52,8 +35,8 @@ def sweep_slider(
             only read, on the web or printed: show the figure there too.
 
     Returns:
-        An `ipywidgets.VBox` of the slider and the picture, the widget's `children`; or, where nothing can move, the
-        figure: the first images under some of the settings, a row for each.
+        An `ipywidgets.VBox` of the slider with its buttons and the picture, the widget's `children`; or, where nothing
+        can move, the figure: the first images under some of the settings, a row for each.
 
     Raises:
         ValueError: There are no images, or more than the sweep has validated on.
@@ -66,23 +49,18 @@ def sweep_slider(
     import ipywidgets
 
     names = _distinct_names(result.settings)
-    slider = ipywidgets.SelectionSlider(
-        options=list(zip(names, result.settings, strict=True)),
-        value=result.best(),
-        description="weights",
-        continuous_update=False,
-        layout=ipywidgets.Layout(width="90%"),
-    )
+    controls, slider = stepper(list(zip(names, result.settings, strict=True)), result.best(), "weights")
     picture = ipywidgets.HTML()
 
     def draw(_: Any = None) -> None:
         name = names[result.settings.index(slider.value)]
         figure = _gallery(result, slider.value, seed, images, class_names, columns)
-        picture.value = _as_html(figure, alt=f"True and predicted boxes on {len(images)} images; weights: {name}.")
+        alt = f"True and predicted boxes on {len(images)} images; weights: {name}."
+        picture.value = shrunk_to_fit(plotting.image_element(figure, alt))
 
     slider.observe(draw, names="value")
     draw()
-    return ipywidgets.VBox([slider, picture])
+    return ipywidgets.VBox([controls, picture])
 
 
 def still_settings(
@@ -125,45 +103,3 @@ def _gallery(result: SweepResult, setting: Setting, seed: int | None, images: An
     return plotting.prediction_gallery(
         images, found, class_names, which="first", count=len(images), columns=min(columns, len(images))
     )
-
-
-def _as_html(figure: Figure, alt: str) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=plotting.DOTS_PER_INCH)
-    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{picture}">'
-
-
-def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Any:
-    """A button that takes a photo from the learner's own disk, and what a model says about it.
-
-    Args:
-        draw: Draws the answer to the photo in a file; a `ValueError` of it is shown instead, in words.
-        example: A photo to begin with.
-        still: Whether to return the figure of the example instead; `None` asks `can_show_widgets`.
-
-    Returns:
-        An `ipywidgets.VBox` of the button and the picture; or, where nothing can be uploaded, the example's figure.
-    """
-    if still or (still is None and not can_show_widgets()):
-        return draw(example)
-    import ipywidgets
-
-    button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
-    picture = ipywidgets.HTML(_as_html(draw(example), alt=f"What the model says about {example.name}."))
-
-    def answer(_: Any = None) -> None:
-        if not button.value:
-            return
-        (photo,) = button.value
-        name = Path(photo["name"]).name
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / name
-            file.write_bytes(photo["content"])
-            try:
-                picture.value = _as_html(draw(file), alt=f"What the model says about {name}.")
-            except ValueError as error:
-                picture.value = f'<p role="alert">{html.escape(str(error).replace(str(file), name))}</p>'
-
-    button.observe(answer, names="value")
-    return ipywidgets.VBox([button, picture])

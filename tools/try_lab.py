@@ -1,0 +1,455 @@
+"""Tries the course's widgets in JupyterLab: in a headless Chromium, with the mouse, a finger and the keyboard.
+
+    python -m pip install playwright
+    python tools/try_lab.py --screenshots build/lab
+    python tools/try_lab.py --screenshots build/lab --notebook notebooks/01_problem_framing.ipynb
+
+Starts JupyterLab on a free port, opens a notebook that holds every widget once, runs all of it, moves things, and
+compares the numbers shown with those worked out by hand. With `--notebook`, a copy of that notebook is run instead and
+its widgets photographed. Apart from the screenshots, only temporary folders are written to.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from update_notebooks import KERNEL
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+TOKEN = "try"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+START_SECONDS = 60
+RUN_SECONDS = 90
+SETTLE_SECONDS = 10
+"""How long a number may take to follow a movement; it takes some hundredths of a second."""
+
+# Each widget once. The boxes are round numbers and one joint alone is wrong, so that all results can be worked out by
+# hand; the sweep is a real one, of three settings, on a dozen drawings.
+CELLS = [
+    """
+    import os, warnings
+    from clsloc_utils import quiet
+    quiet.start_tensorflow()
+    from clsloc_utils import backbones, datasets, joints, pipelines, recipes, sweeps, widgets
+    from clsloc_utils.drawing import poses
+    os.environ["CLSLOC_DATA_DIR"] = "cache"
+    warnings.simplefilter("ignore")  # some of the drawings are broken, on purpose
+    folder = datasets.write_drawn_folder("photos", class_names=["cat", "dog"], per_class=10, crowds=2)
+    source, examples = datasets.info(folder), datasets.load(folder, "train")
+    image, _ = next(iter(pipelines.single_object(examples).map(pipelines.parse(128))))
+    """,
+    "widgets.two_boxes(image, [0.2, 0.2, 0.6, 0.6], [[0.3, 0.2, 0.7, 0.6]])",
+    """
+    drawn = poses.draw_pose_annotated(seed=0, index=2)
+    relative = (drawn["joints"] / drawn["size"]).astype("float32")
+    person = {"image": drawn["image"], "joints": relative, "labelled": drawn["labelled"]}
+    picture, targets, weights = pipelines.parse_pose(128)(person)
+    predicted = targets["joints"].numpy().round(4)
+    wrist = joints.JOINT_NAMES.index("right wrist")
+    predicted[wrist, 1] -= 0.2
+    widgets.movable_joints(picture, targets["joints"], predicted, weights["joints"])
+    """,
+    "widgets.walk_through(widgets.pipeline_steps(examples, source.class_names, image_size=64, batch_size=4))",
+    """
+    backbone = backbones.load_backbone("tiny_resnet", image_size=64)
+    caches = [recipes.cache_split(backbone, source, split) for split in ("train", "validation")]
+    images, _ = next(iter(pipelines.batches(folder, "validation", image_size=64, batch_size=2)))
+    sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, show_progress=False)
+    """,
+    "widgets.sweep_slider(sweep, images.numpy(), source.class_names, columns=2)",
+]
+SETTINGS_SHOWN = ("class only", "ratio 0.01", "ratio 1", "ratio 100", "box only")
+
+
+# --- JupyterLab and the browser ---------------------------------------------------------------------------------------
+
+
+def find_browser() -> str | None:
+    """Path of a Chromium on this machine, or `None`."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def jupyterlab(folder: Path, theme: str) -> Iterator[str]:
+    """Runs JupyterLab on a free port, with settings and data of its own, as long as the context lasts.
+
+    Args:
+        folder: What it shows; its settings lie in there too.
+        theme: One of `THEMES`.
+
+    Yields:
+        The address of its start page, token included.
+
+    Raises:
+        RuntimeError: It did not start; the message is what it printed.
+    """
+    own = folder / ".jupyter"
+    write_settings(own / "settings", theme)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+        "IPYTHONDIR": str(own / "ipython"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    log = own / "log.txt"
+    with log.open("w", encoding="utf-8") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        wait_for_server(server, f"http://127.0.0.1:{port}/api/status?token={TOKEN}", log)
+        yield f"http://127.0.0.1:{port}/lab"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def write_settings(folder: Path, theme: str) -> None:
+    """JupyterLab's settings: the theme, no questions about news, and every cell drawn at once."""
+    settings = {
+        "apputils-extension/themes": {"theme": THEMES[theme]},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }
+    for name, values in settings.items():
+        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values), encoding="utf-8")
+
+
+def wait_for_server(server: subprocess.Popen, address: str, log: Path) -> None:
+    """Returns when the server answers."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(address, timeout=5):
+            return
+        time.sleep(0.2)
+    server.kill()
+    raise RuntimeError(f"JupyterLab did not start within {START_SECONDS} s:\n{log.read_text(encoding='utf-8')}")
+
+
+@contextlib.contextmanager
+def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
+    """A page of the browser that shows a notebook.
+
+    Args:
+        address: Of JupyterLab.
+        notebook: Its file's name.
+        browser: Path of a Chromium.
+
+    Yields:
+        The `playwright` page.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        context = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True)
+        page = context.new_page()
+        page.goto(f"{address}/tree/{notebook}?token={TOKEN}")
+        page.locator(".jp-Notebook").wait_for()
+        # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
+        kernels = f"{address.removesuffix('lab')}api/kernels?token={TOKEN}"
+        wait_for(lambda: is_any_kernel_ready(kernels), lambda: f"no kernel after {START_SECONDS} s", START_SECONDS)
+        yield page
+        chromium.close()
+
+
+def is_any_kernel_ready(address: str) -> bool:
+    """Whether a kernel waits for work, and a notebook is connected to it."""
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            kernels = json.load(answer)
+    except urllib.error.HTTPError:  # while a kernel starts, the server may not know what to say of it
+        return False
+    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+
+
+def run_all_cells(page: Any) -> None:
+    """Runs the notebook from top to bottom.
+
+    Raises:
+        AssertionError: A cell failed, wrote to standard error, or still runs after `RUN_SECONDS`.
+    """
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
+    wait_for(
+        lambda: all(re.fullmatch(r"\[\d+\]:", text.strip()) for text in prompts.all_inner_texts()),
+        lambda: f"cells still run: {prompts.all_inner_texts()}",
+        RUN_SECONDS,
+    )
+    errors = page.locator(
+        ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("stderr", "error"))
+    )
+    if errors.count():
+        raise AssertionError("\n".join(errors.all_inner_texts()))
+
+
+def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
+    """Returns as soon as a condition holds.
+
+    Raises:
+        AssertionError: It does not in time; with the complaint.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(complaint())
+        time.sleep(0.02)
+
+
+# --- Touching ---------------------------------------------------------------------------------------------------------
+
+
+class Handles:
+    """A picture with things to move, as somebody sees it."""
+
+    def __init__(self, page: Any, number: int):
+        self.page = page
+        self.root = page.locator(".clsloc-handles").nth(number)
+        self.root.scroll_into_view_if_needed()
+        self.stage = self.root.locator("svg")
+
+    def item(self, name: str) -> Any:
+        """What can be moved and has this name."""
+        return self.root.locator(f'.item[aria-label^="{name}:"]')
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers beside the picture."""
+        names, values = (self.root.locator(each).all_inner_texts() for each in ("dt", "dd b"))
+        return dict(zip(names, map(float, values), strict=True))
+
+    def expect(self, tolerance: float = 0.0006, **expected: float) -> None:
+        """Waits until the numbers are these; `LONG_NAMES` says what `L2` and `PCK_20` stand for."""
+
+        def near() -> bool:
+            numbers = self.numbers()
+            return all(abs(numbers.get(name, 1e9) - value) <= tolerance for name, value in wanted.items())
+
+        wanted = {LONG_NAMES.get(name, name): value for name, value in expected.items()}
+        wait_for(near, lambda: f"{self.numbers()} is not {wanted}")
+
+    def expect_spoken(self, words: str) -> None:
+        """Waits until this is what a screen reader is told."""
+        status = self.root.get_by_role("status")
+        wait_for(lambda: words in status.text_content(), status.text_content)
+
+    def drag(self, start: tuple[float, float], shift: tuple[float, float], finger: bool = False) -> None:
+        """Moves what lies at a place of the picture, both in shares of its width and height."""
+        box = self.stage.bounding_box()
+        x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
+        path = [
+            (x + part * shift[0] * box["width"], y + part * shift[1] * box["height"]) for part in (0.0, 0.3, 0.7, 1.0)
+        ]
+        (drag_with_finger if finger else drag_with_mouse)(self.page, path)
+
+    def press(self, name: str, keys: str, times: int = 1) -> None:
+        """Presses keys while something has the focus."""
+        self.item(name).focus()
+        for _ in range(times):
+            self.page.keyboard.press(keys)
+
+
+LONG_NAMES = {"L2": "L2 loss", "PCK_10": "PCK@0.1", "PCK_20": "PCK@0.2"}
+
+
+def drag_with_mouse(page: Any, path: list[tuple[float, float]]) -> None:
+    """Presses at the first place, goes through the others, and lets go at the last."""
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for place in path[1:]:
+        page.mouse.move(*place)
+    page.mouse.up()
+
+
+def drag_with_finger(page: Any, path: list[tuple[float, float]]) -> None:
+    """The same with a finger."""
+    session = page.context.new_cdp_session(page)
+    for number, (x, y) in enumerate(path):
+        kind = "touchMove" if number else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def focused(page: Any) -> str:
+    """What a screen reader says of what has the focus."""
+    return page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
+
+
+def active_cell(page: Any) -> int:
+    """Number of the cell that JupyterLab has chosen."""
+    return page.evaluate("[...document.querySelectorAll('.jp-Cell')].findIndex((c) => c.matches('.jp-mod-active'))")
+
+
+# --- What is tried ----------------------------------------------------------------------------------------------------
+
+
+def try_boxes(page: Any) -> None:
+    """Two boxes of 0.4 by 0.4, the predicted one 0.1 to the right of the true one."""
+    handles = Handles(page, 0)
+    handles.expect(IoU=0.12 / 0.2, GIoU=0.12 / 0.2, L2=0.02 / 4)
+    handles.press("true box", "Tab")
+    assert focused(page).startswith("predicted box"), focused(page)
+    chosen = active_cell(page)
+    handles.press("predicted box", "ArrowLeft", 10)
+    handles.expect(IoU=1, GIoU=1, L2=0)
+    handles.press("predicted box", "ArrowDown", 20)
+    handles.expect(IoU=0.08 / 0.24, GIoU=0.08 / 0.24, L2=0.08 / 4)
+    handles.press("predicted box", "ArrowUp", 20)
+    handles.press("predicted box", "Shift+ArrowRight", 40)  # 0.8 by 0.4, the right edge at the border
+    handles.expect(IoU=0.5, GIoU=0.5, L2=0.16 / 4)
+    handles.expect_spoken("predicted box: left 20 %, top 20 %, right 100 %, bottom 60 %. IoU 0.500, GIoU 0.500")
+    assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
+    handles.root.get_by_role("button", name="Start again").click()
+    handles.expect(IoU=0.6)
+    handles.drag((0.5, 0.4), (0.3, 0.4))  # the predicted box into the corner: no overlap
+    handles.expect(IoU=0, GIoU=-(0.8**2 - 2 * 0.4**2) / 0.8**2, L2=4 * 0.4**2 / 4, tolerance=0.005)
+    handles.drag((0.6, 0.6), (-0.2, -0.2))  # its corner, which is also the true one's: the box touched last gives way
+    handles.expect(IoU=0.2**2 / (0.4**2 + 0.6**2 - 0.2**2), tolerance=0.005)
+    handles.drag((0.9, 0.9), (-0.3, -0.3), finger=True)  # the whole box, by a finger: it holds the true one now
+    handles.expect(IoU=0.4**2 / 0.6**2, tolerance=0.005)
+
+
+def try_joints(page: Any) -> None:
+    """A person of whom only the right wrist is wrong, 0.2 of the picture too high."""
+    handles = Handles(page, 1)
+    count = handles.root.locator(".item").count()
+    error = "error of the right wrist"
+    handles.expect(PCK_10=(count - 1) / count, PCK_20=(count - 1) / count, tolerance=0.006)
+    first = handles.numbers()[error]
+    assert first > 0.2, first
+    handles.press("right wrist", "Shift+ArrowDown", 2)
+    handles.expect(**{error: first / 2}, tolerance=0.011)
+    handles.press("right wrist", "ArrowDown", 10)
+    handles.expect(PCK_10=1, PCK_20=1, **{error: 0})
+    ankle = handles.item("left ankle").get_attribute("aria-label")
+    x, y = (float(part) / 100 for part in re.findall(r"(\d+) %", ankle))
+    handles.drag((x, y), (0, -0.3))
+    handles.expect(PCK_20=(count - 1) / count, tolerance=0.006)
+    assert focused(page).startswith("left ankle"), focused(page)
+
+
+def try_steps(page: Any) -> None:
+    """The six steps of the pipeline, there and back, by keyboard alone."""
+    title = page.locator('[role="status"] p strong').first
+    forward = page.get_by_role("button", name="Forward").first
+    forward.scroll_into_view_if_needed()
+    begin = title.inner_text()
+    assert begin.startswith("1."), begin
+    for number in range(2, 7):
+        forward.press("Space")
+        wait_for(lambda number=number: title.inner_text().startswith(f"{number}."), title.inner_text)
+    assert forward.is_disabled()
+    page.get_by_role("button", name="Back").first.press("Enter")
+    wait_for(lambda: title.inner_text().startswith("5."), title.inner_text)
+
+
+def try_slider(page: Any) -> None:
+    """The slider of the sweep, by its buttons and by the arrow keys."""
+    picture = page.locator('.widget-html img[alt^="True and predicted boxes"]')
+    picture.scroll_into_view_if_needed()
+    back, forward = (page.get_by_role("button", name=name).nth(1) for name in ("Back", "Forward"))
+    for _ in SETTINGS_SHOWN:
+        if back.is_enabled():
+            back.press("Space")
+
+    def shown() -> str:
+        return picture.get_attribute("alt")
+
+    def expect(name: str) -> None:
+        wait_for(lambda: shown().endswith(f"weights: {name}."), shown)
+
+    room = picture.locator("xpath=..").bounding_box()
+    assert picture.bounding_box()["width"] <= room["width"], "the picture is cut off"
+    for name in SETTINGS_SHOWN:
+        expect(name)
+        if name != SETTINGS_SHOWN[-1]:
+            forward.press("Space")
+    chosen = active_cell(page)
+    page.get_by_role("slider").nth(1).press("ArrowLeft")
+    expect(SETTINGS_SHOWN[-2])
+    assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
+
+
+TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider)
+
+
+def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
+    """Runs every trial in a fresh JupyterLab.
+
+    Args:
+        folder: An empty one, for the notebook and all that it makes.
+        browser: Path of a Chromium.
+        theme: One of `THEMES`.
+        screenshots: Folder for a picture after each trial; `None` takes none.
+
+    Raises:
+        AssertionError: Something did not move, or shows a wrong number.
+        RuntimeError: JupyterLab did not start.
+    """
+    cells = [new_code_cell(dedent(cell).strip()) for cell in CELLS]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), folder / "touch.ipynb")
+    with jupyterlab(folder, theme) as address, opened(address, "touch.ipynb", browser) as page:
+        for trial in TRIALS:
+            try:
+                trial(page)
+            finally:
+                if screenshots is not None:
+                    page.screenshot(path=screenshots / f"{trial.__name__}-{theme}.png")
+
+
+def photograph(notebook: Path, folder: Path, browser: str, theme: str, screenshots: Path) -> None:
+    """Runs a copy of a notebook of the course and takes a picture of every output with a widget."""
+    shutil.copytree(notebook.parent, folder, dirs_exist_ok=True)
+    with jupyterlab(folder, theme) as address, opened(address, notebook.name, browser) as page:
+        run_all_cells(page)
+        for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets, .clsloc-handles)").all(), 1):
+            cell.scroll_into_view_if_needed()
+            cell.screenshot(path=screenshots / f"{notebook.stem}-{number}-{theme}.png")
+
+
+def main() -> int:
+    """Tries everything in each theme."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--browser", default=find_browser(), help="path of a Chromium (default: the one that is found)")
+    parser.add_argument("--themes", nargs="+", choices=THEMES, default=list(THEMES))
+    parser.add_argument("--screenshots", type=Path, required=True, help="folder for the pictures; look at them")
+    parser.add_argument("--notebook", type=Path, help="photograph the widgets of this notebook instead")
+    arguments = parser.parse_args()
+    if arguments.browser is None:
+        parser.error(f"none of {', '.join(BROWSERS)} is on the PATH; name a Chromium with --browser")
+    arguments.screenshots.mkdir(parents=True, exist_ok=True)
+    for theme in arguments.themes:
+        with tempfile.TemporaryDirectory(prefix="try_lab_") as name:
+            folder = Path(name)
+            if arguments.notebook is not None:
+                photograph(arguments.notebook, folder, arguments.browser, theme, arguments.screenshots)
+            else:
+                try_all(folder, arguments.browser, theme, arguments.screenshots)
+        print(f"{theme}: all is well", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
