@@ -424,6 +424,24 @@ def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
     assert "val_clsloc_accuracy_50" in history.history
 
 
+def test_a_resumed_training_does_not_wait_longer(model, cache, tmp_path, monkeypatch):
+    """Without a better epoch than the first, the third is the last, and not the second one after the interruption."""
+    monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda self, logs: 0.5)
+    options = {"epochs": 9, "batch_size": 20, "patience": 2, "checkpoint": tmp_path / "heads.npz"}
+
+    def fail_in_the_third_epoch(self, batch, logs=None):
+        if self.epochs_done == 2:
+            raise RuntimeError("a power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoint, "on_train_batch_begin", fail_in_the_third_epoch)
+        with pytest.raises(RuntimeError, match="a power cut"):
+            training.train_heads(model, cache, cache, show_progress=False, **options)
+    assert len(training.train_heads(model, cache, cache, show_progress=False, **options).epoch) == 3
+    again = training.train_heads(model, cache, cache, show_progress=False, **options)
+    assert len(again.epoch) == 3, "and it is over for good"
+
+
 def test_the_bar_is_one_line_with_the_metrics(model, cache, capsys):
     training.train_heads(model, cache, cache, epochs=2, batch_size=8, description="my heads")
     output = capsys.readouterr().out
