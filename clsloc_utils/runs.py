@@ -852,11 +852,11 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
     ]
 
 
-# Of a photo that nobody has annotated.
+# Of a photo that nobody has annotated. No tensors: they would start TensorFlow, which could not join other machines then.
 _NO_ANNOTATION = {
-    "objects": {"bbox": tf.zeros((1, 4)), "label": tf.zeros(1, tf.int64)},
-    "joints": tf.zeros((14, 2)),
-    "labelled": tf.zeros(14, tf.bool),
+    "objects": {"bbox": np.zeros((1, 4), "float32"), "label": np.zeros(1, "int64")},
+    "joints": np.zeros((14, 2), "float32"),
+    "labelled": np.zeros(14, "bool"),
 }
 
 
