@@ -179,8 +179,8 @@ class PCK(keras.metrics.Metric):
     `num_skipped` counts such people.
 
     Args:
-        threshold: Largest error of a correct joint, in lengths of the torso. A joint exactly at it is correct, and so is
-            one that lies a hundred-thousandth of the torso beyond it: in float32 the two cannot be told apart.
+        threshold: Largest error of a correct joint, in lengths of the torso. A joint exactly at it is correct, and so
+            is one a hundred-thousandth of the torso beyond: in float32 the two cannot be told apart.
         min_torso: Length, in sides of the square image, below which a torso is no measure.
         name: Name of the metric; by default `pck_` and the threshold in percent, as in `pck_20`.
         dtype: As in any Keras metric.

@@ -852,7 +852,8 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
     ]
 
 
-# Of a photo that nobody has annotated. No tensors: they would start TensorFlow, which could not join other machines then.
+# Of a photo that nobody has annotated. No tensors: they would start TensorFlow on import, and once it has started it
+# cannot join other machines.
 _NO_ANNOTATION = {
     "objects": {"bbox": np.zeros((1, 4), "float32"), "label": np.zeros(1, "int64")},
     "joints": np.zeros((14, 2), "float32"),

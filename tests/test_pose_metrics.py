@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from clsloc_utils import baselines, joints, losses, metrics
 
 SETTINGS = settings(deadline=None, max_examples=40)
-# In lengths of a torso or limb: so far beyond a threshold the metrics, in float32, may still call a joint right, and the
-# loops, in float64, call it wrong. What happens exactly at a threshold has tests of its own.
+# In lengths of a torso or limb: so far beyond a threshold the metrics, in float32, may still call a joint right, which
+# the loops, in float64, call wrong. What happens exactly at a threshold has tests of its own.
 EDGE = 2e-5
 
 
