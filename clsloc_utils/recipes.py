@@ -90,7 +90,12 @@ def fine_tune(
     Raises:
         ValueError: As for `training.fine_tune`.
     """
-    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "difficult": difficult, "counted": True}
+    reading = {
+        "image_size": model.inputs[0].shape[1],
+        "batch_size": batch_size,
+        "difficult": difficult,
+        "counted": True,
+    }
     batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **reading)
     validation = pipelines.batches(source.name, source.validation_split, **reading) if validate else None
     return training.fine_tune(
@@ -245,7 +250,7 @@ def fine_tune_pose(
     Raises:
         ValueError: As for `training.fine_tune`, and when the source has no joints.
     """
-    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
+    reading = {"image_size": model.inputs[0].shape[1], "batch_size": batch_size, "margin": margin}
     augmentation = augmentation or pipelines.PoseAugmentation()
     batches = pipelines.pose_batches(
         source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **reading

@@ -838,7 +838,7 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
     Raises:
         InputError: A photo cannot be read.
     """
-    image_size = run.model.input_shape[1]
+    image_size = run.model.inputs[0].shape[1]
     sizes, images = [], []
     for file in files:
         photo = read_photo(file)

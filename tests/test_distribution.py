@@ -221,7 +221,7 @@ def test_the_slurm_script_of_the_page_describes_the_cluster_to_every_machine(tmp
     commands = {
         "scontrol": "printf 'node7\\nnode9\\n'",
         "srun": 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
-        "python": 'echo "$TF_CONFIG"',
+        "clsloc": 'echo "$TF_CONFIG"',
     }
     for name, body in commands.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")

@@ -551,6 +551,14 @@ def test_predict_keeps_the_order_and_adds_the_truth(model, cache):
     assert len(training.predict(model, iter([images[:3], images[3:]]))["label"]) == 10
 
 
+def test_a_model_whose_one_input_is_in_a_list_predicts_alike(model, recwarn):
+    """As Keras 3.10 reads models back."""
+    images, _ = examples()
+    listed = keras.Model([model.input], model.output)
+    np.testing.assert_array_equal(training.predict(listed, images)["box"], training.predict(model, images)["box"])
+    assert not [str(warning.message) for warning in recwarn if "structure" in str(warning.message)]
+
+
 def test_nothing_to_judge_is_an_error(model):
     with pytest.raises(ValueError, match="no examples"):
         training.evaluate(model, [])
