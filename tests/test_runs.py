@@ -1,6 +1,7 @@
 """Run folders: what they hold, that an interrupted run ends as an unbroken one, and what their models say of photos."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -354,6 +355,28 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (5, [["last", 3e-4]])
     assert not last["mixed_precision"], "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
+
+
+@pytest.mark.parametrize(("task", "of_task"), [("boxes", "box_weight"), ("pose", "augmentation")])
+def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source, task, of_task, tmp_path, monkeypatch):
+    asked = {}
+
+    def note(model, info, profile, **options):
+        asked.update(options, profile=profile)
+        return {}
+
+    monkeypatch.setattr(runs.recipes, "fine_tune_in_stages", note)
+    monkeypatch.setattr(runs.recipes.tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    source = dataclasses.replace(source, task=task)
+    options = runs.resolve_options({"batch_size": 7, "seed": 3}, source, profiles.FULL)
+    config = json.loads(json.dumps({"options": options, "validation_split": None}))
+    runs._Training(tmp_path, config, source, None, None, True, print)._fine_tune()
+    profile = asked["profile"]
+    assert [tuple(stage) for stage in profile.fine_tune_stages] == list(profiles.FULL.fine_tune_stages)
+    assert (profile.fine_tune_epochs, profile.batch_size) == (profiles.FULL.fine_tune_epochs, 7)
+    assert (asked["mixed_precision"], asked["seed"], asked["validate"]) == (True, 3, False)
+    assert set(asked["checkpoints"]) == {"last", "all"}
+    assert of_task in asked
 
 
 @pytest.mark.parametrize(
