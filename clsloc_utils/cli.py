@@ -132,9 +132,13 @@ def _add_train(commands) -> None:
     _add_reading(train)
     train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of the heads over the features")
     train.add_argument(
-        "--fine-tune", choices=["none", "last", "all"], help="what of the backbone learns after the heads"
+        "--fine-tune",
+        choices=["none", "last", "all"],
+        help="what of the backbone learns after the heads: nothing, its last layers, or these and then all",
     )
-    train.add_argument("--fine-tune-epochs", type=_whole_number(1), metavar="N", help="passes over the images then")
+    train.add_argument(
+        "--fine-tune-epochs", type=_whole_number(1), metavar="N", help="passes over the images in each of its stages"
+    )
     train.add_argument("--seed", type=_whole_number(0, 2**32 - 1), metavar="N", help="of all chance (default: 0)")
     train.add_argument("--train-split", metavar="SPLIT", help="such as 'train[:80%%]'")
     train.add_argument("--eval-split", metavar="SPLIT", help="what the model is judged on, once, at the end")

@@ -19,7 +19,8 @@ from clsloc_utils import boxes
 from clsloc_utils.joints import JOINT_NAMES, LIMBS, NUM_JOINTS, TORSO
 from clsloc_utils.losses import joint_weights
 
-# A box whose IoU equals the threshold counts. Coordinates rounded to float32 may put it a hair below.
+# A box whose IoU equals the threshold counts, and so does a joint whose error does. Coordinates rounded to float32 may
+# put them a hair on the wrong side.
 _THRESHOLD_TOLERANCE = 1e-5
 
 
@@ -178,7 +179,8 @@ class PCK(keras.metrics.Metric):
     `num_skipped` counts such people.
 
     Args:
-        threshold: Largest error of a correct joint, in lengths of the torso. A joint exactly at it is correct.
+        threshold: Largest error of a correct joint, in lengths of the torso. A joint exactly at it is correct, and so
+            is one a hundred-thousandth of the torso beyond: in float32 the two cannot be told apart.
         min_torso: Length, in sides of the square image, below which a torso is no measure.
         name: Name of the metric; by default `pck_` and the threshold in percent, as in `pck_20`.
         dtype: As in any Keras metric.

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -98,7 +100,12 @@ def fine_tune(
     Raises:
         ValueError: As for `training.fine_tune`.
     """
-    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "difficult": difficult, "counted": True}
+    reading = {
+        "image_size": model.inputs[0].shape[1],
+        "batch_size": batch_size,
+        "difficult": difficult,
+        "counted": True,
+    }
     batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **reading)
     validation = pipelines.batches(source.name, source.validation_split, **reading) if validate else None
     return training.fine_tune(
@@ -113,35 +120,62 @@ def fine_tune(
     )
 
 
+def wants_half_precision(profile: Profile) -> bool:
+    """Whether the backbone computes in half precision while it is fine-tuned.
+
+    Args:
+        profile: Whether it should where that is fast.
+
+    Returns:
+        Whether it should here: only with a GPU.
+    """
+    return profile.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
+
+
 def fine_tune_in_stages(
-    model: TwoHeadModel, source: datasets.SourceInfo, profile: Profile, *, seed: int = 0
+    model: keras.Model,
+    source: datasets.SourceInfo,
+    profile: Profile,
+    *,
+    seed: int = 0,
+    mixed_precision: bool | None = None,
+    checkpoints: Mapping[str, str | Path] | None = None,
+    **options: Any,
 ) -> dict[str, keras.callbacks.History]:
     """Fine-tunes as a profile says: one stage after the other, in half precision if it wants that and there is a GPU.
 
-    Each stage starts from the best epoch of the one before, by cls-loc accuracy in validation.
+    Each stage starts from the best epoch of the one before, by cls-loc accuracy in validation, of poses by PCK@0.2. A
+    backbone without a fine map has no last layers, and no stage for them.
 
     Args:
-        model: A two-head model with trained heads.
-        source: As `datasets.info` returns it.
+        model: A two-head or pose model with trained heads.
+        source: As `datasets.info` returns it; what it holds, boxes or poses, is learned.
         profile: Which layers, how long, how fast. With `fine_tune_epochs` 0 nothing is done.
         seed: Of order and augmentation; every stage gets its own. Call `training.set_seed` first to fix the rest.
+        mixed_precision: Whether in half precision; `None` for what `wants_half_precision` says.
+        checkpoints: Files that keep the state of each stage, by the name of its layers; see `training.Checkpoint`.
+        **options: Further ones of `fine_tune` or of `fine_tune_pose`.
 
     Returns:
         Keras's `History` of each stage, by the name of its layers; empty when nothing is done.
     """
     histories = {}
-    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    tune = fine_tune if source.task == "boxes" else fine_tune_pose
     for number, (layers, learning_rate) in enumerate(profile.fine_tune_stages if profile.fine_tune_epochs else ()):
-        histories[layers] = fine_tune(
+        if layers == "last" and "fine" not in model.get_layer("features").output:
+            continue
+        histories[layers] = tune(
             model,
             source,
             epochs=profile.fine_tune_epochs,
             layers=layers,
             batch_size=profile.batch_size,
             learning_rate=learning_rate,
-            mixed_precision=profile.mixed_precision and on_gpu,
+            mixed_precision=wants_half_precision(profile) if mixed_precision is None else mixed_precision,
             seed=seed + number,
+            checkpoint=(checkpoints or {}).get(layers),
             description=f"Fine-tuning, {layers} layers",
+            **options,
         )
     return histories
 
@@ -226,7 +260,7 @@ def fine_tune_pose(
     Raises:
         ValueError: As for `training.fine_tune`, and when the source has no joints.
     """
-    reading = {"image_size": model.input_shape[1], "batch_size": batch_size, "margin": margin}
+    reading = {"image_size": model.inputs[0].shape[1], "batch_size": batch_size, "margin": margin}
     augmentation = augmentation or pipelines.PoseAugmentation()
     batches = pipelines.pose_batches(
         source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **reading

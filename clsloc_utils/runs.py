@@ -6,8 +6,9 @@
         history.csv    losses and metrics of every epoch
         report.html    all of it to look at, in one file
 
-While a run is under way, `heads.checkpoint.npz` and `fine_tune.checkpoint.npz` hold its state after the last epoch;
-they are deleted when all of the above is written. Every file is replaced as a whole.
+While a run is under way, `heads.checkpoint.npz`, `last_layers.checkpoint.npz` and `all_layers.checkpoint.npz` hold the
+state of its stages after their last epochs; they are deleted when all of the above is written. Every file is replaced
+as a whole.
 """
 
 import contextlib
@@ -51,7 +52,7 @@ CONFIG, MODEL, METRICS, HISTORY, REPORT = (
     "history.csv",
     "report.html",
 )
-HEADS_CHECKPOINT, FINE_TUNE_CHECKPOINT = "heads.checkpoint.npz", "fine_tune.checkpoint.npz"
+STAGES = ("heads", "last layers", "all layers")
 _LOCK = ".lock"
 
 MEASURES = {
@@ -93,9 +94,7 @@ class TrainResult:
 # --- options ----------------------------------------------------------------------------------------------------------
 
 
-def resolve_options(
-    given: Mapping[str, Any], source: datasets.SourceInfo, profile: profiles.Profile
-) -> dict[str, str | int | float]:
+def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profile: profiles.Profile) -> dict[str, Any]:
     """All options of a training, those that were not given from the profile and from the source.
 
     Args:
@@ -105,9 +104,10 @@ def resolve_options(
 
     Returns:
         `source`, `backbone` (files as absolute paths), `image_size` (0 for the backbone's own), `copies`, `batch_size`,
-        `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_epochs`, `seed`, `train_split`, `eval_split`,
-        `strategy`; for boxes `box_head` and `loss_weight` (box loss over class loss); for poses `joint_head`,
-        `heatmap_channels` and `rotation`, the degrees that augmented people turn by.
+        `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_stages` (of the profile's, those that it asks
+        for: which layers learn, and the highest learning rate), `fine_tune_epochs` of each, `mixed_precision` in them,
+        `seed`, `train_split`, `eval_split`, `strategy`; for boxes `box_head` and `loss_weight` (box loss over class
+        loss); for poses `joint_head`, `heatmap_channels` and `rotation`, the degrees that augmented people turn by.
 
     Raises:
         InputError: An option does not fit the task, or another option.
@@ -148,7 +148,10 @@ def resolve_options(
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,
+        "fine_tune_stages": [list(stage) for stage in profile.fine_tune_stages if fine_tune in ("all", stage[0])],
         "fine_tune_epochs": 0 if fine_tune == "none" else profile.fine_tune_epochs or profiles.FULL.fine_tune_epochs,
+        # Kept, so that a run that is resumed on another machine goes on as it was begun.
+        "mixed_precision": fine_tune != "none" and recipes.wants_half_precision(profile),
         "seed": 0,
         "train_split": source.train_split,
         "eval_split": source.test_split,
@@ -298,8 +301,13 @@ def _write_json(file: Path, content: Any) -> None:
         unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _checkpoints(run: Path) -> list[Path]:
-    return [run / name for name in (HEADS_CHECKPOINT, FINE_TUNE_CHECKPOINT) if (run / name).exists()]
+def _checkpoint(run: Path, stage: str) -> Path:
+    return run / f"{stage.replace(' ', '_')}.checkpoint.npz"
+
+
+def _checkpoints(run: Path) -> dict[str, Path]:
+    """The checkpoints that are there, by the stages' names, in their order."""
+    return {stage: file for stage in STAGES if (file := _checkpoint(run, stage)).exists()}
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -447,8 +455,7 @@ class _Training:
         """Trains what is left to train, and writes the results."""
         try:
             self._train_heads()
-            if self.options["fine_tune"] != "none":
-                self._fine_tune()
+            self._fine_tune()
         except training.CheckpointError as error:
             raise InputError(str(error)) from error
         except KeyboardInterrupt:
@@ -462,7 +469,7 @@ class _Training:
         metrics = self._write_results()
         if not self.is_chief:
             return TrainResult(None)
-        for checkpoint in _checkpoints(self.run):
+        for checkpoint in _checkpoints(self.run).values():
             checkpoint.unlink()
         return TrainResult(metrics)
 
@@ -479,7 +486,7 @@ class _Training:
             batch_size=self.options["batch_size"],
             box_weight=self.options.get("loss_weight", 1.0),
             seed=self.options["seed"],
-            checkpoint=self.run / HEADS_CHECKPOINT,
+            checkpoint=_checkpoint(self.run, "heads"),
             description="Heads",
         )
         self.histories["heads"] = history.history
@@ -496,31 +503,31 @@ class _Training:
 
     def _fine_tune(self) -> None:
         if self.source.task == "boxes":
-            fine_tune, options = recipes.fine_tune, {"box_weight": self.options["loss_weight"]}
+            options = {"box_weight": self.options["loss_weight"]}
         else:
-            fine_tune, options = recipes.fine_tune_pose, {"augmentation": self._pose_augmentation()}
-        history = fine_tune(
+            options = {"augmentation": self._pose_augmentation()}
+        # The profile that the run was begun with, as far as it counts here.
+        kept = ("fine_tune_stages", "fine_tune_epochs", "batch_size")
+        histories = recipes.fine_tune_in_stages(
             self.model,
             self.source,
-            epochs=self.options["fine_tune_epochs"],
-            layers=self.options["fine_tune"],
-            batch_size=self.options["batch_size"],
-            validate=self.validates,
+            dataclasses.replace(profiles.FULL, **{name: self.options[name] for name in kept}),
             seed=self.options["seed"],
-            checkpoint=self.run / FINE_TUNE_CHECKPOINT,
+            mixed_precision=self.options["mixed_precision"],
+            checkpoints={layers: _checkpoint(self.run, f"{layers} layers") for layers in ("last", "all")},
+            validate=self.validates,
             **options,
         )
-        self.histories["fine-tuning"] = history.history
+        self.histories |= {f"{layers} layers": history.history for layers, history in histories.items()}
 
     def _take_best_so_far(self) -> bool:
         """Gives the model the best weights of the stage that was interrupted; whether any were learned."""
         learned = 0
-        for stage, name in (("heads", HEADS_CHECKPOINT), ("fine-tuning", FINE_TUNE_CHECKPOINT)):
-            if (self.run / name).exists():
-                trained = self.model.get_layer("heads") if stage == "heads" else self.model
-                with self.model.distribute_strategy.scope():
-                    learned += training.restore_best(trained, self.run / name)
-                self.histories[stage] = training.Checkpoint(self.run / name).history
+        for stage, file in _checkpoints(self.run).items():
+            trained = self.model.get_layer("heads") if stage == "heads" else self.model
+            with self.model.distribute_strategy.scope():
+                learned += training.restore_best(trained, file)
+            self.histories[stage] = training.Checkpoint(file).history
         return learned > 0
 
     def _keep_baseline(self, train_cache: training.FeatureCache) -> None:
@@ -832,7 +839,7 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
     Raises:
         InputError: A photo cannot be read.
     """
-    image_size = run.model.input_shape[1]
+    image_size = run.model.inputs[0].shape[1]
     sizes, images = [], []
     for file in files:
         photo = read_photo(file)
@@ -846,11 +853,12 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
     ]
 
 
-# Of a photo that nobody has annotated.
+# Of a photo that nobody has annotated. No tensors: they would start TensorFlow on import, and once it has started it
+# cannot join other machines.
 _NO_ANNOTATION = {
-    "objects": {"bbox": tf.zeros((1, 4)), "label": tf.zeros(1, tf.int64)},
-    "joints": tf.zeros((14, 2)),
-    "labelled": tf.zeros(14, tf.bool),
+    "objects": {"bbox": np.zeros((1, 4), "float32"), "label": np.zeros(1, "int64")},
+    "joints": np.zeros((14, 2), "float32"),
+    "labelled": np.zeros(14, "bool"),
 }
 
 

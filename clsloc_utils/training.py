@@ -1204,6 +1204,9 @@ def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
     outputs_of = tf.function(lambda inputs: model(inputs, training=False), [signature], autograph=False)
 
     def forward(inputs: Any) -> dict[str, np.ndarray]:
+        # Older versions of Keras read a model of one input back from its file as one of a list of inputs.
+        if isinstance(model.input, list) and not isinstance(inputs, list):
+            inputs = [inputs]
         # Features come from the disk in half precision.
         inputs = keras.tree.map_structure(lambda values, tensor: tf.cast(values, tensor.dtype), inputs, model.input)
         return {name: values.numpy() for name, values in outputs_of(inputs).items()}

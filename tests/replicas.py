@@ -1,21 +1,24 @@
 """Trains small models on one device, on two, or as one of two machines; test_distribution.py runs it as processes.
 
-    python tests/replicas.py STRATEGY FOLDER [--die-in-epoch EPOCH]
+    python tests/replicas.py STRATEGY FOLDER [--die-in-epoch EPOCH] [--command SOURCE]
 
+With `--command` it is `clsloc train` that does it, on photos.
 TensorFlow cuts the processor into logical devices, and joins machines, only before it has started.
 """
 
 import argparse
+import functools
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from test_training import examples, small_backbone
 
-from clsloc_utils import distribution, models, training
+from clsloc_utils import cli, distribution, models, runs, training
 
 COUNT, BATCH_SIZE, EPOCHS = 21, 8, 5  # The last batch has 5 examples, which two replicas cannot share evenly.
 FINE_TUNE_EPOCHS = 2
@@ -26,13 +29,16 @@ def main() -> None:
     parser.add_argument("strategy", choices=distribution.STRATEGIES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--die-in-epoch", type=int)
+    parser.add_argument("--command", metavar="SOURCE")
     arguments = parser.parse_args()
     if arguments.strategy == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-    strategy = distribution.choose(arguments.strategy)
     if arguments.die_in_epoch is not None:
         die_in_the_middle_of(arguments.die_in_epoch)
+    if arguments.command is not None:
+        sys.exit(train_with_the_command(arguments.strategy, arguments.folder, arguments.command))
+    strategy = distribution.choose(arguments.strategy)
     index = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))["task"]["index"]
     train_boxes(strategy, arguments.folder, f"{arguments.strategy}-{index}")
     if arguments.strategy != "multiworker":
@@ -75,6 +81,14 @@ def train_poses(strategy: tf.distribute.Strategy, folder: Path, name: str) -> No
     cache = training.cache_features(model, batches, {"source": "made up poses"}, directory=folder / "features")
     heads = training.train_heads(model, cache, cache, epochs=2, batch_size=BATCH_SIZE, show_progress=False)
     save(folder / f"poses-{name}", {"heads": heads.history}, training.predict(model, images), model, images)
+
+
+def train_with_the_command(strategy: str, folder: Path, source: str) -> int:
+    """Nothing but dropout, which differs between replicas, is another than in a shell."""
+    runs.two_head_model = functools.partial(models.two_head_model, dropout=0.0)
+    options = ["--box-head", "pooled", "--image-size", "64", "--batch-size", "8", "--epochs", "3"]
+    options += ["--strategy", strategy, "--out", str(folder / f"run-{strategy}"), "--resume"]
+    return cli.main(["train", source, *options])
 
 
 def save(stem: Path, histories: dict, found: dict, model, images: np.ndarray) -> None:

@@ -120,12 +120,12 @@ def two_addresses():
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
 
 
-def two_machines(folder, *options_of_second):
+def two_machines(folder, *options, options_of_second=()):
     """Exit codes and outputs of two workers that train together."""
     addresses = two_addresses()
     with (
-        started("multiworker", folder, config=cluster(0, addresses)) as first,
-        started("multiworker", folder, *options_of_second, config=cluster(1, addresses)) as second,
+        started("multiworker", folder, *options, config=cluster(0, addresses)) as first,
+        started("multiworker", folder, *options, *options_of_second, config=cluster(1, addresses)) as second,
     ):
         return finish(first), finish(second)
 
@@ -173,7 +173,9 @@ def test_a_model_of_two_devices_is_saved_like_any_other(folder):
 
 @pytest.mark.slow
 def test_two_machines_train_as_one_does_even_when_one_of_them_fails(folder):
-    (first_code, first_output), (second_code, second_output) = two_machines(folder, "--die-in-epoch", "3")
+    (first_code, first_output), (second_code, second_output) = two_machines(
+        folder, options_of_second=["--die-in-epoch", "3"]
+    )
     assert second_code == -9, second_output
     assert first_code not in (0, None), "the other one noticed"
     with np.load(folder / "CollectiveAllReduceStrategy.npz") as checkpoint:
@@ -182,6 +184,31 @@ def test_two_machines_train_as_one_does_even_when_one_of_them_fails(folder):
         assert code == 0, output
     for name in ("multiworker-0", "multiworker-1"):
         assert_same(folder, "boxes", name)
+
+
+def history_of(run):
+    """Losses and metrics of all epochs of a run folder, one row each."""
+    return np.genfromtxt(run / "history.csv", delimiter=",", skip_header=1)[:, 1:]
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_two_devices_and_two_machines_as_on_one(voc_folder, data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+    command = ["--command", str(voc_folder)]
+    for strategy in ("one", "mirrored"):
+        with started(strategy, tmp_path, *command) as process:
+            code, output = finish(process)
+            assert code == 0, output
+    for code, output in two_machines(tmp_path, *command):
+        assert code == 0, output
+    expected = json.loads((tmp_path / "run-one" / "metrics.json").read_text())
+    for run in (tmp_path / "run-mirrored", tmp_path / "run-multiworker"):
+        visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
+        assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
+        metrics = json.loads((run / "metrics.json").read_text())
+        assert metrics.pop("baseline") == expected["baseline"]
+        assert metrics == {name: pytest.approx(expected[name], abs=2e-3) for name in metrics}
+        np.testing.assert_allclose(history_of(run), history_of(tmp_path / "run-one"), rtol=2e-3, atol=2e-4)
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------
@@ -194,7 +221,7 @@ def test_the_slurm_script_of_the_page_describes_the_cluster_to_every_machine(tmp
     commands = {
         "scontrol": "printf 'node7\\nnode9\\n'",
         "srun": 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; done',
-        "python": 'echo "$TF_CONFIG"',
+        "clsloc": 'echo "$TF_CONFIG"',
     }
     for name, body in commands.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{body}\n")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from clsloc_utils import profiles, recipes, training
+from clsloc_utils import datasets, models, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
 from conftest import write_official_weights
 
@@ -74,13 +74,22 @@ def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(pr
     assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
 
 
-@pytest.mark.parametrize("gpus", [[], ["GPU:0"]])
-def test_stages_are_those_of_the_profile(monkeypatch, gpus):
+def source_of(task):
+    return datasets.SourceInfo("some", (), {}, "train", "validation", "test", "x", task)
+
+
+@pytest.mark.parametrize(
+    ("task", "function", "gpus"),
+    [("boxes", "fine_tune", []), ("boxes", "fine_tune", ["GPU:0"]), ("pose", "fine_tune_pose", ["GPU:0"])],
+)
+def test_stages_are_those_of_the_profile(model, monkeypatch, task, function, gpus):
     calls = []
-    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: calls.append(options))
+    monkeypatch.setattr(recipes, function, lambda *_, **options: calls.append(options))
     monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: gpus)
-    histories = recipes.fine_tune_in_stages(None, None, profiles.FULL, seed=7)
+    checkpoints = {"last": "one.npz", "all": "other.npz"}
+    histories = recipes.fine_tune_in_stages(model, source_of(task), profiles.FULL, seed=7, checkpoints=checkpoints)
     assert list(histories) == ["last", "all"]
+    assert [call["checkpoint"] for call in calls] == ["one.npz", "other.npz"]
     assert [call["layers"] for call in calls] == ["last", "all"]
     assert [call["learning_rate"] for call in calls] == [rate for _, rate in profiles.FULL.fine_tune_stages]
     assert [call["epochs"] for call in calls] == [profiles.FULL.fine_tune_epochs] * 2
@@ -88,5 +97,20 @@ def test_stages_are_those_of_the_profile(monkeypatch, gpus):
     assert len({call["seed"] for call in calls}) == 2
 
 
-def test_fast_profile_leaves_the_backbone_frozen():
-    assert recipes.fine_tune_in_stages(None, None, profiles.FAST) == {}
+def test_half_precision_that_is_asked_for_needs_no_gpu(model, monkeypatch):
+    calls = []
+    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: calls.append(options["mixed_precision"]))
+    recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FULL, mixed_precision=True)
+    assert calls == [True, True]
+
+
+def test_a_backbone_without_a_fine_map_has_no_stage_of_last_layers(monkeypatch):
+    inputs = keras.Input((32, 32, 3))
+    backbone = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=16, padding="same")(inputs))
+    model = models.two_head_model(backbone, 3, "pooled")
+    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: options["layers"])
+    assert recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FULL) == {"all": "all"}
+
+
+def test_fast_profile_leaves_the_backbone_frozen(model):
+    assert recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FAST) == {}

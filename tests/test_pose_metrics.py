@@ -6,12 +6,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from clsloc_utils import baselines, joints, losses, metrics
 
 SETTINGS = settings(deadline=None, max_examples=40)
+# In lengths of a torso or limb: so far beyond a threshold the metrics, in float32, may still call a joint right, which
+# the loops, in float64, call wrong. What happens exactly at a threshold has tests of its own.
+EDGE = 2e-5
 
 
 def people(count=6, seed=0, labelled=0.8, noise=0.1):
@@ -58,7 +61,7 @@ def pck_by_hand(y_true, y_pred, weights, threshold, min_torso=metrics.MIN_TORSO)
     return correct, counted, skipped
 
 
-def pcp_by_hand(y_true, y_pred, weights, strict):
+def pcp_by_hand(y_true, y_pred, weights, strict, part=0.5):
     """Name of the limb -> correct and counted."""
     result = {}
     for name, ends in joints.LIMBS.items():
@@ -70,9 +73,9 @@ def pcp_by_hand(y_true, y_pred, weights, strict):
             true_ends = [y_true[person][pair].astype("float64").mean(axis=0) for pair in pairs]
             found_ends = [y_pred[person][pair].astype("float64").mean(axis=0) for pair in pairs]
             errors = [distance(*each) for each in zip(true_ends, found_ends, strict=True)]
-            half = distance(*true_ends) / 2
+            allowed = part * distance(*true_ends)
             counted += 1
-            correct += all(error <= half for error in errors) if strict else sum(errors) / 2 <= half
+            correct += all(error <= allowed for error in errors) if strict else sum(errors) / 2 <= allowed
         result[name] = (correct, counted)
     return result
 
@@ -90,6 +93,7 @@ def shares(correct, counted):
 @given(any_people(), st.sampled_from([0.05, 0.2, 0.5]))
 def test_pck_agrees_with_a_loop(data, threshold):
     correct, counted, skipped = pck_by_hand(*data, threshold)
+    assume(correct == pck_by_hand(*data, threshold + EDGE)[0])
     metric = metrics.PCK(threshold)
     value = metric(*data)
     assert float(value) == pytest.approx(sum(correct) / max(sum(counted), 1), abs=1e-6)
@@ -102,6 +106,7 @@ def test_pck_agrees_with_a_loop(data, threshold):
 @given(any_people(), st.booleans())
 def test_pcp_agrees_with_a_loop(data, strict):
     expected = pcp_by_hand(*data, strict)
+    assume(expected == pcp_by_hand(*data, strict, 0.5 + EDGE))
     metric = metrics.PCP(strict)
     value = metric(*data)
     correct, counted = (sum(each) for each in zip(*expected.values(), strict=True))

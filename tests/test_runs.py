@@ -1,6 +1,7 @@
 """Run folders: what they hold, that an interrupted run ends as an unbroken one, and what their models say of photos."""
 
 import csv
+import dataclasses
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from conftest import Drawn, LspWriter
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
 OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]
+POSE_OPTIONS = ["--image-size", "64", "--batch-size", "4", "--epochs", "3"]
+POSE_OPTIONS += ["--fine-tune", "all", "--fine-tune-epochs", "2", "--seed", "5"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,6 +40,24 @@ def finished(voc_folder, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "unbroken"
     assert cli.main(["train", str(voc_folder), *OPTIONS, "--out", str(run)]) == 0
     return run
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory):
+    """A folder in LSP layout, for reading only."""
+    writer = LspWriter(tmp_path_factory.mktemp("lsp") / "people", extended=False)
+    writer.write(12)
+    return writer
+
+
+@pytest.fixture(scope="module")
+def finished_pose(people, tmp_path_factory):
+    """An unbroken run of poses, in the folder that is taken when none is named."""
+    folder = tmp_path_factory.mktemp("here")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert cli.main(["train", str(people.folder), *POSE_OPTIONS]) == 0
+    return folder / "runs" / "people"
 
 
 def weights_of(run):
@@ -64,7 +85,7 @@ def test_a_run_holds_all_that_is_promised(finished, voc_folder):
         rows = list(csv.DictReader(stream))
     assert [(row["stage"], row["epoch"]) for row in rows] == [
         *(("heads", str(epoch)) for epoch in (1, 2, 3)),
-        *(("fine-tuning", str(epoch)) for epoch in (1, 2, 3)),
+        *(("last layers", str(epoch)) for epoch in (1, 2, 3)),
     ]
     assert all(float(row["loss"]) > 0 for row in rows)
 
@@ -111,7 +132,7 @@ from clsloc_utils import cli, quiet
 quiet.start_tensorflow()
 from clsloc_utils import training
 
-how, *arguments = sys.argv[1:]
+stage, *arguments = sys.argv[1:]
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
 batch_begin, replace = training.Checkpoint.on_train_batch_begin, os.replace
 
@@ -120,12 +141,12 @@ def in_the_middle_of_the_third_epoch(self, batch, logs=None):
         die()
 
 def half_way_through_writing_a_checkpoint(source, target):
-    if "fine_tune" in str(target) and training.Checkpoint(target).epochs_done == 1:
+    if stage in str(target) and training.Checkpoint(target).epochs_done == 1:
         os.truncate(source, os.path.getsize(source) // 2)
         die()
     replace(source, target)
 
-if how == "heads":
+if stage == "heads":
     training.Checkpoint.on_train_batch_begin = in_the_middle_of_the_third_epoch
 else:
     os.replace = lambda source, target: (
@@ -135,22 +156,60 @@ sys.exit(cli.main(arguments))
 """
 
 
-def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
-    run = tmp_path / "killed"
-    arguments = ["train", str(voc_folder), *OPTIONS, "--out", str(run), "--resume"]
-    for stage, left in (("heads", "heads.checkpoint.npz"), ("fine-tuning", "fine_tune.checkpoint.npz")):
+def assert_killed_twice_it_ends_the_same(unbroken, run, arguments, last_stage):
+    """Kills a training in the heads, the resumed one in its last stage, and resumes that."""
+    arguments = ["train", *arguments, "--out", str(run), "--resume"]
+    for stage in ("heads", last_stage):
         command = [sys.executable, "-c", KILLED, stage, *arguments]
         killed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
-        assert (run / left).exists()
+        assert (run / f"{stage}.checkpoint.npz").exists()
         assert not (run / "metrics.json").exists()
     assert training.Checkpoint(run / "heads.checkpoint.npz").epochs_done == 3
-    assert training.Checkpoint(run / "fine_tune.checkpoint.npz").epochs_done == 1
+    assert training.Checkpoint(run / f"{last_stage}.checkpoint.npz").epochs_done == 1
     assert list(run.glob("*.part-*")), "the killed process left a half-written file"
     assert cli.main(arguments) == 0
-    assert_same_run(finished, run)
+    assert_same_run(unbroken, run)
     visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
-    assert visible == {file.name for file in finished.iterdir() if not file.name.startswith(".")}
+    assert visible == {file.name for file in unbroken.iterdir() if not file.name.startswith(".")}
+
+
+@pytest.mark.slow
+def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
+    assert_killed_twice_it_ends_the_same(finished, tmp_path / "killed", [str(voc_folder), *OPTIONS], "last_layers")
+
+
+@pytest.mark.slow
+def test_killed_twice_a_run_of_poses_ends_bit_for_bit_as_an_unbroken_one(finished_pose, people, tmp_path):
+    arguments = [str(people.folder), *POSE_OPTIONS]
+    assert_killed_twice_it_ends_the_same(finished_pose, tmp_path / "killed", arguments, "all_layers")
+
+
+@pytest.mark.slow
+def test_a_resumed_run_remembers_its_best_epoch(voc_folder, tmp_path, monkeypatch):
+    """The second epoch, before the interruption, is the best; of those after it none comes near."""
+    train = ["train", str(voc_folder), "--box-head", "pooled", "--image-size", "64", "--batch-size", "8"]
+    train += ["--epochs", "5", "--out"]
+
+    def fail_in_the_third_epoch(self, batch, logs=None):
+        if self.epochs_done == 2:
+            raise RuntimeError("a power cut")
+
+    def give_scores():
+        scores = iter([0.2, 0.9, 0.3, 0.8, 0.5])
+        monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda *_: next(scores))
+        return scores
+
+    scores = give_scores()
+    assert cli.main([*train, str(tmp_path / "unbroken")]) == 0
+    assert not list(scores), "all of them were asked for"
+    give_scores()
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoint, "on_train_batch_begin", fail_in_the_third_epoch)
+        with pytest.raises(RuntimeError, match="a power cut"):
+            cli.main([*train, str(tmp_path / "broken")])
+    assert cli.main([*train, str(tmp_path / "broken"), "--resume"]) == 0
+    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
 
 
 def test_ctrl_c_keeps_the_best_model_so_far_and_can_be_resumed(finished, voc_folder, tmp_path, monkeypatch, capsys):
@@ -158,14 +217,14 @@ def test_ctrl_c_keeps_the_best_model_so_far_and_can_be_resumed(finished, voc_fol
     arguments = ["train", str(voc_folder), *OPTIONS, "--out", str(run)]
 
     def interrupt_second_epoch_of_fine_tuning(self, batch, logs=None):
-        if "fine_tune" in self.file.name and self.epochs_done == 1 and batch == 1:
+        if "last_layers" in self.file.name and self.epochs_done == 1 and batch == 1:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
         patch.setattr(training.Checkpoint, "on_train_batch_end", interrupt_second_epoch_of_fine_tuning)
         assert cli.main(arguments) == 130
     assert "best model so far" in capsys.readouterr().err
-    with np.load(run / "fine_tune.checkpoint.npz") as stored:
+    with np.load(run / "last_layers.checkpoint.npz") as stored:
         best = [stored[f"best/{index}"] for index in range(len(weights_of(run)))]
     for one, other in zip(weights_of(run), best, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -289,10 +348,35 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert options["backbone"] == "resnet50"
     assert options["image_size"] == 224
     assert (options["fine_tune"], options["fine_tune_epochs"]) == ("all", 5)
+    assert options["fine_tune_stages"] == [["last", 3e-4], ["all", 1e-4]]
     assert (options["train_split"], options["eval_split"]) == ("train[:85%]", "test")
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
-    assert runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)["fine_tune_epochs"] == 5
+    last = runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)
+    assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (5, [["last", 3e-4]])
+    assert not last["mixed_precision"], "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
+
+
+@pytest.mark.parametrize(("task", "of_task"), [("boxes", "box_weight"), ("pose", "augmentation")])
+def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source, task, of_task, tmp_path, monkeypatch):
+    asked = {}
+
+    def note(model, info, profile, **options):
+        asked.update(options, profile=profile)
+        return {}
+
+    monkeypatch.setattr(runs.recipes, "fine_tune_in_stages", note)
+    monkeypatch.setattr(runs.recipes.tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    source = dataclasses.replace(source, task=task)
+    options = runs.resolve_options({"batch_size": 7, "seed": 3}, source, profiles.FULL)
+    config = json.loads(json.dumps({"options": options, "validation_split": None}))
+    runs._Training(tmp_path, config, source, None, None, True, print)._fine_tune()
+    profile = asked["profile"]
+    assert [tuple(stage) for stage in profile.fine_tune_stages] == list(profiles.FULL.fine_tune_stages)
+    assert (profile.fine_tune_epochs, profile.batch_size) == (profiles.FULL.fine_tune_epochs, 7)
+    assert (asked["mixed_precision"], asked["seed"], asked["validate"]) == (True, 3, False)
+    assert set(asked["checkpoints"]) == {"last", "all"}
+    assert of_task in asked
 
 
 @pytest.mark.parametrize(
@@ -414,27 +498,25 @@ def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, ca
 # --- poses and sweeps -------------------------------------------------------------------------------------------------
 
 
-def test_poses_from_training_to_prediction(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    writer = LspWriter(tmp_path / "people", extended=False)
-    writer.write(12)
-    options = ["--image-size", "64", "--epochs", "2", "--fine-tune", "all", "--fine-tune-epochs", "1"]
-    assert "--box-head is for boxes" in refused(["train", writer.folder, *options, "--box-head", "pooled"], capsys)
-    assert cli.main(["train", str(writer.folder), *options]) == 0
-    metrics = json.loads((tmp_path / "runs" / "people" / "metrics.json").read_text())
+def test_poses_from_training_to_prediction(finished_pose, people, tmp_path, capsys):
+    assert "--box-head is for boxes" in refused(["train", people.folder, "--box-head", "pooled"], capsys)
+    metrics = json.loads((finished_pose / "metrics.json").read_text())
     measures = {"pck_20", "pck_10", "pcp_strict", "num_examples"}
     assert set(metrics) == measures | {"baseline"}
     assert set(metrics["baseline"]) == measures
-    capsys.readouterr()
-    assert cli.main(["evaluate", "runs/people", "people", "--json"]) == 0
+    with open(finished_pose / "history.csv", newline="") as stream:
+        stages = [row["stage"] for row in csv.DictReader(stream)]
+    assert stages == ["heads"] * 3 + ["last layers"] * 2 + ["all layers"] * 2
+    assert cli.main(["evaluate", str(finished_pose), str(people.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == metrics
-    photo = writer.image_path(12)
-    assert cli.main(["predict", "runs/people", str(photo), "--json", "--out", "drawn"]) == 0
+    photo = people.image_path(12)
+    drawn = tmp_path / "drawn"
+    assert cli.main(["predict", str(finished_pose), str(photo), "--json", "--out", str(drawn)]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert np.shape(found["joints"]) == (14, 2)
-    assert (tmp_path / "drawn" / f"{photo.stem}.png").is_file()
+    assert (drawn / f"{photo.stem}.png").is_file()
     # The photo is 96 x 128: padded to a square, its middle stays its middle, and a side of the square is 128 pixels.
-    run = runs.open_run("runs/people")
+    run = runs.open_run(finished_pose)
     square = runs._as_input(runs.read_photo(photo), 64, "pose")
     joints = training.predict(run.model, square[None])["joints"][0]
     np.testing.assert_allclose(found["joints"], joints * 128 - [16, 0], atol=1e-3)

@@ -424,6 +424,24 @@ def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
     assert "val_clsloc_accuracy_50" in history.history
 
 
+def test_a_resumed_training_does_not_wait_longer(model, cache, tmp_path, monkeypatch):
+    """Without a better epoch than the first, the third is the last, and not the second one after the interruption."""
+    monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda self, logs: 0.5)
+    options = {"epochs": 9, "batch_size": 20, "patience": 2, "checkpoint": tmp_path / "heads.npz"}
+
+    def fail_in_the_third_epoch(self, batch, logs=None):
+        if self.epochs_done == 2:
+            raise RuntimeError("a power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Checkpoint, "on_train_batch_begin", fail_in_the_third_epoch)
+        with pytest.raises(RuntimeError, match="a power cut"):
+            training.train_heads(model, cache, cache, show_progress=False, **options)
+    assert len(training.train_heads(model, cache, cache, show_progress=False, **options).epoch) == 3
+    again = training.train_heads(model, cache, cache, show_progress=False, **options)
+    assert len(again.epoch) == 3, "and it is over for good"
+
+
 def test_the_bar_is_one_line_with_the_metrics(model, cache, capsys):
     training.train_heads(model, cache, cache, epochs=2, batch_size=8, description="my heads")
     output = capsys.readouterr().out
@@ -531,6 +549,14 @@ def test_predict_keeps_the_order_and_adds_the_truth(model, cache):
     from_cache = training.predict(model, cache)
     np.testing.assert_allclose(from_cache["box"], plain["box"], atol=0.01)
     assert len(training.predict(model, iter([images[:3], images[3:]]))["label"]) == 10
+
+
+def test_a_model_whose_one_input_is_in_a_list_predicts_alike(model, recwarn):
+    """As Keras 3.10 reads models back."""
+    images, _ = examples()
+    listed = keras.Model([model.input], model.output)
+    np.testing.assert_array_equal(training.predict(listed, images)["box"], training.predict(model, images)["box"])
+    assert not [str(warning.message) for warning in recwarn if "structure" in str(warning.message)]
 
 
 def test_nothing_to_judge_is_an_error(model):
