@@ -655,7 +655,7 @@ def pck_curve(
     axes.set(xlim=(thresholds.min(), thresholds.max()), ylim=(0, 1))
     axes.set(xlabel="forgiven error, in lengths of the torso", ylabel="share of the joints found (PCK)")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", frameon=False, fontsize=10)
+    axes.legend(loc="lower right", frameon=False, fontsize=10)
     return axes.figure
 
 
