@@ -153,7 +153,9 @@ def _add_train(commands) -> None:
 
 def _add_backbone(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--backbone", metavar="NAME|FILE", help="tiny_resnet, alexnet, a name of keras.applications, or a .keras file"
+        "--backbone",
+        metavar="NAME|FILE",
+        help="tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, or a .keras file",
     )
     command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
 

@@ -55,11 +55,14 @@ def test_sizes_that_do_not_fit_the_strides_are_refused(build, size):
 
 
 def test_shipped_weights_are_small_and_loaded():
-    assert backbones.TINY_RESNET_WEIGHTS.stat().st_size < 2e6
+    for file in (backbones.TINY_RESNET_WEIGHTS, backbones.TINY_RESNET_PEOPLE_WEIGHTS):
+        assert file.stat().st_size < 2e6
     first, second = (backbones.load_backbone("tiny_resnet", 64).get_weights() for _ in range(2))
+    people = backbones.load_backbone("tiny_resnet_people", 64).get_weights()
     random = backbones.load_backbone("tiny_resnet", 64, weights=None).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    assert not np.array_equal(first[0], random[0])
+    for one, other in ((first, random), (first, people), (people, random)):
+        assert not np.array_equal(one[0], other[0])
 
 
 def test_weights_survive_a_file_in_half_precision(tmp_path, images):
