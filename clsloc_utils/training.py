@@ -6,6 +6,7 @@ disk; `train_heads` then only pays for the heads. `fine_tune` is the second step
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -979,25 +980,28 @@ def fine_tune(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
     )
-    with _unfrozen(model, layers), _half_precision(model) if mixed_precision else contextlib.nullcontext():
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-        if mixed_precision:
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        if _is_pose_model(model):
-            compile_pose_model(model, joint_loss=joint_loss, optimizer=optimizer)
-        else:
-            compile_model(
-                model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer
-            )
-        return _fit(
-            model,
-            train_batches,
-            validation_batches,
-            epochs=epochs,
-            patience=patience,
-            checkpoint=checkpoint,
-            description=description if show_progress else None,
+    if _is_pose_model(model):
+        compiled = functools.partial(compile_pose_model, model, joint_loss=joint_loss)
+    else:
+        compiled = functools.partial(
+            compile_model, model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight
         )
+    try:
+        with _unfrozen(model, layers), _half_precision(model) if mixed_precision else contextlib.nullcontext():
+            optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+            compiled(optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if mixed_precision else optimizer)
+            return _fit(
+                model,
+                train_batches,
+                validation_batches,
+                epochs=epochs,
+                patience=patience,
+                checkpoint=checkpoint,
+                description=description if show_progress else None,
+            )
+    finally:
+        # The optimizer knows weights that learn no more: saved with its state, the model could not be loaded again.
+        compiled(optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay))
 
 
 def _num_batches(batches: Any) -> int:

@@ -58,9 +58,9 @@ def test_cached_split_holds_the_split(small_profile):
 def test_other_pixels_are_cached_anew(small_profile, monkeypatch):
     source = datasets.info(small_profile.data)
     backbone = recipes.load_backbone(small_profile.backbone)
-    first, again = (recipes.cache_split(backbone, source, source.test_split).folder for _ in range(2))
+    first, again = (recipes.cache_split(backbone, source, source.test_split).path for _ in range(2))
     monkeypatch.setattr(pipelines, "VERSION", pipelines.VERSION + 1)
-    changed = recipes.cache_split(backbone, source, source.test_split).folder
+    changed = recipes.cache_split(backbone, source, source.test_split).path
     assert first == again != changed
 
 

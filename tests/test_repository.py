@@ -146,7 +146,7 @@ def test_data_files_of_the_package_exist():
     for pattern in configuration["tool"]["setuptools"]["package-data"]["clsloc_utils"]:
         files = list(PACKAGE.glob(pattern))
         assert files, pattern
-        assert sum(file.stat().st_size for file in files) < 2_000_000
+        assert all(file.stat().st_size < 2_000_000 for file in files)
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------
