@@ -61,7 +61,9 @@ def test_the_loss_of_the_recipe_is_the_one_of_notebook_03():
 def test_the_recipe_trains_all_weights_and_is_judged_by_the_same_ones():
     inputs = keras.Input((16, 16, 3))
     backbone = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs))
-    backbone.trainable = False
+    # Frozen through another model, as `two_head_model` does it.
+    keras.Model(inputs, keras.layers.Flatten()(backbone.output)).trainable = False
+    assert not backbone.trainable_variables
     model = naive_model(backbone, num_classes=3)
     assert len(model.trainable_variables) == 2 + 4 * 2
     judged = as_two_head_model(model)

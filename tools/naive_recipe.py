@@ -21,7 +21,9 @@ def naive_model(backbone: keras.Model, num_classes: int) -> keras.Model:
     Returns:
         The compiled model. Its outputs are the class scores `[B, num_classes]` and four unbounded numbers `[B, 4]`.
     """
-    backbone.trainable = True
+    # Layer by layer: another model may have frozen layers that the two share, of which the backbone does not know.
+    for layer in backbone.layers:
+        layer.trainable = True
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
     hidden = keras.layers.Dense(256, activation="relu")(pooled)
     scores = keras.layers.Dense(num_classes, activation="softmax", name="class_output")(hidden)
