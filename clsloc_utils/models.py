@@ -131,7 +131,7 @@ def _heatmaps(coarse, fine, count: int, channels: int, prefix: str, outside: int
     coarse = layers.Conv2D(channels, 1, dtype="float32", name=f"{prefix}_coarse")(coarse)
     coarse = layers.UpSampling2D(2, interpolation="bilinear", dtype="float32", name=f"{prefix}_upsample")(coarse)
     fine = layers.Conv2D(channels, 1, use_bias=False, dtype="float32", name=f"{prefix}_fine")(fine)
-    # Without BatchNorm here a seventh of the training's time is saved, and boxes became better rather than worse.
+    # Without BatchNorm here a seventh of the training's time is saved; mean IoU stays within the spread of the seeds.
     outputs = layers.Add(dtype="float32", name=f"{prefix}_join")([coarse, fine])
     outputs = layers.ReLU(dtype="float32", name=f"{prefix}_join_relu")(outputs)
     if outside:

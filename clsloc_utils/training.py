@@ -848,10 +848,7 @@ def train_heads(
     batches = train_cache.batches(batch_size, levels=levels, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-    if _is_pose_model(heads):
-        compile_pose_model(heads, joint_loss=joint_loss, optimizer=optimizer)
-    else:
-        compile_model(heads, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight, optimizer=optimizer)
+    _compiler(heads, box_loss, box_weight, label_weight, joint_loss)(optimizer=optimizer)
     validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
     return _fit(
         heads,
@@ -862,6 +859,19 @@ def train_heads(
         checkpoint=checkpoint,
         description=description if show_progress else None,
     )
+
+
+def _compiler(
+    model: keras.Model,
+    box_loss: str | keras.losses.Loss,
+    box_weight: float,
+    label_weight: float,
+    joint_loss: str | keras.losses.Loss,
+) -> Callable[..., None]:
+    """What compiles a model with an optimizer: with the losses of its task."""
+    if _is_pose_model(model):
+        return functools.partial(compile_pose_model, model, joint_loss=joint_loss)
+    return functools.partial(compile_model, model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight)
 
 
 def _fit(
@@ -980,12 +990,7 @@ def fine_tune(
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm_up), warmup_target=learning_rate, warmup_steps=warm_up
     )
-    if _is_pose_model(model):
-        compiled = functools.partial(compile_pose_model, model, joint_loss=joint_loss)
-    else:
-        compiled = functools.partial(
-            compile_model, model, box_loss=box_loss, box_weight=box_weight, label_weight=label_weight
-        )
+    compiled = _compiler(model, box_loss, box_weight, label_weight, joint_loss)
     try:
         with _unfrozen(model, layers), _half_precision(model) if mixed_precision else contextlib.nullcontext():
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
