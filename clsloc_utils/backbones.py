@@ -5,6 +5,7 @@ scaling a network was trained with. `load_backbone` finds one by name, from a `.
 `feature_extractor` also gives out the map of twice the resolution that the spatial box head reads.
 """
 
+import dataclasses
 import functools
 import inspect
 import os
@@ -16,15 +17,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-DEFAULT_IMAGE_SIZES = {"tiny_resnet": 128, "tiny_resnet_people": 128, "alexnet": 224}
 APPLICATION_IMAGE_SIZE = 224
-# One network, pretrained on two questions: which class is drawn, and where are the joints of a drawn person.
-TINY_RESNET_WEIGHTS = Path(__file__).parent / "weights" / "tiny_resnet.npz"
-TINY_RESNET_PEOPLE_WEIGHTS = TINY_RESNET_WEIGHTS.with_name("tiny_resnet_people.npz")
-TINY_RESNET_COMMANDS = {
-    "tiny_resnet": "python tools/pretrain_tiny_resnet.py",
-    "tiny_resnet_people": "python tools/pretrain_on_people.py",
-}
 _TINY_RESNET_STAGES = ((32, 1), (64, 2), (144, 2))
 
 
@@ -222,6 +215,39 @@ def _check_multiple(name: str, image_size: int, stride: int) -> None:
         raise ValueError(f"{name}: image_size is {image_size}; take a multiple of {stride}, its stride.")
 
 
+# --- our networks by name ---------------------------------------------------------------------------------------------
+
+_WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnNetwork:
+    """A network of this module as `load_backbone` finds it.
+
+    Attributes:
+        build: From the side of the square input in pixels to the model with random weights.
+        image_size: The usual side.
+        weights: The file of its pretrained weights; `None` if there are none.
+        command: What makes this file.
+    """
+
+    build: Callable[[int], keras.Model]
+    image_size: int
+    weights: Path | None = None
+    command: str | None = None
+
+
+# The first two are one network, pretrained on two questions: which class is drawn, and where are the joints of a drawn
+# person.
+OWN_NETWORKS = {
+    "tiny_resnet": OwnNetwork(tiny_resnet, 128, _WEIGHTS / "tiny_resnet.npz", "python tools/pretrain_tiny_resnet.py"),
+    "tiny_resnet_people": OwnNetwork(
+        tiny_resnet, 128, _WEIGHTS / "tiny_resnet_people.npz", "python tools/pretrain_on_people.py"
+    ),
+    "alexnet": OwnNetwork(alexnet, 224),
+}
+
+
 # --- keras.applications -----------------------------------------------------------------------------------------------
 
 
@@ -356,14 +382,14 @@ def load_backbone(
     if text.endswith((".h5", ".npz")) and weights == "default":
         text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
-    own_names = {own.replace("_", ""): own for own in DEFAULT_IMAGE_SIZES}
+    own_names = {own.replace("_", ""): own for own in OWN_NETWORKS}
     if name in own_names:
         return _own_backbone(own_names[name], image_size, weights)
     applications = application_names()
     if name not in applications:
         functions = ", ".join(sorted(function for _, function in applications.values()))
         raise ValueError(
-            f"backbone {text!r}: no such name. Take {', '.join(map(repr, DEFAULT_IMAGE_SIZES))}, the path of a .keras "
+            f"backbone {text!r}: no such name. Take {', '.join(map(repr, OWN_NETWORKS))}, the path of a .keras "
             f"file, or one of keras.applications: {functions}."
         )
     return _application(*applications[name], image_size or APPLICATION_IMAGE_SIZE, weights)
@@ -382,15 +408,14 @@ def _name_and_weights(text: str) -> tuple[str, str]:
 
 def _own_backbone(name: str, image_size: int | None, weights: str | Path | None) -> keras.Model:
     """A network of this module with the weights asked for."""
-    build = {"tiny_resnet": tiny_resnet, "tiny_resnet_people": tiny_resnet, "alexnet": alexnet}[name]
-    own_weights = {"tiny_resnet": TINY_RESNET_WEIGHTS, "tiny_resnet_people": TINY_RESNET_PEOPLE_WEIGHTS}
-    model = build(image_size or DEFAULT_IMAGE_SIZES[name])
+    own = OWN_NETWORKS[name]
+    model = own.build(image_size or own.image_size)
     if weights == "default":
-        weights = own_weights.get(name)
+        weights = own.weights
         if weights is not None and not weights.is_file():
             raise FileNotFoundError(
                 f"{weights}: the pretrained weights of {name} are missing. Make them with "
-                f"`{TINY_RESNET_COMMANDS[name]}`, or pass weights=None for random ones."
+                f"`{own.command}`, or pass weights=None for random ones."
             )
     if weights is not None:
         load_weights(model, weights)

@@ -1,5 +1,7 @@
 """Backbones: what they promise about sizes, preprocessing, weights and errors."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -55,8 +57,8 @@ def test_sizes_that_do_not_fit_the_strides_are_refused(build, size):
 
 
 def test_shipped_weights_are_small_and_loaded():
-    for file in (backbones.TINY_RESNET_WEIGHTS, backbones.TINY_RESNET_PEOPLE_WEIGHTS):
-        assert file.stat().st_size < 2e6
+    for name in ("tiny_resnet", "tiny_resnet_people"):
+        assert backbones.OWN_NETWORKS[name].weights.stat().st_size < 2e6
     first, second = (backbones.load_backbone("tiny_resnet", 64).get_weights() for _ in range(2))
     people = backbones.load_backbone("tiny_resnet_people", 64).get_weights()
     random = backbones.load_backbone("tiny_resnet", 64, weights=None).get_weights()
@@ -99,8 +101,9 @@ def test_weights_of_other_shapes_are_refused(tmp_path):
 
 
 def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(backbones, "TINY_RESNET_WEIGHTS", tmp_path / "tiny_resnet.npz")
-    monkeypatch.setattr(backbones, "TINY_RESNET_PEOPLE_WEIGHTS", tmp_path / "tiny_resnet_people.npz")
+    for name in ("tiny_resnet", "tiny_resnet_people"):
+        absent = dataclasses.replace(backbones.OWN_NETWORKS[name], weights=tmp_path / f"{name}.npz")
+        monkeypatch.setitem(backbones.OWN_NETWORKS, name, absent)
     with pytest.raises(FileNotFoundError, match=r"tiny_resnet\.npz.*pretrain_tiny_resnet"):
         backbones.load_backbone("tiny_resnet")
     with pytest.raises(FileNotFoundError, match=r"tiny_resnet_people\.npz.*pretrain_on_people"):

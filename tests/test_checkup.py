@@ -74,5 +74,5 @@ def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
 
 
 def test_embedded_weights_lie_where_the_backbone_looks_for_them():
-    expected = [backbones.TINY_RESNET_WEIGHTS, backbones.TINY_RESNET_PEOPLE_WEIGHTS]
+    expected = [own.weights for own in backbones.OWN_NETWORKS.values() if own.weights]
     assert [checkup.WEIGHTS_FOLDER / name for name in checkup.EMBEDDED_WEIGHTS] == expected

@@ -9,14 +9,13 @@ The network goes on from the weights of `tiny_resnet`, which can name drawings. 
 import argparse
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from pretrain_tiny_resnet import IMAGE_SIZE, optimizer, save
+from pretrain_tiny_resnet import IMAGE_SIZE, optimizer, options_parser, saving
 
 from clsloc_utils import backbones, pipelines
 from clsloc_utils.drawing.poses import draw_pose_annotated
@@ -157,12 +156,7 @@ def train(arguments: argparse.Namespace) -> None:
             epochs=epochs,
             shuffle=False,  # `batched` does it.
             validation_data=tf.data.Dataset.from_tensor_slices(small).map(for_both_outputs).batch(100),
-            # Whoever stops early has the weights of the last whole epoch.
-            callbacks=[
-                keras.callbacks.LambdaCallback(
-                    on_epoch_end=lambda *_, model=model: save(model.get_layer("features"), arguments.out)
-                )
-            ],
+            callbacks=[saving(model.get_layer("features"), arguments.out)],
             verbose=2,
         )
         learned = model.get_weights()
@@ -171,13 +165,14 @@ def train(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Reads the command line and trains."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=16_000, help="people to train on (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=21, help="passes over them (default: %(default)s)")
-    parser.add_argument("--full-size-epochs", type=int, default=6, help="of these at full size (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=backbones.TINY_RESNET_PEOPLE_WEIGHTS)
+    parser = options_parser(
+        __doc__,
+        images=16_000,
+        epochs=21,
+        full_size_epochs=6,
+        batch_size=32,
+        out=backbones.OWN_NETWORKS["tiny_resnet_people"].weights,
+    )
     train(parser.parse_args())
 
 

@@ -72,12 +72,29 @@ def optimizer(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
     return keras.optimizers.AdamW(schedule, weight_decay=0.02)
 
 
-def save(model: keras.Model, file: Path) -> None:
-    """Writes the weights of the backbone that is in a model."""
+def saving(model: keras.Model, file: Path) -> keras.callbacks.Callback:
+    """Writes the weights of the backbone in a model: who stops early has those of the last whole epoch."""
     backbone = backbones.tiny_resnet(IMAGE_SIZE)
-    for layer in backbone.layers:
-        layer.set_weights(model.get_layer(layer.name).get_weights())
-    backbones.save_weights(backbone, file)
+
+    def save(*_) -> None:
+        for layer in backbone.layers:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+        backbones.save_weights(backbone, file)
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=save)
+
+
+def options_parser(description: str, **defaults: object) -> argparse.ArgumentParser:
+    """A parser with the options that the commands have which pretrain a network; the defaults are their own."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, help="drawings to train on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, help="passes over them (default: %(default)s)")
+    parser.add_argument("--full-size-epochs", type=int, help="of these at full size (default: %(default)s)")
+    parser.add_argument("--batch-size", type=int, help="drawings in a batch (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="file for the weights; by default the one of the package")
+    parser.set_defaults(**defaults)
+    return parser
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -110,8 +127,7 @@ def train(arguments: argparse.Namespace) -> None:
             batches,
             epochs=epochs,
             validation_data=small.batch(100),
-            # Whoever stops early has the weights of the last whole epoch.
-            callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda *_, model=model: save(model, arguments.out))],
+            callbacks=[saving(model, arguments.out)],
             verbose=2,
         )
         weights = model.get_weights()
@@ -119,13 +135,14 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=20_000, help="drawings to train on (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=22, help="passes over them (default: %(default)s)")
-    parser.add_argument("--full-size-epochs", type=int, default=5, help="of these at full size (default: %(default)s)")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=backbones.TINY_RESNET_WEIGHTS)
+    parser = options_parser(
+        __doc__,
+        images=20_000,
+        epochs=22,
+        full_size_epochs=5,
+        batch_size=64,
+        out=backbones.OWN_NETWORKS["tiny_resnet"].weights,
+    )
     train(parser.parse_args())
 
 
