@@ -296,6 +296,13 @@ def soft_argmax_in_cells(heatmap):
     return [shares.sum(0) @ np.arange(heatmap.shape[1]), shares.sum(1) @ np.arange(heatmap.shape[0])]
 
 
+def soft_argmax_of_centres(heatmap):
+    shares = np.exp(heatmap - heatmap.max())
+    shares = shares / shares.sum()
+    rows, columns = heatmap.shape
+    return shares.sum(0) @ ((np.arange(columns) + 0.5) / columns), shares.sum(1) @ ((np.arange(rows) + 0.5) / rows)
+
+
 def soft_argmax_hard(heatmap):
     y, x = divmod(int(np.argmax(heatmap)), heatmap.shape[1])
     return [x / (heatmap.shape[1] - 1), y / (heatmap.shape[0] - 1)]
@@ -798,6 +805,7 @@ WRONG = {
         (soft_argmax_y_first, "wrong order"),
         (soft_argmax_in_cells, "count in cells"),
         (soft_argmax_hard, "highest cell"),
+        (soft_argmax_of_centres, "each cell at its centre"),
         (soft_argmax_overflowing, "Subtract the largest"),
     ],
     "03.loss_calls": [
