@@ -78,7 +78,7 @@ class SoftArgmaxSides(layers.Layer):
 
     The heatmap of the left side is hot along that side. Its maximum over the rows leaves one score per column, the
     softmax turns scores into shares that sum to 1, and the mean of the columns' positions, weighted by these shares, is
-    where the side is: a soft, differentiable arg-max (Sun et al., "Integral Human Pose Regression", 2018, arXiv
+    where the side is: a differentiable soft-argmax (Sun et al., "Integral Human Pose Regression", 2018, arXiv
     1711.08229), finer than a column. The first column stands for the image's left border and the last for its right
     one, so that a side can be there.
     """

@@ -787,7 +787,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str], axes:
     axes.set_yticks(
         range(size), [f"{name} ({total})" for name, total in zip(class_names, totals, strict=True)], fontsize=9
     )
-    axes.set_xlabel("predicted class")
+    axes.set_xlabel("predicted class, in % of the true class")
     axes.set_ylabel("true class (examples)")
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(size + 1) - 0.5, minor=True)
@@ -927,6 +927,7 @@ MEASURE_WORDS = {
     "box_accuracy_50": "box accuracy at IoU 0.5",
     "clsloc_accuracy_50": "cls-loc accuracy",
 }
+OPTIMIZER_WORDS = {"adam": "Adam", "sgd": "SGD"}
 _LINE_STYLES = (("o", "solid"), ("s", (0, (4, 1.5))), ("^", (0, (1, 1))), ("D", (0, (5, 1, 1, 1))))
 
 
@@ -1179,7 +1180,8 @@ def scale_comparison(rows: Iterable[Mapping], measure: str = "clsloc_accuracy_50
         values = [[row[measure] for row in own if row["scale"] == scale] for scale in scales]
         means, lows, highs = ([pick(each) for each in values] for pick in (np.mean, min, max))
         axes.fill_between(scales, lows, highs, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(scales, means, color=colour, marker=marker, linestyle=style, linewidth=2, label=optimizer)
+        label = OPTIMIZER_WORDS.get(optimizer, optimizer)
+        axes.plot(scales, means, color=colour, marker=marker, linestyle=style, linewidth=2, label=label)
     axes.set(xscale="log", xlabel="sum of both weights", ylabel=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
     axes.grid(alpha=0.3)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)

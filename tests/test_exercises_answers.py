@@ -296,6 +296,13 @@ def soft_argmax_in_cells(heatmap):
     return [shares.sum(0) @ np.arange(heatmap.shape[1]), shares.sum(1) @ np.arange(heatmap.shape[0])]
 
 
+def soft_argmax_of_centres(heatmap):
+    shares = np.exp(heatmap - heatmap.max())
+    shares = shares / shares.sum()
+    rows, columns = heatmap.shape
+    return shares.sum(0) @ ((np.arange(columns) + 0.5) / columns), shares.sum(1) @ ((np.arange(rows) + 0.5) / rows)
+
+
 def soft_argmax_hard(heatmap):
     y, x = divmod(int(np.argmax(heatmap)), heatmap.shape[1])
     return [x / (heatmap.shape[1] - 1), y / (heatmap.shape[0] - 1)]
@@ -483,6 +490,13 @@ def choose_by_class(rows):
     return max(means, key=means.get)
 
 
+def choose_by_worst_seed(rows):
+    scores = {}
+    for row in rows:
+        scores.setdefault(row["setting"], []).append(row["clsloc"])
+    return max(scores, key=lambda name: min(scores[name]))
+
+
 def overlap_negated(first, second):
     return not (min(first) > max(second) or min(second) > max(first))
 
@@ -591,6 +605,21 @@ def pck_divided_by_14(true, predicted, weight):
     return pck_in_a_loop(true, predicted, weight) * sum(weight) / 14
 
 
+def pck_of_the_predicted_torso(true, predicted, weight):
+    error = np.hypot(*(true - predicted).T)[weight > 0]
+    return np.mean(error <= 0.2 * np.hypot(*(predicted[2] - predicted[9])))
+
+
+def pck_of_each_coordinate(true, predicted, weight):
+    error = np.abs(true - predicted)[weight > 0]
+    return np.mean(error <= 0.2 * np.hypot(*(true[2] - true[9])))
+
+
+def pck_of_the_left_side(true, predicted, weight):
+    error = np.hypot(*(true - predicted).T)[weight > 0]
+    return np.mean(error <= 0.2 * np.hypot(*(true[3] - true[9])))
+
+
 def pcp_by_hand(true, predicted):
     length = np.hypot(*(true[0] - true[1]))
     near, far = (np.hypot(*(true[end] - predicted[end])) for end in (0, 1))
@@ -620,6 +649,12 @@ def pcp_strict_twice(true, predicted):
     return [strict, strict]
 
 
+def pcp_loose_by_any_end(true, predicted):
+    strict, _ = pcp_by_hand(true, predicted)
+    errors = np.hypot(*(true - predicted).T)
+    return strict, np.any(errors <= np.hypot(*(true[0] - true[1])) / 2)
+
+
 # Key -> right answers, and wrong ones with words of the hint that they get.
 RIGHT = {
     "01.outputs": [7 + 4, np.float32(11)],
@@ -629,6 +664,7 @@ RIGHT = {
     "01.fooled": [
         ([0, 0, 0.3, 0.2], [0.5, 0.6, 0.8, 0.7]),
         np.array([[0.1, 0.1, 0.2, 0.9], [0.3, 0.3, 0.4, 0.95]], "f"),
+        ([0, 0, 0.2, 0.3], [0.2, 0.3, 0.7, 0.8]),
     ],
     "01.majority": [majority_by_counting, majority_by_unique],
     "02.width": [
@@ -769,6 +805,7 @@ WRONG = {
         (soft_argmax_y_first, "wrong order"),
         (soft_argmax_in_cells, "count in cells"),
         (soft_argmax_hard, "highest cell"),
+        (soft_argmax_of_centres, "each cell at its centre"),
         (soft_argmax_overflowing, "Subtract the largest"),
     ],
     "03.loss_calls": [
@@ -814,6 +851,7 @@ WRONG = {
         (choose_by_test, "test images"),
         (choose_luckiest, "luckiest seed"),
         (choose_by_class, "class accuracy alone"),
+        (choose_by_worst_seed, "worst seed"),
     ],
     "04.overlap": [
         (lambda a, b: not overlap_negated(a, b), "the opposite"),
@@ -821,6 +859,9 @@ WRONG = {
         (lambda a, b: max(b) >= min(a), "first may lie"),
         (lambda a, b: len(set(a) & set(b)) > 0, "in common."),
         (lambda a, b: True, "whatever the scores are"),
+        (lambda a, b: not (max(a) <= min(b) or max(b) <= min(a)), "single point in common"),
+        (lambda a, b: abs(np.mean(a) - np.mean(b)) < np.std(a) + np.std(b), "standard deviations"),
+        (lambda a, b: a[-1] >= b[0] and b[-1] >= a[0], "not sorted"),
     ],
     "04.learned": [
         (lambda loss: loss, "That is the variance"),
@@ -845,12 +886,16 @@ WRONG = {
         (pck_unmasked, "neither right nor wrong"),
         (pck_of_the_image, "0.2 of the image"),
         (pck_divided_by_14, "all 14"),
+        (pck_of_the_predicted_torso, "torso of the prediction"),
+        (pck_of_each_coordinate, "each coordinate for itself"),
+        (pck_of_the_left_side, "from the left hip"),
         (lambda t, p, w: np.mean(np.sqrt(((t - p) ** 2).sum(1))[w > 0]), "mean error"),
     ],
     "05.pcp": [
         (pcp_swapped, "changed places"),
         (pcp_full_length, "not all of it"),
         (pcp_strict_twice, "the strict one"),
+        (pcp_loose_by_any_end, "one end alone"),
     ],
 }
 
@@ -879,6 +924,15 @@ def test_wrong_answers_get_the_hint_that_fits(key):
         hints.append(result.message.splitlines()[-1])
         assert words in hints[-1], f"{answer}: {result}"
     assert len(set(hints)) == len(hints)
+
+
+@pytest.mark.parametrize("key", [key for key, each in exercises.EXERCISES.items() if hasattr(each.check, "mistakes")])
+def test_every_known_mistake_is_noticed_and_told_from_the_others(key):
+    """Inputs that do not tell two mistakes apart, or one from the right answer, send a learner the wrong way."""
+    for mistake in exercises.EXERCISES[key].check.mistakes:
+        result = exercises.judge(key, mistake.answer)
+        assert result.status is Status.WRONG, mistake.hint
+        assert result.message.endswith(mistake.hint)
 
 
 @pytest.mark.parametrize("key", exercises.EXERCISES)

@@ -519,7 +519,7 @@ def test_scale_comparison_has_a_line_for_each_optimizer():
     ]
     (axes,) = plotting.scale_comparison(rows, "accuracy").axes
     assert axes.get_xscale() == "log"
-    assert [line.get_label() for line in axes.lines] == ["adam", "sgd"]
+    assert [line.get_label() for line in axes.lines] == ["Adam", "SGD"]
     assert axes.lines[1].get_xdata().tolist() == [1.0, 100.0]
     np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.55, 0.55])
 

@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 from matplotlib.figure import Figure
 
-from clsloc_utils import sweeps, widgets
+from clsloc_utils import plotting, sweeps, widgets
 from clsloc_utils.joints import BONES, JOINT_NAMES
 
 CLASS_NAMES = ("cat", "dog", "bird")
@@ -352,6 +352,12 @@ def test_each_picture_has_the_box_of_its_step(steps):
         np.testing.assert_allclose(drawn(axes), [0.5, 0.25, 1.0, 0.75], atol=1e-6)
     np.testing.assert_allclose(drawn(after), drawn(first_of_batch), atol=1e-6)
     assert f"[{', '.join(f'{side:.3f}' for side in drawn(after))}]" in steps[4].text
+
+
+def test_the_picture_of_a_step_is_as_large_as_one_in_a_gallery(steps):
+    for step in steps[2:5]:
+        assert step.figure.get_figwidth() == pytest.approx(len(step.figure.axes) * plotting.FIGURE_WIDTH / 4)
+        assert step.figure.get_figheight() == pytest.approx(plotting.FIGURE_WIDTH / 4)
 
 
 def test_steps_are_gone_through_one_at_a_time(steps):

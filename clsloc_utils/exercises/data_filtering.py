@@ -331,7 +331,7 @@ MEMORY = Exercise(
     title="Everything at once",
     level="warm-up",
     minutes=3,
-    lesson="Six gigabytes for what takes one or two as JPEGs. The pipeline holds a few batches of it.",
+    lesson="Six gigabytes; VOC 2007, as many photos, takes 0.9 as JPEGs. The pipeline holds a few batches of it.",
     check=value_check(
         _PIXELS * 3 * 4 / 2**20,
         mistakes=(

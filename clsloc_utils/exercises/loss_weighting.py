@@ -190,15 +190,21 @@ def _choose_cases() -> list[dict[str, Any]]:
             ("ratio 0.3", 0.33, 0.95, 0.64, 0.84, 0.74),
             ("ratio 0.1", 0.38, 0.98, 0.62, 0.74, 0.90),
         ),
+        rows(
+            ("ratio 1", 0.40, 0.93, 0.75, 0.86, 0.88),
+            ("ratio 1", 0.41, 0.94, 0.74, 0.92, 0.90),
+            ("ratio 3", 0.52, 0.92, 0.72, 0.88, 0.86),
+            ("ratio 3", 0.50, 0.91, 0.73, 0.87, 0.85),
+        ),
     ]
 
 
-def _best(rows, column: str, lowest: bool = False, single: bool = False):
-    """The setting with the best mean of a column, or with the best single row."""
+def _best(rows, column: str, lowest: bool = False, of_seeds=np.mean):
+    """The setting whose seeds are best in a column: by their mean, or by what else is made of them."""
     settings = {row["setting"]: [] for row in rows}
     for row in rows:
         settings[row["setting"]].append(-row[column] if lowest else row[column])
-    return max(settings, key=lambda name: max(settings[name]) if single else np.mean(settings[name]))
+    return max(settings, key=lambda name: of_seeds(settings[name]))
 
 
 CHOOSE = Exercise(
@@ -217,7 +223,7 @@ CHOOSE = Exercise(
             ),
             Mistake(
                 "You take the lowest single val_loss. The weights are part of that number: compare another one.",
-                lambda rows: _best(rows, "val_loss", lowest=True, single=True),
+                lambda rows: _best(rows, "val_loss", lowest=True, of_seeds=max),
             ),
             Mistake(
                 "You choose on the test images. Then nothing is left to report on: choose on validation.",
@@ -225,7 +231,11 @@ CHOOSE = Exercise(
             ),
             Mistake(
                 "You take the luckiest seed. Average the seeds of each setting first.",
-                lambda rows: _best(rows, "clsloc", single=True),
+                lambda rows: _best(rows, "clsloc", of_seeds=max),
+            ),
+            Mistake(
+                "You go by the worst seed of each setting. Average the seeds of each setting instead.",
+                lambda rows: _best(rows, "clsloc", of_seeds=min),
             ),
             Mistake(
                 "The class accuracy alone? It does not ask for the box. cls-loc accuracy asks for both.",
@@ -257,6 +267,8 @@ def _overlap_cases() -> list[dict[str, Any]]:
         {"first": [0.95, 0.94, 0.96], "second": [0.90, 0.91, 0.93]},
         {"first": [0.85, 0.95], "second": [0.89, 0.90]},
         {"first": [0.89, 0.90], "second": [0.85, 0.95]},
+        {"first": [0.91, 0.93, 0.92], "second": [0.93, 0.95, 0.94]},
+        {"first": [0.90, 0.90, 0.90, 0.94], "second": [0.96, 0.93, 0.96, 0.96]},
     ]
 
 
@@ -297,6 +309,18 @@ OVERLAP = Exercise(
             Mistake(
                 "They need not have a score in common. Two ranges overlap when one begins before the other ends.",
                 lambda first, second: bool(set(first) & set(second)),
+            ),
+            Mistake(
+                "A single point in common is an overlap too: the best of one may equal the worst of the other.",
+                lambda first, second: max(first) > min(second) and max(second) > min(first),
+            ),
+            Mistake(
+                "You compare means and standard deviations. The spread here runs from the lowest score to the highest.",
+                lambda first, second: abs(np.mean(first) - np.mean(second)) <= np.std(first) + np.std(second),
+            ),
+            Mistake(
+                "You take the first score for the lowest and the last for the highest. The lists are not sorted.",
+                lambda first, second: first[-1] >= second[0] and second[-1] >= first[0],
             ),
             Mistake(
                 "One range may lie inside the other, or reach beyond it on both sides: that is an overlap too.",

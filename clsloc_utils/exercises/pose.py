@@ -164,10 +164,13 @@ def _pck_cases() -> list[dict[str, Any]]:
     some = everything.copy()
     some[[0, 5, 13]] = 0.0
     small = 0.5 + 0.3 * (true - 0.5)
+    short_torso = true + _offsets(0.05)
+    short_torso[TORSO[0]] = true[TORSO[0]] + 0.3 * (true[TORSO[1]] - true[TORSO[0]])
     return [
-        {"true": true, "predicted": true + _offsets(0.02, 0.06, 0.07, 0.12), "weight": everything},
+        {"true": true, "predicted": true + _offsets(0.02, 0.06, 0.067, 0.08, 0.12), "weight": everything},
         {"true": true, "predicted": true + _offsets(0.3, 0.0, 0.05), "weight": some},
         {"true": small, "predicted": small + _offsets(0.015, 0.018, 0.021, 0.04), "weight": everything},
+        {"true": true, "predicted": short_torso, "weight": everything},
     ]
 
 
@@ -211,6 +214,11 @@ PCK = Exercise(
                 lambda true, predicted, weight: _pck(true, predicted, weight, ends=(2, 8)),
             ),
             Mistake(
+                "That torso is along one side, from the left hip to the left shoulder. Ours runs across, from the "
+                "*right* hip.",
+                lambda true, predicted, weight: _pck(true, predicted, weight, ends=(3, 9)),
+            ),
+            Mistake(
                 "You measure the torso of the prediction. The true one is the ruler.",
                 lambda true, predicted, weight: np.mean(
                     np.linalg.norm(true - predicted, axis=1)[weight > 0]
@@ -250,6 +258,7 @@ def _pcp_cases() -> list[dict[str, Any]]:
         (5 / 32, 3 / 16),
         (1 / 8, 1 / 8),
         (5 / 16, 3 / 8),
+        (1 / 64, 5 / 16),
     ]
     return [case(*ends) for ends in errors]
 

@@ -259,7 +259,7 @@ FOOLED = Exercise(
     title="Fool the accuracy of a box",
     level="core",
     minutes=4,
-    lesson="Not a point in common, and an accuracy of 1: the number says nothing about boxes.",
+    lesson="An IoU of 0 and an accuracy of 1: the number says nothing about boxes.",
     check=_fooled,
 )
 

@@ -1,4 +1,4 @@
-"""Exercises and questions of notebook 03: two heads, pooling, soft arg-max, wiring, fine-tuning."""
+"""Exercises and questions of notebook 03: two heads, pooling, soft-argmax, wiring, fine-tuning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -143,7 +143,7 @@ def _in_cells(heatmap):
 
 SOFT_ARGMAX = Exercise(
     key="03.soft_argmax",
-    title="Soft arg-max of a whole heatmap",
+    title="Soft-argmax of a whole heatmap",
     level="stretch",
     minutes=15,
     lesson="You have written the head that will read joints two notebooks from here.",
@@ -160,7 +160,14 @@ SOFT_ARGMAX = Exercise(
                 _in_cells,
             ),
             Mistake(
-                "That is the position of the highest cell. A soft arg-max averages all positions by their softmax.",
+                "You count from border to border, each cell at its centre. Here the first cell is 0, the last one 1.",
+                lambda heatmap: [
+                    (place * (size - 1) + 0.5) / size
+                    for place, size in zip(_soft_argmax(heatmap), heatmap.shape[::-1], strict=True)
+                ],
+            ),
+            Mistake(
+                "That is the position of the highest cell. A soft-argmax averages all positions by their softmax.",
                 _hard_argmax,
             ),
             Mistake(
@@ -420,9 +427,9 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "A heatmap has two equally high peaks, far apart. What does the soft arg-max answer?",
+        "A heatmap has two equally high peaks, far apart. What does the soft-argmax answer?",
         (
-            Option("The first of the two", "That is what an ordinary arg-max does."),
+            Option("The first of the two", "That is what an ordinary argmax does."),
             Option("The middle between them", "It averages positions, even where neither peak is.", right=True),
             Option("One of them at random", "Nothing in it is random."),
         ),

@@ -153,14 +153,14 @@ def _augmented_step(image: tf.Tensor, targets: Any, augmented: tf.Tensor, box: t
 
 def _batched_step(images: tf.Tensor, batch: Any, class_names: Sequence[str]) -> Step:
     titles = [class_names[label] for label in batch["label"].numpy()]
-    figure = plotting.gallery(images, boxes=batch["box"], titles=titles, columns=4)
+    figure = plotting.gallery(images[:4], boxes=batch["box"][:4], titles=titles[:4], columns=4)
     text = "\n".join([_tensor("image", images), *(_tensor(name, batch[name]) for name in ("label", "box"))])
-    return Step("Batched", text, figure, "The batch of augmented images with their boxes, ours first")
+    return Step("Batched", text, figure, "The first images of the augmented batch with their boxes, ours first")
 
 
 def _pictures(images: Sequence, true_boxes: Any) -> Figure:
-    """Images side by side with one box each, in a figure that is no wider than they need."""
-    side = 0.3 * plotting.FIGURE_WIDTH
+    """Images side by side with one box each, of the size that they have in a gallery of four columns."""
+    side = 0.25 * plotting.FIGURE_WIDTH
     figure = Figure(figsize=(side * len(images), side), layout="constrained", facecolor="white")
     for axes, image, box in zip(figure.subplots(1, len(images), squeeze=False)[0], images, true_boxes, strict=True):
         plotting.draw_boxes(axes, image, box)
