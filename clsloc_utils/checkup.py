@@ -1,6 +1,7 @@
 """Is this machine ready for the course? Each line of the answer says what was found and, if needed, what to do."""
 
 import dataclasses
+import errno
 import importlib.metadata
 import os
 import shutil
@@ -14,6 +15,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from clsloc_utils import quiet
+from clsloc_utils.profiles import PROFILES
 
 DISTRIBUTION = "clsloc_utils"
 OLDEST_PYTHON = (3, 11)
@@ -24,6 +26,20 @@ FREE_MEMORY = 2 * 10**9
 PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012", "lsp", "lspet")
 WEIGHTS_FOLDER = Path(__file__).with_name("weights")
 EMBEDDED_WEIGHTS = ("tiny_resnet.npz", "tiny_resnet_people.npz")
+
+_MAKE_ROOM = "make room, or take a folder on another disk (--out, CLSLOC_DATA_DIR)"
+_GET_RIGHTS = "take a folder that you may write to (--out, CLSLOC_DATA_DIR), or get the right to this one"
+_NOT_A_FOLDER = "a file is in the way; take another folder (--out, CLSLOC_DATA_DIR)"
+_REMEDIES = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EFBIG: _MAKE_ROOM,
+    errno.EACCES: _GET_RIGHTS,
+    errno.EPERM: _GET_RIGHTS,
+    errno.EROFS: _GET_RIGHTS,
+    errno.EEXIST: _NOT_A_FOLDER,
+    errno.ENOTDIR: _NOT_A_FOLDER,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +66,22 @@ class Finding:
     def __str__(self) -> str:
         advice = f" ({self.advice})" if self.advice else ""
         return f"{self.subject}: {self.found}: {self.remedy or 'ok'}{advice}"
+
+
+def refusal(error: OSError) -> str | None:
+    """What the machine refuses and what to do about it: no room, no right, a file where a folder should be.
+
+    Args:
+        error: What Python says of it.
+
+    Returns:
+        A line; `None` for an error of another kind, which may be a fault of the course.
+    """
+    if error.errno not in _REMEDIES:
+        return None
+    if error.strerror != os.strerror(error.errno):
+        return error.strerror  # Whoever raised it has said what to do.
+    return f"{error.filename or 'writing'}: {error.strerror}; {_REMEDIES[error.errno]}"
 
 
 def check_environment() -> list[Finding]:
@@ -89,7 +121,7 @@ def check_machine() -> list[Finding]:
         *(check_data(source) for source in PREPARED_SOURCES),
         check_embedded_weights(),
         check_imagenet_weights(),
-        *check_named_files(os.environ),
+        *check_variables(os.environ),
     ]
 
 
@@ -122,6 +154,9 @@ def check_disk(folder: Path | None = None) -> Finding:
     """Looks for room in a folder, by default the course's data folder."""
     folder = folder or data_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
+        reason = "is no folder" if not existing.is_dir() else "is a folder that you may not write to"
+        return Finding("disk", f"{existing} {reason}", "set CLSLOC_DATA_DIR to another folder")
     free = shutil.disk_usage(existing).free
     found = f"{free / 10**9:.1f} GB free for {folder}"
     if free >= FREE_DISK:
@@ -198,13 +233,31 @@ def check_imagenet_weights(folder: Path | None = None) -> Finding:
     return Finding("weights of resnet50", "not downloaded yet", advice=advice)
 
 
-def check_named_files(environment: Mapping[str, str]) -> list[Finding]:
-    """Looks for the backbone file and the data folder that variables name, where they name some."""
+def check_variables(environment: Mapping[str, str]) -> list[Finding]:
+    """Looks at what variables name, where they name some: the profile, the data, the backbone."""
     findings = []
-    for variable in ("CLSLOC_BACKBONE", "CLSLOC_DATA"):
+    profile = environment.get("CLSLOC_PROFILE", "")
+    if profile:
+        known = profile in PROFILES
+        findings.append(
+            Finding("CLSLOC_PROFILE", profile, "" if known else f"set it to {' or '.join(PROFILES)}, or unset it")
+        )
+    for variable in ("CLSLOC_BACKBONE", "CLSLOC_DATA", "CLSLOC_POSE_DATA"):
         named = environment.get(variable, "")
-        is_path = named.endswith(".keras") if variable == "CLSLOC_BACKBONE" else Path(named).is_absolute()
-        if named and is_path:
-            missing = "" if Path(named).expanduser().exists() else f"correct {variable} or unset it"
-            findings.append(Finding(variable, named if not missing else f"{named} does not exist", missing))
+        file = _named_file(named) if variable == "CLSLOC_BACKBONE" else _named_folder(named)
+        if file:
+            missing = "" if Path(file).expanduser().exists() else f"correct {variable} or unset it"
+            findings.append(Finding(variable, named if not missing else f"{file} does not exist", missing))
     return findings
+
+
+def _named_file(backbone: str) -> str:
+    """The file in `FILE.keras` or `NAME:FILE.h5`; none in a name."""
+    if backbone.endswith((".h5", ".npz")):
+        return backbone.partition(":")[2] or backbone
+    return backbone if backbone.endswith(".keras") else ""
+
+
+def _named_folder(data: str) -> str:
+    """A folder; none for the name of a source."""
+    return "" if data in (*PREPARED_SOURCES, "voc/2007+2012") else data

@@ -1,8 +1,8 @@
 """The command `clsloc`: the course's jobs without a notebook, for long runs and for machines without a browser.
 
 What a command found goes to standard output, and with `--json` nothing but JSON; progress and remarks go to standard
-error. Exit codes: 0 done; 2 wrong usage or input, with one line on standard error; 1 a fault of ours, with a traceback;
-130 stopped by Ctrl-C.
+error. Exit codes: 0 done; 2 wrong usage or input, or no room or no right to write, with one line on standard error; 1 a
+fault of ours, with a traceback; 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -254,9 +254,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Bars and remarks of the package go to standard output; here that is for results alone.
     with contextlib.redirect_stdout(sys.stderr), _one_line_warnings():
         try:
-            return parsed.command(parsed, results)
+            code = parsed.command(parsed, results)
+            results.flush()
+            return code
         except KeyboardInterrupt:
             return _say_and_return("stopped", STOPPED)
+        except BrokenPipeError:
+            # Whoever reads the results, such as `head`, wants no more. At its end Python would write the rest again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), results.fileno())
+            return DONE
+        except OSError as error:
+            refused = checkup.refusal(error)
+            if refused is None:
+                raise
+            return _say_and_return(refused, WRONG_INPUT)
 
 
 def _say(message: Any) -> None:

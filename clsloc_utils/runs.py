@@ -17,6 +17,8 @@ import dataclasses
 import json
 import math
 import platform
+import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from clsloc_utils import (
     __version__,
     baselines,
+    checkup,
     datasets,
     distribution,
     pipelines,
@@ -74,7 +77,9 @@ def input_errors() -> Iterator[None]:
     """Turns what the package says about a bad name, file or folder into an `InputError`."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise InputError(checkup.refusal(error) or str(error)) from error
+    except ValueError as error:
         raise InputError(str(error)) from error
 
 
@@ -158,13 +163,23 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         "strategy": "auto",
     }
     chosen = {"source": _whole_path(source.name)} | defaults | given
-    return chosen | {"backbone": _whole_path(chosen["backbone"])}
+    return chosen | {"backbone": _whole_path_of_file(chosen["backbone"])}
 
 
-def _whole_path(name: str) -> str:
-    """The absolute path of a file or folder; names stay as they are."""
-    is_path = name not in datasets.SOURCES and Path(name).expanduser().exists()
-    return str(Path(name).expanduser().resolve()) if is_path else name
+def _whole_path(source: str) -> str:
+    """The absolute path of a source that is a folder; names stay as they are."""
+    is_path = source not in datasets.SOURCES and Path(source).expanduser().is_dir()
+    return str(Path(source).expanduser().resolve()) if is_path else source
+
+
+def _whole_path_of_file(backbone: str) -> str:
+    """The absolute path of a backbone that is a file; names stay as they are, whatever folders have the same."""
+    is_path = Path(backbone).expanduser().is_file()
+    return str(Path(backbone).expanduser().resolve()) if is_path else backbone
+
+
+# Options that may be paths; all others mean the same in every folder.
+_WHOLE_PATHS = {"source": _whole_path, "backbone": _whole_path_of_file}
 
 
 def _given_otherwise(given: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -172,7 +187,7 @@ def _given_otherwise(given: Mapping[str, Any], options: Mapping[str, Any]) -> li
     return [
         f"{name} is {value!r} now and {options.get(name)!r} there"
         for name, value in given.items()
-        if value is not None and (_whole_path(value) if isinstance(value, str) else value) != options.get(name)
+        if value is not None and _WHOLE_PATHS.get(name, lambda same: same)(value) != options.get(name)
     ]
 
 
@@ -269,12 +284,34 @@ def _locked(run: Path) -> Iterator[None]:
 
 
 def _read_config(run: Path) -> dict:
-    file = run / CONFIG
+    return _read_json(run / CONFIG, ("options", "task", "class_names", "validation_split", "data", "backbone"))
+
+
+def _read_json(file: Path, names: Iterable[str]) -> dict:
+    """An object with these names, as `_write_json` wrote it."""
+    remedy = "restore it, or train anew into another folder"
     with input_errors():
-        try:
-            return json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{file}: not JSON ({error}); restore it, or train anew into another folder.") from error
+        text = file.read_bytes()
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON ({error}); {remedy}.") from error
+    missing = [name for name in names if not isinstance(content, dict) or name not in content]
+    if missing:
+        raise InputError(f"{file}: altered, it has no {missing[0]!r}; {remedy}.")
+    return content
+
+
+def _check_keras_file(file: Path, remedy: str) -> None:
+    """Raises an `InputError` unless a `.keras` file is whole."""
+    with input_errors():
+        fault = datasets.archives.fault_of(file, datasets.Archive(file.name, ()))
+        if not fault:
+            with zipfile.ZipFile(file) as archive:
+                missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+            fault = f"is no model of Keras: it holds no {min(missing)}" if missing else ""
+    if fault:
+        raise InputError(f"{file} {fault}; {remedy}.")
 
 
 def _stored_config(run: Path, resume: bool) -> dict | None:
@@ -348,7 +385,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         _check_same_run(run, stored, {**given, "source": source}, info)
         if (run / METRICS).exists() and not _checkpoints(run):
             log(f"{run} is complete; nothing is left to do.")
-            return TrainResult(json.loads((run / METRICS).read_text(encoding="utf-8")))
+            return TrainResult(_read_json(run / METRICS, (*MEASURES[info.task], "baseline")))
     for role in ("train_split", "eval_split"):
         _check_split(info, options[role])
     if _overlap(info, options["train_split"], options["eval_split"]):
@@ -385,7 +422,7 @@ def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: 
 def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras.Model, keras.Model]:
     """The backbone, and the model on it."""
     with input_errors():
-        backbone = load_backbone(options["backbone"], image_size=options["image_size"] or None)
+        backbone = _load_backbone(options["backbone"], options["image_size"] or None)
         size = backbone.input_shape[1]
         if options["image_size"] not in (0, size):
             raise InputError(
@@ -398,6 +435,12 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
             f"backbone {options['backbone']}: --fine-tune last begins after its fine map, but it has none; take all."
         )
     return backbone, model
+
+
+def _load_backbone(name: str, image_size: int | None) -> keras.Model:
+    if name.endswith(".keras") and Path(name).is_file():
+        _check_keras_file(Path(name), "save the backbone again")
+    return load_backbone(name, image_size=image_size)
 
 
 def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
@@ -629,11 +672,13 @@ def sweep(
         profile = profiles.current_profile()
         settings = [*sweeps.weight_grid(ratios, box_loss=box_loss), sweeps.Setting(box_loss=box_loss, learned=True)]
         own_size = profile.image_size if backbone in (None, profile.backbone) else None
-        model = load_backbone(backbone or profile.backbone, image_size=image_size or own_size)
+        model = _load_backbone(backbone or profile.backbone, image_size or own_size)
     for split in (info.train_split, info.validation_split, info.test_split):
         _check_split(info, split)
+    # Before the work, so that its results do not end at a folder that cannot be written to.
     with input_errors():
         folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     training.set_seed(0)
     found = sweeps.run_sweep(
         recipes.cache_split(model, info, info.train_split, copies=copies or profile.augmented_copies),
@@ -741,9 +786,11 @@ def open_run(folder: str | Path) -> Run:
         raise InputError(f"{folder}: no run, it has no {CONFIG}; name a folder that clsloc train made.")
     if not (folder / MODEL).is_file():
         raise InputError(f"{folder}: has no {MODEL} yet; finish it with clsloc train --resume.")
+    config = _read_config(folder)
+    _check_keras_file(folder / MODEL, "restore it, or train anew into another folder")
     with input_errors():
         model = keras.saving.load_model(folder / MODEL, compile=False)
-    return Run(folder, _read_config(folder), model)
+    return Run(folder, config, model)
 
 
 def evaluate(run: Run, source: str, split: str | None = None) -> dict:
@@ -793,7 +840,8 @@ def read_photo(file: str | Path) -> np.ndarray:
     """A photo as one sees it: turned as its EXIF tag says, in RGB, whatever its format.
 
     Args:
-        file: A file of any format that Pillow reads. Transparent places become white.
+        file: A file of any format that Pillow reads, with 1, 8 or 16 bits for each colour. Transparent places become
+            white.
 
     Returns:
         uint8 `[height, width, 3]`.
@@ -807,6 +855,8 @@ def read_photo(file: str | Path) -> np.ndarray:
             return np.asarray(_as_rgb(upright))
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such file; check its name.") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{file}: a folder; name the photos in it.") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{file}: not an image that can be read; save it as JPEG or PNG.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -814,7 +864,9 @@ def read_photo(file: str | Path) -> np.ndarray:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if image.mode == "F":
+        raise ValueError("its pixels are fractions, and nothing tells which of them is white")
+    if image.mode.startswith("I"):
         # 16 bits of grey: Pillow would cut off everything above 255.
         return Image.fromarray((np.asarray(image, "float64") / 256).clip(0, 255).astype("uint8")).convert("RGB")
     if image.has_transparency_data:
@@ -911,23 +963,27 @@ def write_pictures(predictions: Sequence[Mapping[str, Any]], folder: str | Path)
 
     Args:
         predictions: As `predict` returns them.
-        folder: Where to; made if need be. Files of the same name are replaced.
+        folder: Where to; made if need be. Files of the same name are replaced, except the photos themselves: beside a
+            photo its drawing gets a number.
 
     Returns:
         The files, in order.
 
     Raises:
-        InputError: The folder cannot be made.
+        InputError: The folder cannot be made, or nothing can be written into it.
     """
     folder = Path(folder).expanduser()
     with input_errors():
         folder.mkdir(parents=True, exist_ok=True)
+    photos = {Path(prediction["file"]).resolve() for prediction in predictions}
     written: list[Path] = []
     for prediction in predictions:
         stem, number = Path(prediction["file"]).stem, 1
-        while (file := folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")) in written:
+        while (
+            file := folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
+        ) in written or file.resolve() in photos:
             number += 1
-        with training.replacing(file) as unfinished:
+        with input_errors(), training.replacing(file) as unfinished:
             unfinished.write_bytes(plotting.png(draw_prediction(prediction)))
         written.append(file)
     return written

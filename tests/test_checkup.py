@@ -1,6 +1,8 @@
 """The check-up of a learner's machine."""
 
+import errno
 import importlib.metadata
+import os
 from pathlib import Path
 
 import pytest
@@ -41,10 +43,44 @@ def test_full_disk(monkeypatch):
     assert "CLSLOC_DATA_DIR" in finding.remedy
 
 
-@pytest.mark.parametrize("variable", ["CLSLOC_DATA_DIR"])
-def test_disk_is_looked_at_where_the_data_goes(variable, monkeypatch, tmp_path):
-    monkeypatch.setenv(variable, str(tmp_path / "data"))
+def test_disk_is_looked_at_where_the_data_goes(monkeypatch, tmp_path):
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path / "data"))
     assert str(tmp_path / "data") in checkup.check_disk().found
+    (tmp_path / "data").touch()
+    assert checkup.check_disk().found == f"{tmp_path / 'data'} is no folder"
+    (tmp_path / "data").unlink()
+    monkeypatch.setattr(checkup.os, "access", lambda *_: False)
+    assert checkup.check_disk().found == f"{tmp_path} is a folder that you may not write to"
+    assert "CLSLOC_DATA_DIR" in checkup.check_disk().remedy
+
+
+def test_variables_that_name_nothing_are_told(tmp_path):
+    def to_mend(**environment):
+        return [finding.subject for finding in checkup.check_variables(environment) if not finding.ok]
+
+    weights = tmp_path / "weights.h5"
+    weights.touch()
+    good = {"CLSLOC_DATA": "voc/2007+2012", "CLSLOC_POSE_DATA": str(tmp_path), "CLSLOC_PROFILE": "full"}
+    assert to_mend(**good, CLSLOC_BACKBONE=f"resnet50:{weights}") == []
+    assert to_mend(CLSLOC_BACKBONE="alexnet", CLSLOC_DATA="") == []
+    for variable, value in {
+        "CLSLOC_PROFILE": "quick",
+        "CLSLOC_DATA": "toy_vok",
+        "CLSLOC_POSE_DATA": str(weights / "no"),
+        "CLSLOC_BACKBONE": f"resnet50:{tmp_path / 'none.h5'}",
+    }.items():
+        assert to_mend(**{variable: value}) == [variable]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "make room"), (errno.EACCES, "get the right"), (errno.EEXIST, "in the way")]
+)
+def test_what_the_machine_refuses_is_told_with_a_remedy(number, words):
+    told = checkup.refusal(OSError(number, os.strerror(number), "some/file"))
+    assert told.startswith(f"some/file: {os.strerror(number)}; ")
+    assert words in told
+    assert checkup.refusal(OSError(number, "Nothing more fits: buy a disk")) == "Nothing more fits: buy a disk"
+    assert checkup.refusal(OSError(errno.EBADF, os.strerror(errno.EBADF))) is None, "that would be our fault"
 
 
 def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(monkeypatch):

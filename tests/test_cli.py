@@ -1,5 +1,7 @@
 """The command `clsloc` and `python -m clsloc_utils`."""
 
+import errno
+import os
 import subprocess
 import sys
 
@@ -89,6 +91,30 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch):
     monkeypatch.setattr(cli.checkup, "check_machine", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["doctor"])
+    monkeypatch.setattr(cli.checkup, "check_machine", lambda: os.close(-1))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        cli.main(["doctor"])
+
+
+def test_what_the_machine_refuses_is_said_in_one_line(monkeypatch, capsys):
+    def no_room():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+    monkeypatch.setattr(cli.checkup, "check_machine", no_room)
+    assert cli.main(["doctor"]) == 2
+    assert capsys.readouterr().err.startswith("clsloc: somewhere: No space left on device; make room")
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault():
+    code = "import sys; from clsloc_utils import checkup, cli; "
+    code += "checkup.check_machine = lambda: [checkup.Finding('a', 'b')] * 99_999; sys.exit(cli.main(['doctor']))"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        process.stdout.close()
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_module_is_the_same_command_and_needs_no_tensorflow():

@@ -9,6 +9,8 @@ import measure_results
 import measurements
 import pytest
 
+from clsloc_utils import profiles
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PART = "toy_voc"
 
@@ -129,7 +131,9 @@ def test_the_page_says_what_is_not_measured_and_shows_no_rows_of_other_settings(
 
 
 def test_a_fine_tuned_head_has_rows_of_its_own():
-    arguments = measure_pose.parse_arguments(["--fine-tune", "2", "--heads", "heatmap", "--seeds", "1"])
+    arguments = measure_pose.options(profiles.FAST).parse_args(
+        ["--fine-tune", "2", "--heads", "heatmap", "--seeds", "1"]
+    )
     assert measure_pose.expected_rows(arguments) == [("mean pose", ""), ("heatmap", 0), ("heatmap, fine-tuned", 0)]
 
 

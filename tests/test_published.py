@@ -257,6 +257,7 @@ FAULTS = {
     "altered archive": (by_hand_archives, lambda f: alter(f / TEST), r"its sha256 is \w{64}, expected \w{64}"),
     "empty folder": (by_hand_archives, lambda f: shutil.rmtree(f) or f.mkdir(), r"VOCdevkit/VOC2007.*: missing"),
     "no folder": (by_hand_archives, shutil.rmtree, "There is no folder"),
+    "a file": (by_hand_archives, lambda f: shutil.rmtree(f) or f.touch(), "is a file; name the folder that holds it"),
     "renamed": (
         by_hand_devkit,
         lambda f: (f / "VOCdevkit/VOC2007").rename(f / "photos"),
@@ -321,8 +322,7 @@ def test_a_full_disk_leaves_nothing_prepared(register, official, tmp_path, limit
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:
-        # TFDS gives an error in writing another type.
-        with pytest.raises((OSError, RuntimeError), match="File too large"):
+        with pytest.raises(OSError, match="File too large"):
             datasets.prepare("voc/2007", from_folder=by_hand, data_dir=tmp_path / "data")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

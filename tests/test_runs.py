@@ -2,12 +2,15 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -306,6 +309,7 @@ def test_a_folder_of_something_else_is_refused(voc_folder, tmp_path, capsys):
         (["--backbone", "nowhere.keras"], "no such file"),
         (["--train-split", "trian"], "no split 'trian'"),
         (["--eval-split", "validation[:0]"], "empty"),
+        (["--train-split", "train[5:2]"], "empty"),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_anything_is_written(options, words, voc_folder, tmp_path, capsys):
@@ -323,6 +327,77 @@ def test_a_damaged_checkpoint_is_refused(finished, voc_folder, tmp_path, capsys)
     last = capsys.readouterr().err.splitlines()[-1]
     assert "heads.checkpoint.npz: unreadable" in last
     assert "delete it" in last
+
+
+def test_damaged_files_of_a_run_are_named(finished, voc_folder, tmp_path, capsys):
+    def spoiled(name, change):
+        run = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(finished, run)
+        (run / name).write_bytes(change((run / name).read_bytes()))
+        return run
+
+    photo = next((voc_folder / "JPEGImages").glob("*.jpg"))
+    for content, words in ((b"{}", "altered, it has no 'options'"), (b"[]", "altered"), (b"\xff{", "not JSON")):
+        run = spoiled("config.json", lambda _, content=content: content)
+        assert f"config.json: {words}" in refused(["predict", run, photo, "--json"], capsys)
+        assert f"config.json: {words}" in refused(["train", voc_folder, "--out", run, "--resume"], capsys)
+    run = spoiled("metrics.json", lambda _: b"{")
+    assert cli.main(["train", str(voc_folder), "--out", str(run), "--resume"]) == 2
+    assert "metrics.json: not JSON" in capsys.readouterr().err
+    for change, words in (
+        (lambda data: data[:-1000], "no zip archive, or a damaged one"),
+        (lambda data: data[: len(data) // 2] + bytes(1000) + data[len(data) // 2 + 1000 :], "is damaged"),
+        (lambda _: empty_zip(tmp_path), "no model of Keras"),
+    ):
+        run = spoiled("model.keras", change)
+        for command in (
+            ["predict", run, photo, "--json"],
+            ["train", voc_folder, "--backbone", run / "model.keras", "--out", tmp_path / "new"],
+        ):
+            line = refused(command, capsys)
+            assert "model.keras " in line
+            assert words in line
+
+
+def empty_zip(folder):
+    with zipfile.ZipFile(folder / "empty.zip", "w") as archive:
+        archive.writestr("letter.txt", "dear")
+    return (folder / "empty.zip").read_bytes()
+
+
+def test_folders_that_are_called_as_options_are_do_not_matter(finished, voc_folder, tmp_path, monkeypatch, capsys):
+    """Names of splits, backbones and heads are no paths, whatever lies in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("validation", "tiny_resnet", "spatial", "last"):
+        (tmp_path / name).mkdir()
+    given = {"backbone": "tiny_resnet", "eval_split": "validation", "box_head": "spatial", "fine_tune": "last"}
+    options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    assert cli.main(["train", str(voc_folder), "--out", str(finished), "--resume", *options]) == 0
+    assert "complete" in capsys.readouterr().err
+    chosen = runs.resolve_options(given, datasets.info(voc_folder), profiles.FAST)
+    assert {name: chosen[name] for name in given} == given
+
+
+def test_results_that_cannot_be_written_are_refused_before_the_work(
+    finished, voc_folder, tmp_path, monkeypatch, capsys
+):
+    photo = next((voc_folder / "JPEGImages").glob("*.jpg"))
+    file = tmp_path / "file"
+    file.touch()
+    for command in (["predict", finished, photo], ["train", voc_folder], ["sweep", voc_folder, "--image-size", 64]):
+        words = refused([*command, "--out", file / "in_it"], capsys)
+        assert str(file) in words
+        assert "in the way; take another folder (--out" in words or "name another folder with --out" in words
+
+    def no_right(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a/folder")
+
+    monkeypatch.setattr(runs.tempfile, "TemporaryFile", no_right)
+    monkeypatch.setattr(runs.sweeps, "run_sweep", lambda *_, **__: pytest.fail("the work began"))
+    sweep = ["sweep", voc_folder, "--image-size", 64, "--out", tmp_path / "sweep"]
+    assert "a/folder: Permission denied; take a folder" in refused(sweep, capsys)
+    monkeypatch.setattr(training, "replacing", no_right)
+    assert "a/folder: Permission denied" in refused(["predict", finished, photo, "--out", tmp_path / "drawn"], capsys)
 
 
 def test_a_run_under_way_is_left_alone(finished, voc_folder, tmp_path, capsys):
@@ -482,6 +557,17 @@ def test_predict_draws_into_a_folder_without_losing_a_picture(finished, voc_fold
     assert orange > 500, "the colour of predicted boxes, which the photo has not"
 
 
+def test_a_drawing_never_takes_the_place_of_a_photo(finished, voc_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("shape_16", "shape_17"):
+        Image.open(voc_folder / "JPEGImages" / f"{name}.jpg").save(f"{name}.png")
+    photos = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert cli.main(["predict", str(finished), "shape_16.png", str(tmp_path / "shape_17.png"), "--out", "."]) == 0
+    assert "drawn in shape_16-2.png" in capsys.readouterr().out
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*photos, "shape_16-2.png", "shape_17-2.png"])
+    assert {name: (tmp_path / name).read_bytes() for name in photos} == photos
+
+
 def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, capsys):
     text = tmp_path / "letter.jpg"
     text.write_text("dear")
@@ -491,6 +577,9 @@ def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, ca
     assert "letter.jpg: not an image" in refused(["predict", finished, photo, text, "--json"], capsys)
     assert "cut.jpg: cannot be read" in refused(["predict", finished, cut, "--json"], capsys)
     assert "no such file" in refused(["predict", finished, tmp_path / "none.jpg"], capsys)
+    assert "a folder; name the photos" in refused(["predict", finished, tmp_path], capsys)
+    Image.new("F", (9, 9)).save(tmp_path / "fractions.tif")
+    assert "its pixels are fractions" in refused(["predict", finished, tmp_path / "fractions.tif"], capsys)
     assert "no run" in refused(["predict", tmp_path, photo], capsys)
     assert "neither a known source" in refused(["evaluate", finished, "voc/2077"], capsys)
 

@@ -428,7 +428,7 @@ def choose(button, name, content):
 
 
 def test_an_uploaded_photo_is_answered(draw, drawn, example):
-    button, picture = widgets.photo_upload(draw, example, still=False).children
+    button, picture = widgets.photo_upload(draw, example, still=False).widget.children
     assert 'alt="What the model says about example.jpg."' in picture.value
     choose(button, "mine & yours.jpg", b"mine")
     assert drawn == [("example.jpg", b"example"), ("mine & yours.jpg", b"mine")]
@@ -436,7 +436,7 @@ def test_an_uploaded_photo_is_answered(draw, drawn, example):
 
 
 def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(draw, drawn, example):
-    button, picture = widgets.photo_upload(draw, example, still=False).children
+    button, picture = widgets.photo_upload(draw, example, still=False).widget.children
     choose(button, "../<b>.txt", b"broken")
     assert picture.value == (
         '<p role="alert">&lt;b&gt;.txt: not an image that can be read; save it as JPEG or PNG.</p>'
@@ -447,5 +447,8 @@ def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(dra
 
 
 def test_without_a_listener_the_example_is_drawn(draw, drawn, example):
-    assert isinstance(widgets.photo_upload(draw, example), Figure)
+    shown = widgets.photo_upload(draw, example)
+    assert shown.widget is None
+    assert shown.page.startswith('<img alt="What the model says about example.jpg."')
+    assert repr(shown) == "What the model says about example.jpg."
     assert drawn == [("example.jpg", b"example")]

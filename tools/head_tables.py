@@ -83,6 +83,21 @@ def report(rows: Iterable[dict], words: Callable[[Sequence[dict]], str], out: Pa
         out.with_suffix(".json").write_text(json.dumps(measured, indent=1), encoding="utf-8")
 
 
+def summary(rows: Sequence[Mapping], table: str, examples: str, copies: int) -> str:
+    """A table, and what one must know to read it.
+
+    Args:
+        rows: Measurements; the first one has `feature_seconds` and `num_examples`.
+        table: What `heads_table` makes of them.
+        examples: What the measures are taken on, such as "test images".
+        copies: Versions of each training image.
+    """
+    return (
+        f"{table}\n\nFeatures of the training images: {rows[0]['feature_seconds']:.0f} s, once. "
+        f"{rows[0]['num_examples']} {examples}; {copies} copies of each training image."
+    )
+
+
 def rounded(row: Mapping) -> dict:
     """A row as one reads it."""
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in row.items()}

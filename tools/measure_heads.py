@@ -12,7 +12,7 @@ weights count.
 import argparse
 from collections.abc import Collection, Iterator, Sequence
 
-from head_tables import heads_table, options_parser, report, source_of, timed
+from head_tables import heads_table, options_parser, report, source_of, summary, timed
 
 from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
@@ -95,29 +95,12 @@ def train(model, caches: tuple, source: datasets.SourceInfo, seed: int, argument
 
 
 def words(rows: Sequence[dict], copies: int) -> str:
-    """The table, and what one must know to read it.
-
-    Args:
-        rows: What `measure` yields.
-        copies: Versions of each training image.
-    """
-    return (
-        f"{heads_table(rows, COLUMNS, shares=MEASURES)}\n\n"
-        f"Features of the training images: {rows[0]['feature_seconds']:.0f} s, once. "
-        f"{rows[0]['num_examples']} test images; {copies} copies of each training image.\n"
-    )
+    """The table of what `measure` yields, and what one must know to read it."""
+    return summary(rows, heads_table(rows, COLUMNS, shares=MEASURES), "test images", copies) + "\n"
 
 
-def parse_arguments(
-    arguments: Sequence[str] | None = None, profile: profiles.Profile | None = None
-) -> argparse.Namespace:
-    """What the command line asks for.
-
-    Args:
-        arguments: Its words; `None` for those of this process.
-        profile: Where defaults come from; `None` for the current one.
-    """
-    profile = profile or profiles.current_profile()
+def options(profile: profiles.Profile) -> argparse.ArgumentParser:
+    """The command line, with defaults from a profile."""
     parser = options_parser(
         __doc__,
         profile,
@@ -129,12 +112,12 @@ def parse_arguments(
         fine_tune=profile.fine_tune_epochs,
     )
     parser.add_argument("--validation", action="store_true", help="keep the best epoch on the validation split")
-    return parser.parse_args(arguments)
+    return parser
 
 
 def main() -> None:
     """Measures, prints the table, and saves it where `--out` says."""
-    arguments = parse_arguments()
+    arguments = options(profiles.current_profile()).parse_args()
     report(measure(arguments), lambda rows: words(rows, arguments.copies), arguments.out)
 
 

@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Collection, Iterator, Sequence
 
 import keras
-from head_tables import heads_table, options_parser, report, source_of, timed
+from head_tables import heads_table, options_parser, report, source_of, summary, timed
 
 from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
@@ -141,30 +141,15 @@ def margin_of(text: str) -> float | None:
 
 
 def words(rows: Sequence[dict], copies: int) -> str:
-    """The table, and what one must know to read it.
-
-    Args:
-        rows: What `measure` yields.
-        copies: Versions of each training image.
-    """
+    """The table of what `measure` yields, and what one must know to read it."""
+    table = heads_table(rows, COLUMNS, shares=SHARES, errors=("mean_error",))
     return (
-        f"{heads_table(rows, COLUMNS, shares=SHARES, errors=('mean_error',))}\n\n"
-        f"Features of the training images: {rows[0]['feature_seconds']:.0f} s, once. "
-        f"{rows[0]['num_examples']} people to test on; {copies} copies of each training image. "
-        "Mean error in sides of the image that the model sees.\n"
+        summary(rows, table, "people to test on", copies) + " Mean error in sides of the image that the model sees.\n"
     )
 
 
-def parse_arguments(
-    arguments: Sequence[str] | None = None, profile: profiles.Profile | None = None
-) -> argparse.Namespace:
-    """What the command line asks for.
-
-    Args:
-        arguments: Its words; `None` for those of this process.
-        profile: Where defaults come from; `None` for the current one.
-    """
-    profile = profile or profiles.current_profile()
+def options(profile: profiles.Profile) -> argparse.ArgumentParser:
+    """The command line, with defaults from a profile."""
     parser = options_parser(
         __doc__,
         profile,
@@ -183,12 +168,12 @@ def parse_arguments(
     parser.add_argument(
         "--rotation", type=float, default=profile.pose_rotation, help="augmented copies turn by at most so many degrees"
     )
-    return parser.parse_args(arguments)
+    return parser
 
 
 def main() -> None:
     """Measures, prints the table, and saves it where `--out` says."""
-    arguments = parse_arguments()
+    arguments = options(profiles.current_profile()).parse_args()
     report(measure(arguments), lambda rows: words(rows, arguments.copies), arguments.out)
 
 

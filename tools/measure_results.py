@@ -55,7 +55,7 @@ class Part:
             places: What to put in place of `PHOTOS`, `POSES` and `BACKBONE`; `None` leaves these words.
         """
         words = [(places or {}).get(word, word) for word in shlex.split(self.settings)]
-        return self.tool.parse_arguments(words, self.profile)
+        return self.tool.options(self.profile).parse_args(words)
 
     @property
     def command(self) -> str:

@@ -168,7 +168,8 @@ def _fault_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    # A RuntimeError says that a password is needed, a NotImplementedError that the compression is another one.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         return f"is no zip archive, or a damaged one: {error}"
     return f"is damaged: the checksum of {damaged} in it is wrong" if damaged else ""
 

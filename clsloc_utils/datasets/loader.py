@@ -104,7 +104,8 @@ def load(
     parts = []
     for builder in builders:
         builder_split = _annotated_terms(split, builder) if len(builders) > 1 else split
-        if builder_split and builder.info.splits[builder_split].num_examples:
+        # TFDS counts fewer than none between an end and a later beginning.
+        if builder_split and builder.info.splits[builder_split].num_examples > 0:
             parts.append(_read(builder, builder_split, shuffle_files))
     if not parts:
         raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
@@ -170,8 +171,7 @@ def prepare(
         ValueError: The source is unknown; or `from_folder` lacks a file, or one is short or altered: the message
             names it with what was found and what was expected.
         DownloadError: No mirror gave a file; the message names each with the reason, then the way by hand.
-        OSError: Something cannot be written.
-        RuntimeError: TFDS cannot write the prepared data. Whatever the error, nothing is left that passes for prepared.
+        OSError: Something cannot be written. Whatever the error, nothing is left that passes for prepared.
     """
     return _source_info(source, _prepared_builders(source, data_dir, from_folder=from_folder))
 
@@ -432,7 +432,17 @@ def _prepared(
         if not make_builder().data_path.exists():
             context = make_preparing() if make_preparing else contextlib.nullcontext(make_builder())
             with context as preparing, _quiet_tfds():
-                preparing.download_and_prepare()
+                try:
+                    preparing.download_and_prepare()
+                except (OSError, RuntimeError) as error:
+                    # TFDS hands on what happened as an error of its own, without number and file.
+                    if isinstance(error.__cause__, OSError):
+                        raise error.__cause__ from None
+                    if isinstance(error.__cause__, tf.errors.OpError):
+                        raise OSError(
+                            f"{root}: {error.__cause__.message}. Make room, or set CLSLOC_DATA_DIR to another folder."
+                        ) from error
+                    raise
     return make_builder()
 
 

@@ -335,6 +335,8 @@ def _by_hand(name: str, release: Release, root: Path) -> str:
 
 
 def _check_is_folder(folder: Path) -> None:
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file; name the folder that holds it.")
     if not folder.is_dir():
         raise ValueError(f"There is no folder {folder}.")
 
