@@ -9,26 +9,33 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from clsloc_utils import plotting
-from clsloc_utils.widgets.live import can_show_widgets, shrunk_to_fit
+from clsloc_utils.widgets.live import Touchable, shrunk_to_fit
 
 
-def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Any:
+def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Touchable:
     """A button that takes a photo from the learner's own disk, and what a model says about it.
+
+    Where nothing can be uploaded, the answer to the example stands alone.
 
     Args:
         draw: Draws the answer to the photo in a file; a `ValueError` of it is shown instead, in words.
         example: A photo to begin with.
-        still: Whether to return the figure of the example instead; `None` asks `can_show_widgets`.
+        still: Whether to do without the widget; `None` asks `can_show_widgets`.
 
     Returns:
-        An `ipywidgets.VBox` of the button and the picture; or, where nothing can be uploaded, the example's figure.
+        What a notebook shows as a widget, or as a still picture. The widget is an `ipywidgets.VBox` of the button and
+        the picture.
     """
-    if still or (still is None and not can_show_widgets()):
-        return draw(example)
+    alt = _words(example.name)
+    page = plotting.image_element(draw(example), alt)
+    return Touchable(lambda: _widget(draw, page), "ipywidgets", page, alt, still)
+
+
+def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
     import ipywidgets
 
     button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
-    picture = ipywidgets.HTML(_answer(draw(example), example.name))
+    picture = ipywidgets.HTML(shrunk_to_fit(page))
 
     def answer(_: Any = None) -> None:
         if not button.value:
@@ -39,7 +46,7 @@ def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool |
             file = Path(folder) / name
             file.write_bytes(photo["content"])
             try:
-                picture.value = _answer(draw(file), name)
+                picture.value = shrunk_to_fit(plotting.image_element(draw(file), _words(name)))
             except ValueError as error:
                 picture.value = f'<p role="alert">{html.escape(str(error).replace(str(file), name))}</p>'
 
@@ -47,5 +54,5 @@ def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool |
     return ipywidgets.VBox([button, picture])
 
 
-def _answer(figure: Figure, name: str) -> str:
-    return shrunk_to_fit(plotting.image_element(figure, alt=f"What the model says about {name}."))
+def _words(name: str) -> str:
+    return f"{name}, with the class and the box that the model gives it."
