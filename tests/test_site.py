@@ -56,11 +56,6 @@ def test_nothing_is_wrong_with_good_pages(site):
             "<article><table><tr><th></th><th>IoU</th></tr></table></article>",
             "a column without a name in the table of 'IoU'",
         ),
-        (
-            "</body>",
-            '<div class="cell_output"><pre class="text_plain">VBox(children=(HBox(),))</pre></div>',
-            "a widget that nothing stands for: VBox(children=(HBox(),))",
-        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_page(site, old, new, problem):
