@@ -748,7 +748,7 @@ def loss_curves(history: Any, names: Sequence[str] | None = None, *, columns: in
     for axes, name in zip(grid, names, strict=False):
         _draw_curve(axes, values.get(name), "training", ORANGE, (0, (4, 1.5)))
         _draw_curve(axes, values.get(f"val_{name}"), "validation", BLUE, "solid")
-        axes.set_title(name.replace("_", " "), fontsize=10)
+        axes.set_title(_curve_title(name), fontsize=10)
         axes.set_xlabel("epoch", fontsize=9)
         axes.tick_params(labelsize=9)
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
@@ -756,6 +756,13 @@ def loss_curves(history: Any, names: Sequence[str] | None = None, *, columns: in
     lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
     figure.legend(handles=lines.values(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
     return figure
+
+
+def _curve_title(name: str) -> str:
+    """A name of Keras's history in words: `box_mean_iou` is the mean IoU of the output `box`."""
+    output, _, measure = name.partition("_")
+    words = {**MEASURE_WORDS, "label_loss": "class loss"}
+    return words.get(name) or (output in ("label", "box") and words.get(measure)) or name.replace("_", " ")
 
 
 def _draw_curve(axes: Axes, values: Sequence[float] | None, label: str, colour: str, style: Any) -> None:

@@ -4,6 +4,7 @@ The source folder is the repository, so that links between notebooks, pages and 
 """
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import latex2mathml.converter
 from docutils import nodes
@@ -34,6 +35,7 @@ html_math_renderer = "mathml"
 
 # --- Docstrings -------------------------------------------------------------------------------------------------------
 
+highlight_language = "none"  # a block that names no language is not Python
 default_role = "code"  # docstrings write code as Markdown does, between single backticks
 autodoc_member_order = "bysource"
 autodoc_inherit_docstrings = False
@@ -77,6 +79,17 @@ def block_formula(translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+# --- Pictures from elsewhere, such as the badges of Colab -------------------------------------------------------------
+
+
+def words_for_remote_pictures(app, document: nodes.document) -> None:
+    """Puts its words in the place of each picture that a browser would fetch from the internet."""
+    for image in list(document.findall(nodes.image)):
+        if urlsplit(image["uri"]).netloc:
+            image.replace_self(nodes.inline("", image["alt"]))
+
+
 def setup(app) -> None:
-    """Registers the writer of formulas."""
+    """Registers all of the above."""
     app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
+    app.connect("doctree-read", words_for_remote_pictures)

@@ -118,6 +118,13 @@ def test_solutions_come_after_the_notebooks_and_links_lead_to_their_pages(course
     assert targets == ["01_solutions.html#top", "01_b.html", "https://example.org/a.ipynb"]
 
 
+def test_words_stand_for_pictures_from_the_internet():
+    badge = "[![Open <in> Colab](https://example.org/badge.svg)](https://example.org/a.ipynb) ![Two](../images/two.svg)"
+    page = BeautifulSoup(build_course.markdown_to_html(badge), "html.parser")
+    assert [image["src"] for image in page.find_all("img")] == ["../images/two.svg"]
+    assert page.find("a", href="https://example.org/a.ipynb").get_text() == "Open <in> Colab"
+
+
 def test_failing_notebook_is_named_and_the_last_build_stays(course, capsys):
     write(course, "00_first.ipynb", SECOND)
     assert build(course) == 0

@@ -52,6 +52,14 @@ def test_every_notebook_has_five_questions():
 
 
 @pytest.mark.parametrize("quiz", exercises.QUIZZES.values(), ids=exercises.QUIZZES)
+def test_questions_are_plain_text_since_buttons_show_no_markdown(quiz):
+    options = [option for question in quiz.questions for option in question.options]
+    words = [question.text for question in quiz.questions]
+    words += [text for option in options for text in (option.text, option.explanation)]
+    assert [text for text in words if "`" in text or "**" in text] == []
+
+
+@pytest.mark.parametrize("quiz", exercises.QUIZZES.values(), ids=exercises.QUIZZES)
 def test_every_question_has_one_right_option_and_explains_each(quiz):
     for question in quiz.questions:
         assert len(question.options) >= 3

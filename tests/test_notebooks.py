@@ -83,6 +83,10 @@ FAULTS = {
         lambda n: n.cells.append(code(9, outputs=[new_output("stream", name="stderr", text="Warning!")])),
         "code cell 9 wrote to standard error: 'Warning!'",
     ),
+    "bare widget": (
+        lambda n: n.cells.append(code(9, outputs=[new_output("display_data", {"text/plain": "VBox(children=(Bu…"})])),
+        "code cell 9 shows a widget and nothing where it cannot move: 'VBox(children=(Bu",
+    ),
     "length": (lambda n: n.cells.append(code(9, source="x = 1\n" * 26)), "cell 10 has 26 lines"),
     "picture": (
         lambda n: n.cells.append(code(9, outputs=[new_output("display_data", {"image/png": "aaaa"})])),

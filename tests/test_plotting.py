@@ -270,7 +270,14 @@ def test_loss_curves_draw_training_and_validation():
 def test_loss_curves_take_what_fit_returns_and_a_choice_of_names():
     returned = types.SimpleNamespace(history={"loss": [1.0], "val_loss": [2.0], "accuracy": [0.5]})
     figure = plotting.loss_curves(returned, ["accuracy"])
-    assert [axes.get_title() for axes in figure.axes] == ["accuracy"]
+    assert [axes.get_title() for axes in figure.axes] == ["class accuracy"]
+
+
+def test_loss_curves_are_named_in_words():
+    names = ["box_box_accuracy_50", "box_mean_iou", "label_accuracy", "label_loss", "clsloc_accuracy_50", "pck_20"]
+    figure = plotting.loss_curves({name: [0.5] for name in names})
+    words = ["box accuracy at IoU 0.5", "mean IoU", "class accuracy", "class loss", "cls-loc accuracy", "pck 20"]
+    assert [axes.get_title() for axes in figure.axes] == words
 
 
 def test_loss_curves_refuse_a_name_that_is_not_there():

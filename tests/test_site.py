@@ -1,6 +1,7 @@
 """The checker of the built site, on small pages, and what docs/ lists. The site itself is built by `make site`."""
 
 import re
+import runpy
 from pathlib import Path
 
 import check_site
@@ -50,6 +51,11 @@ def test_nothing_is_wrong_with_good_pages(site):
             "//example.org/a.css is loaded from the internet",
         ),
         ("</body>", '<span class="xref myst">lost</span>', "'lost' was meant to be a link"),
+        (
+            "</body>",
+            "<article><table><tr><th></th><th>IoU</th></tr></table></article>",
+            "a column without a name in the table of 'IoU'",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_its_page(site, old, new, problem):
@@ -60,6 +66,18 @@ def test_what_is_wrong_is_named_with_its_page(site, old, new, problem):
 def test_an_empty_folder_is_no_site(tmp_path):
     with pytest.raises(FileNotFoundError, match="make site"):
         check_site.problems(tmp_path)
+
+
+def test_words_stand_for_pictures_from_the_internet(monkeypatch):
+    nodes = pytest.importorskip("docutils.nodes", reason="Sphinx comes with the extra `site`")
+    monkeypatch.setattr("clsloc_utils.quiet.start_tensorflow", lambda: None)
+    configuration = runpy.run_path(str(REPOSITORY / "docs" / "conf.py"))
+    document = nodes.paragraph()
+    for address in ("https://example.org/badge.svg", "images/two.svg"):
+        document += nodes.reference("", "", nodes.image(uri=address, alt="Open in Colab"))
+    configuration["words_for_remote_pictures"](None, document)
+    assert [image["uri"] for image in document.findall(nodes.image)] == ["images/two.svg"]
+    assert document.children[0].astext() == "Open in Colab"
 
 
 def test_reference_lists_the_modules_in_their_order():

@@ -57,7 +57,7 @@ def slider_of(widget):
 
 
 def test_slider_begins_at_the_best_setting_and_follows(result, images):
-    widget = widgets.sweep_slider(result, images, CLASS_NAMES, still=False)
+    widget = widgets.sweep_slider(result, images, CLASS_NAMES, still=False).widget
     slider = slider_of(widget)
     assert [name for name, _ in slider.options] == [setting.name for setting in SETTINGS]
     assert slider.value.name == "ratio 1"
@@ -72,7 +72,7 @@ def test_slider_begins_at_the_best_setting_and_follows(result, images):
 
 
 def test_buttons_go_one_setting_back_and_forward_and_stop_at_the_ends(result, images):
-    widget = widgets.sweep_slider(result, images, CLASS_NAMES, still=False)
+    widget = widgets.sweep_slider(result, images, CLASS_NAMES, still=False).widget
     back, slider, forward = widget.children[0].children
     slider.value = SETTINGS[1]
     back.click()
@@ -86,17 +86,30 @@ def test_buttons_go_one_setting_back_and_forward_and_stop_at_the_ends(result, im
 
 
 def test_the_seed_can_be_chosen(result, images):
-    first, second = (
-        picture_of(widgets.sweep_slider(result, images, CLASS_NAMES, seed=seed, still=False))[1] for seed in (0, 1)
-    )
+    shown = [widgets.sweep_slider(result, images, CLASS_NAMES, seed=seed, still=False) for seed in (0, 1)]
+    first, second = (picture_of(each.widget)[1] for each in shown)
     assert first != second
+    assert shown[0].page != shown[1].page
 
 
-def test_without_a_notebook_it_is_a_figure(result, images):
+def test_without_a_notebook_it_is_a_picture_of_some_settings(result, images):
     assert not widgets.can_show_widgets()
-    figure = widgets.sweep_slider(result, images, CLASS_NAMES)
-    assert isinstance(figure, Figure)
+    shown = widgets.sweep_slider(result, images, CLASS_NAMES)
+    assert shown.widget is None
+    assert repr(shown).endswith("weights: class only, ratio 0.01, ratio 1, box only.")
+    assert f'<img alt="{shown}" width="960" src="data:image/png;base64,' in shown.page
+
+
+def test_still_settings_are_the_ends_and_two_between(result, images):
+    figure = widgets.still_settings(result, images, CLASS_NAMES)
     assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["class only", "ratio 0.01", "ratio 1", "box only"]
+
+
+def test_slider_and_picture_go_into_one_output(result, images):
+    shown = widgets.sweep_slider(result, images, CLASS_NAMES, still=False)
+    data, _ = shown._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    assert (data["text/html"], data["text/plain"]) == (shown.page, shown.text)
 
 
 @pytest.mark.parametrize(("kernel", "installed", "expected"), [(1, 1, True), (0, 1, False), (1, 0, False)])
@@ -109,10 +122,9 @@ def test_widgets_need_a_kernel_and_their_package(monkeypatch, kernel, installed,
     assert widgets.can_show_widgets() is expected
 
 
-def test_the_figure_needs_no_ipywidgets(result, images, monkeypatch):
+def test_the_picture_needs_no_ipywidgets(result, images, monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    figure = widgets.sweep_slider(result, images, CLASS_NAMES, still=True)
-    assert len(figure.axes) == 4 * 3
+    assert "<img " in widgets.sweep_slider(result, images, CLASS_NAMES, still=True).page
 
 
 def test_own_choice_of_settings(result, images):
@@ -429,10 +441,10 @@ def choose(button, name, content):
 
 def test_an_uploaded_photo_is_answered(draw, drawn, example):
     button, picture = widgets.photo_upload(draw, example, still=False).widget.children
-    assert 'alt="What the model says about example.jpg."' in picture.value
+    assert 'alt="example.jpg, with the class and the box that the model gives it."' in picture.value
     choose(button, "mine & yours.jpg", b"mine")
     assert drawn == [("example.jpg", b"example"), ("mine & yours.jpg", b"mine")]
-    assert 'alt="What the model says about mine &amp; yours.jpg."' in picture.value
+    assert 'alt="mine &amp; yours.jpg, with the class and the box that the model gives it."' in picture.value
 
 
 def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(draw, drawn, example):
@@ -449,6 +461,6 @@ def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(dra
 def test_without_a_listener_the_example_is_drawn(draw, drawn, example):
     shown = widgets.photo_upload(draw, example)
     assert shown.widget is None
-    assert shown.page.startswith('<img alt="What the model says about example.jpg."')
-    assert repr(shown) == "What the model says about example.jpg."
+    assert shown.page.startswith('<img alt="example.jpg, with the class and the box')
+    assert repr(shown) == "example.jpg, with the class and the box that the model gives it."
     assert drawn == [("example.jpg", b"example")]

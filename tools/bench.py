@@ -289,7 +289,7 @@ def recipe_words(numbers: dict) -> str:
     epochs = numbers["epochs"]
     naive = epochs * numbers["naive_epoch_seconds"]
     rows = [
-        f"| | features, once | heads, {epochs} epochs | in all | times less |",
+        f"| training | features, once | heads, {epochs} epochs | in all | times less |",
         "| --- | ---: | ---: | ---: | ---: |",
         f"| naive recipe | in every epoch | in every epoch | {naive:,.0f} s | 1 |",
     ]
@@ -312,7 +312,7 @@ def recipe_words(numbers: dict) -> str:
 def photos_words(numbers: dict) -> str:
     """The part `photos`."""
     ours, naive = numbers["ours"], numbers["naive"]
-    rows = ["| | epochs | seconds in all | mean IoU at the end |", "| --- | ---: | ---: | ---: |"]
+    rows = ["| training | epochs | seconds in all | mean IoU at the end |", "| --- | ---: | ---: | ---: |"]
     for name, curve in (("naive recipe", naive), ("cached features, spatial head", ours)):
         rows.append(f"| {name} | {len(curve)} | {curve[-1]['seconds']:,.0f} | {curve[-1]['mean_iou']:.3f} |")
     to_naive, to_ours = numbers["ours_seconds_to_naive"], numbers["naive_seconds_to_ours"]

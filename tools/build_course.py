@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import latex2mathml.converter
 import nbformat
@@ -65,10 +66,17 @@ class _MathRenderer(IPythonRenderer):
 
 
 class _PageRenderer(_MathRenderer):
-    """The same, with links from notebook to notebook turned into links from page to page."""
+    """The same for pages that are read offline.
+
+    Links from notebook to notebook become links from page to page. In the place of a picture from the internet, such as
+    a badge, stand its words.
+    """
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
         return super().link(text, re.sub(r"^(?:\.\./|solutions/)?([^:/]+)\.ipynb(?=#|$)", r"\1.html", url), title)
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        return html.escape(text) if urlsplit(url).netloc else super().image(text, url, title)
 
 
 def markdown_to_html(source: str, pages: bool = True) -> str:

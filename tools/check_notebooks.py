@@ -5,6 +5,7 @@ python tools/check_notebooks.py notebooks/01_problem_framing.ipynb
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from notebook_runs import course_notebooks
 
 MAX_CELL_LINES = 25
 MIN_COMPARED_OUTPUTS = 8
+WIDGET = re.compile(r"(VBox|HBox|GridBox|Box|Tab|Accordion)\(children=|(HTML|FileUpload|Button|\w*Slider)\(value=")
+"""How ipywidgets writes a widget where there is only text."""
 
 
 def problems(path: Path) -> list[str]:
@@ -71,6 +74,9 @@ def _outputs(notebook: nbformat.NotebookNode, folder: Path) -> Iterator[str]:
                 yield f"code cell {number} failed with {output.ename}: {output.evalue}"
             if output.output_type == "stream" and output.name == "stderr":
                 yield f"code cell {number} wrote to standard error: {output.text[:100]!r}"
+            text = output.get("data", {}).get("text/plain", "")
+            if "text/html" not in output.get("data", {}) and WIDGET.match(text):
+                yield f"code cell {number} shows a widget and nothing where it cannot move: {text[:60]!r}"
 
 
 def _lengths(notebook: nbformat.NotebookNode, folder: Path) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Looks for what a reader would stumble over in the built site: dead links, pictures without words, remote files.
+"""Looks for what a reader would stumble over in the built site: dead links, pictures or columns without words, remote
+files.
 
 python tools/check_site.py build/site
 """
@@ -33,12 +34,13 @@ def problems(site: Path) -> list[str]:
     }
     if not pages:
         raise FileNotFoundError(f"{site} holds no .html file; `make site` builds the pages.")
+    checks = (_remote, _unresolved, _pictures, _headings, _tables)
     anchors = {path: {tag["id"] for tag in page.select("[id]")} for path, page in pages.items()}
     return [
         f"{path.relative_to(site.resolve())}: {problem}"
         for path, page in pages.items()
-        for check in (_links(path, page, anchors), _remote(page), _unresolved(page), _pictures(page), _headings(page))
-        for problem in check
+        for found in (_links(path, page, anchors), *(check(page) for check in checks))
+        for problem in found
     ]
 
 
@@ -85,6 +87,14 @@ def _headings(page: BeautifulSoup) -> Iterator[str]:
     for before, after in itertools.pairwise(levels):
         if after > before + 1:
             yield f"a heading of level {after} after one of level {before}"
+
+
+def _tables(page: BeautifulSoup) -> Iterator[str]:
+    """Columns without a name."""
+    for heading in page.select("article th"):
+        if not heading.get_text(strip=True):
+            row = heading.find_parent("tr").get_text(" ", strip=True)
+            yield f"a column without a name in the table of {row!r}"
 
 
 def main() -> int:

@@ -424,7 +424,7 @@ QUESTIONS = (
                 right=True,
             ),
             Option("A decoded image has lost its annotations.", "They travel together through the whole pipeline."),
-            Option("`tf.data` can only filter strings.", "It filters by any condition that yields true or false."),
+            Option("tf.data can only filter strings.", "It filters by any condition that yields true or false."),
         ),
     ),
     Question(
@@ -440,10 +440,10 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "The annotation of a bus says `is_truncated`. What does that mean?",
+        "The annotation of a bus says is_truncated. What does that mean?",
         (
             Option("Its box was cut to fit into 0..1.", "Every box lies inside the image; that is not what it says."),
-            Option("It is hard to recognise.", "That is `is_difficult`. Half a bus can be easy to recognise."),
+            Option("It is hard to recognise.", "That is the mark is_difficult. Half a bus can be easy to recognise."),
             Option(
                 "The box does not hold the whole bus, which may go on beyond the border.",
                 "The image, or the annotated box, shows a part of the object.",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import plotting
 from clsloc_utils.sweeps import Setting, SweepResult
-from clsloc_utils.widgets.live import can_show_widgets, shrunk_to_fit, stepper
+from clsloc_utils.widgets.live import Touchable, shrunk_to_fit, stepper
 
 _STILL_ROWS = 4
 _STILL_IMAGES = 6
@@ -22,8 +22,10 @@ def sweep_slider(
     seed: int | None = None,
     columns: int = 4,
     still: bool | None = None,
-) -> Any:
+) -> Touchable:
     """A slider over the settings of a finished sweep, and what the model of each says about some images.
+
+    Where nothing can move, the first images stand under some of the settings, a row for each.
 
     Args:
         result: The sweep.
@@ -31,12 +33,11 @@ def sweep_slider(
         class_names: Names of the classes.
         seed: Which of the sweep's seeds; `None` for the first.
         columns: Images in a row.
-        still: Whether to return the figure instead; `None` asks `can_show_widgets`. Nothing moves in a notebook that is
-            only read, on the web or printed: show the figure there too.
+        still: Whether to do without the widget; `None` asks `can_show_widgets`.
 
     Returns:
-        An `ipywidgets.VBox` of the slider with its buttons and the picture, the widget's `children`; or, where nothing
-        can move, the figure: the first images under some of the settings, a row for each.
+        What a notebook shows as a widget, or as a still picture. The widget is an `ipywidgets.VBox` of the slider with
+        its buttons and the picture.
 
     Raises:
         ValueError: There are no images, or more than the sweep has validated on.
@@ -44,18 +45,30 @@ def sweep_slider(
     count = len(result.outputs["true_label"])
     if not 0 < len(images) <= count:
         raise ValueError(f"sweep_slider: {len(images)} images; take the first validation images, 1 to {count}.")
-    if still or (still is None and not can_show_widgets()):
-        return still_settings(result, images, class_names, seed=seed)
+    chosen = _ends_and_between(result.settings)
+    names = ", ".join(_names(result.settings)[setting] for setting in chosen)
+    alt = f"True and predicted boxes and classes of the same images, a row for each setting of the weights: {names}."
+    figure = still_settings(result, images, class_names, settings=chosen, seed=seed)
+    return Touchable(
+        lambda: _widget(result, images, class_names, seed, columns),
+        "ipywidgets",
+        plotting.image_element(figure, alt),
+        alt,
+        still,
+    )
+
+
+def _widget(result: SweepResult, images: Any, class_names: Sequence[str], seed: int | None, columns: int) -> Any:
     import ipywidgets
 
-    names = _distinct_names(result.settings)
-    controls, slider = stepper(list(zip(names, result.settings, strict=True)), result.best(), "weights")
+    names = _names(result.settings)
+    options = [(name, setting) for setting, name in names.items()]
+    controls, slider = stepper(options, result.best(), "weights")
     picture = ipywidgets.HTML()
 
     def draw(_: Any = None) -> None:
-        name = names[result.settings.index(slider.value)]
         figure = _gallery(result, slider.value, seed, images, class_names, columns)
-        alt = f"True and predicted boxes on {len(images)} images; weights: {name}."
+        alt = f"True and predicted boxes on {len(images)} images; weights: {names[slider.value]}."
         picture.value = shrunk_to_fit(plotting.image_element(figure, alt))
 
     slider.observe(draw, names="value")
@@ -83,19 +96,22 @@ def still_settings(
     Returns:
         The figure.
     """
-    if settings is None:
-        fixed = [setting for setting in result.settings if not setting.learned] or list(result.settings)
-        chosen = np.unique(np.linspace(0, len(fixed) - 1, _STILL_ROWS).astype(int))
-        settings = [fixed[index] for index in chosen]
-    names = dict(zip(result.settings, _distinct_names(result.settings), strict=True))
-    predictions = {names[setting]: result.predictions(setting, seed) for setting in settings}
+    names = _names(result.settings)
+    chosen = _ends_and_between(result.settings) if settings is None else settings
+    predictions = {names[setting]: result.predictions(setting, seed) for setting in chosen}
     return plotting.predictions_by_setting(images[:_STILL_IMAGES], predictions, class_names)
 
 
-def _distinct_names(settings: Sequence[Setting]) -> list[str]:
-    """The settings' names, with the box loss where there are several."""
+def _ends_and_between(settings: Sequence[Setting]) -> list[Setting]:
+    """The first setting, the last, and two between them, none of learned weights where there are others."""
+    fixed = [setting for setting in settings if not setting.learned] or list(settings)
+    return [fixed[index] for index in np.unique(np.linspace(0, len(fixed) - 1, _STILL_ROWS).astype(int))]
+
+
+def _names(settings: Sequence[Setting]) -> dict[Setting, str]:
+    """The name of each setting, with the box loss where there are several."""
     several = len({setting.loss_name for setting in settings}) > 1
-    return [f"{setting.loss_name}, {setting.name}" if several else setting.name for setting in settings]
+    return {setting: f"{setting.loss_name}, {setting.name}" if several else setting.name for setting in settings}
 
 
 def _gallery(result: SweepResult, setting: Setting, seed: int | None, images: Any, class_names, columns: int) -> Figure:

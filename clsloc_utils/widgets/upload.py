@@ -15,17 +15,20 @@ from clsloc_utils.widgets.live import Touchable, shrunk_to_fit
 def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool | None = None) -> Touchable:
     """A button that takes a photo from the learner's own disk, and what a model says about it.
 
+    Where nothing can be uploaded, the answer to the example stands alone.
+
     Args:
         draw: Draws the answer to the photo in a file; a `ValueError` of it is shown instead, in words.
         example: A photo to begin with.
         still: Whether to do without the widget; `None` asks `can_show_widgets`.
 
     Returns:
-        What a notebook shows as an `ipywidgets.VBox` of the button and the picture, or as the example's picture.
+        What a notebook shows as a widget, or as a still picture. The widget is an `ipywidgets.VBox` of the button and
+        the picture.
     """
-    text = _alternative_text(example.name)
-    page = plotting.image_element(draw(example), text)
-    return Touchable(lambda: _widget(draw, page), "ipywidgets", page, text, still)
+    alt = _words(example.name)
+    page = plotting.image_element(draw(example), alt)
+    return Touchable(lambda: _widget(draw, page), "ipywidgets", page, alt, still)
 
 
 def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
@@ -43,7 +46,7 @@ def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
             file = Path(folder) / name
             file.write_bytes(photo["content"])
             try:
-                picture.value = shrunk_to_fit(plotting.image_element(draw(file), _alternative_text(name)))
+                picture.value = shrunk_to_fit(plotting.image_element(draw(file), _words(name)))
             except ValueError as error:
                 picture.value = f'<p role="alert">{html.escape(str(error).replace(str(file), name))}</p>'
 
@@ -51,5 +54,5 @@ def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
     return ipywidgets.VBox([button, picture])
 
 
-def _alternative_text(name: str) -> str:
-    return f"What the model says about {name}."
+def _words(name: str) -> str:
+    return f"{name}, with the class and the box that the model gives it."
