@@ -10,6 +10,7 @@ import functools
 import inspect
 import os
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -367,8 +368,8 @@ def load_backbone(
     Raises:
         FileNotFoundError: The `.keras` file or the file of weights is missing.
         ConnectionError: ImageNet weights cannot be downloaded; the message lists the remedies.
-        ValueError: The name is unknown, the image size does not fit, the file holds other weights, or the model does
-            not map one RGB image to one map.
+        ValueError: The name is unknown, the image size does not fit, the file is damaged or holds other weights, or the
+            model does not map one RGB image to one map.
     """
     if isinstance(name_or_file_or_model, keras.Model):
         return _fixed_size(name_or_file_or_model, image_size, "the given model", weights)
@@ -378,7 +379,7 @@ def load_backbone(
             raise FileNotFoundError(
                 f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."
             )
-        return _fixed_size(keras.models.load_model(text, compile=False), image_size, text, weights)
+        return _fixed_size(_saved_model(text), image_size, text, weights)
     if text.endswith((".h5", ".npz")) and weights == "default":
         text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
@@ -393,6 +394,18 @@ def load_backbone(
             f"file, or one of keras.applications: {functions}."
         )
     return _application(*applications[name], image_size or APPLICATION_IMAGE_SIZE, weights)
+
+
+def _saved_model(file: str) -> keras.Model:
+    """The model in a `.keras` file."""
+    try:
+        return keras.models.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"backbone {file!r}: cannot be loaded ({reason}). Save it again, whole, with model.save in Keras 3; a "
+            "layer of your own must be registered with keras.saving.register_keras_serializable before it is loaded."
+        ) from error
 
 
 def _name_and_weights(text: str) -> tuple[str, str]:

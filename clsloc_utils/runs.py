@@ -422,7 +422,7 @@ def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: 
 def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras.Model, keras.Model]:
     """The backbone, and the model on it."""
     with input_errors():
-        backbone = _load_backbone(options["backbone"], options["image_size"] or None)
+        backbone = load_backbone(options["backbone"], image_size=options["image_size"] or None)
         size = backbone.input_shape[1]
         if options["image_size"] not in (0, size):
             raise InputError(
@@ -435,12 +435,6 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
             f"backbone {options['backbone']}: --fine-tune last begins after its fine map, but it has none; take all."
         )
     return backbone, model
-
-
-def _load_backbone(name: str, image_size: int | None) -> keras.Model:
-    if name.endswith(".keras") and Path(name).is_file():
-        _check_keras_file(Path(name), "save the backbone again")
-    return load_backbone(name, image_size=image_size)
 
 
 def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
@@ -672,7 +666,7 @@ def sweep(
         profile = profiles.current_profile()
         settings = [*sweeps.weight_grid(ratios, box_loss=box_loss), sweeps.Setting(box_loss=box_loss, learned=True)]
         own_size = profile.image_size if backbone in (None, profile.backbone) else None
-        model = _load_backbone(backbone or profile.backbone, image_size or own_size)
+        model = load_backbone(backbone or profile.backbone, image_size=image_size or own_size)
     for split in (info.train_split, info.validation_split, info.test_split):
         _check_split(info, split)
     # Before the work, so that its results do not end at a folder that cannot be written to.

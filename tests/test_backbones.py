@@ -112,6 +112,24 @@ def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeyp
         backbones.load_backbone("tiny_resnet", weights=tmp_path / "mine.npz")
 
 
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"PK\x05\x06" + bytes(18)])
+def test_damaged_files_of_models_are_named(tmp_path, content):
+    file = tmp_path / "backbone.keras"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"backbone '.*backbone\.keras': cannot be loaded .* Save it again"):
+        backbones.load_backbone(file)
+
+
+def test_an_altered_file_of_a_model_is_named(tmp_path):
+    file = tmp_path / "backbone.keras"
+    small_model().save(file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        backbones.load_backbone(file)
+
+
 # --- alexnet
 
 
