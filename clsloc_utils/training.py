@@ -30,6 +30,8 @@ from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, M
 from clsloc_utils.progress import progress
 
 CACHE_FORMAT = 1
+# A step of the heads takes so little that Keras's work between two of them shows; so it sees only every eighth.
+_HEAD_STEPS_PER_EXECUTION = 8
 _BOX_TARGETS = {"label": np.int32, "box": np.float32}
 _POSE_TARGETS = {"joints": np.float32, "weight": np.float32}
 _TARGETS = _BOX_TARGETS | _POSE_TARGETS
@@ -508,6 +510,7 @@ def compile_model(
     box_weight: float = 1.0,
     label_weight: float = 1.0,
     optimizer: str | keras.optimizers.Optimizer = "adamw",
+    steps_per_execution: int = 1,
 ) -> None:
     """Compiles a model of the outputs `label` and `box`: a loss and the fitting metrics for each, by name.
 
@@ -517,6 +520,7 @@ def compile_model(
         box_weight: Factor of the box loss in the sum.
         label_weight: Factor of the cross-entropy; 0 trains the box alone.
         optimizer: As in `keras.Model.compile`.
+        steps_per_execution: As in `keras.Model.compile`.
     """
     model.compile(
         optimizer=optimizer,
@@ -526,6 +530,7 @@ def compile_model(
             "label": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             "box": [MeanBoxIoU(), BoxAccuracy()],
         },
+        steps_per_execution=steps_per_execution,
         # On a CPU, TensorFlow's own kernels convolve faster than XLA's, which also takes long to compile.
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
@@ -536,6 +541,7 @@ def compile_pose_model(
     *,
     joint_loss: str | keras.losses.Loss = "l1",
     optimizer: str | keras.optimizers.Optimizer = "adamw",
+    steps_per_execution: int = 1,
 ) -> None:
     """Compiles a model of the output `joints`. Its weights must come with the batches: they mask unlabelled joints.
 
@@ -543,12 +549,14 @@ def compile_pose_model(
         model: A pose model or its `"heads"`.
         joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it.
         optimizer: As in `keras.Model.compile`.
+        steps_per_execution: As in `keras.Model.compile`.
     """
     model.compile(
         optimizer=optimizer,
         loss={"joints": get_joint_loss(joint_loss)},
         # Keras hands sample weights to these, and not to what is listed as `metrics`.
         weighted_metrics={"joints": [PCK(0.2), MeanJointError()]},
+        steps_per_execution=steps_per_execution,
         jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
     )
 
@@ -631,10 +639,15 @@ class ProgressBar(keras.callbacks.Callback):
             done=self.first_epoch * per_epoch,
         )
 
+    def on_epoch_begin(self, epoch, logs=None):
+        """No batch of this epoch is counted yet."""
+        self.counted = 0
+
     def on_train_batch_end(self, batch, logs=None):
-        """One batch more."""
+        """Counts up to this batch: Keras may have done several since the last call."""
         if self.steps:
-            self.bar.update(1)
+            self.bar.update(batch + 1 - self.counted)
+            self.counted = batch + 1
 
     def on_epoch_end(self, epoch, logs=None):
         """Shows the metrics, those of the validation data where there are some."""
@@ -848,7 +861,8 @@ def train_heads(
     batches = train_cache.batches(batch_size, levels=levels, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-    _compiler(heads, box_loss, box_weight, label_weight, joint_loss)(optimizer=optimizer)
+    compiled = _compiler(heads, box_loss, box_weight, label_weight, joint_loss)
+    compiled(optimizer=optimizer, steps_per_execution=_HEAD_STEPS_PER_EXECUTION)
     validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
     return _fit(
         heads,

@@ -30,3 +30,13 @@ def test_errors_inside_are_raised_and_standard_error_is_back(capfd):
         _ = 1 / 0
     subprocess.run([sys.executable, "-c", "import os; os.write(2, b'kept')"], check=True)
     assert capfd.readouterr().err == "kept"
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "1"), ("0", "0")])
+def test_fast_kernels_are_asked_for_unless_the_user_has_decided(before, after, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if before is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", before)
+    code = "import os, clsloc_utils; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == after

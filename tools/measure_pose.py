@@ -11,10 +11,12 @@ With `--fine-tune` the backbone then learns too, and each fine-tuned head has ro
 import argparse
 from collections.abc import Collection, Iterator, Sequence
 
+from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
+
+# isort: split
 import keras
 from head_tables import heads_table, options_parser, report, source_of, summary, timed
 
-from clsloc_utils import baselines, datasets, pipelines, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
 from clsloc_utils.losses import JOINT_LOSSES
 from clsloc_utils.models import JOINT_HEADS, pose_model

@@ -10,6 +10,9 @@ import argparse
 import time
 from collections.abc import Iterator
 
+from clsloc_utils import backbones, pipelines  # first: the package chooses TensorFlow's kernels
+
+# isort: split
 import joblib
 import keras
 import numpy as np
@@ -17,7 +20,6 @@ import tensorflow as tf
 from keras import ops
 from pretrain_tiny_resnet import IMAGE_SIZE, optimizer, options_parser, saving
 
-from clsloc_utils import backbones, pipelines
 from clsloc_utils.drawing.poses import draw_pose_annotated
 from clsloc_utils.losses import get_joint_loss
 from clsloc_utils.metrics import PCK

@@ -9,13 +9,15 @@ import argparse
 import time
 from pathlib import Path
 
+from clsloc_utils import backbones  # first: the package chooses TensorFlow's kernels, before it is imported
+
+# isort: split
 import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from clsloc_utils import backbones
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES
 from clsloc_utils.drawing.scenes import draw_scene
 from clsloc_utils.progress import progress
