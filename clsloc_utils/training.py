@@ -646,8 +646,10 @@ class ProgressBar(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Counts up to this batch: Keras may have done several since the last call."""
         if self.steps:
-            self.bar.update(batch + 1 - self.counted)
-            self.counted = batch + 1
+            # Where the steps of an execution do not divide those of an epoch, Keras names a batch beyond its end.
+            done = min(batch + 1, self.steps)
+            self.bar.update(done - self.counted)
+            self.counted = done
 
     def on_epoch_end(self, epoch, logs=None):
         """Shows the metrics, those of the validation data where there are some."""

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from clsloc_utils import models, training
+from clsloc_utils.progress import progress
 
 KEY = {"source": "made up", "image_size": 32}
 
@@ -391,6 +392,18 @@ def test_training_the_heads_teaches_the_whole_model_and_leaves_the_backbone(mode
     assert training.evaluate(model, [(images, targets)])["mean_iou"] > 0.9
     for weight in model.get_layer("features").weights:
         np.testing.assert_array_equal(weight, before[weight.path])
+
+
+def test_several_steps_at_a_time_change_nothing_and_the_bar_counts_each(cache, monkeypatch):
+    bars, histories = [], []
+    monkeypatch.setattr(training, "progress", lambda **options: bars.append(progress(**options)) or bars[-1])
+    for steps in (1, 2):  # an epoch has three batches
+        monkeypatch.setattr(training, "_HEAD_STEPS_PER_EXECUTION", steps)
+        training.set_seed(0)
+        model = models.two_head_model(small_backbone(), 3)
+        histories.append(training.train_heads(model, cache, cache, epochs=2, batch_size=8).history)
+        assert bars[-1].n == bars[-1].total == 6
+    assert histories[0] == histories[1]
 
 
 def test_the_rate_falls_to_zero(model, cache):
