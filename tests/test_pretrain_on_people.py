@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pretrain_on_people as tool
 import pytest
-from pretrain_tiny_resnet import save
+from pretrain_tiny_resnet import saving
 
 from clsloc_utils import backbones
 
@@ -46,7 +46,7 @@ def test_the_trained_backbone_is_what_is_saved(tmp_path):
         optimizer="sgd", loss={"joints": keras.losses.MeanAbsoluteError(), "heatmaps": tool.HeatmapCrossEntropy()}
     )
     model.fit(batches, verbose=0)
-    save(model.get_layer("features"), tmp_path / "people.npz")
+    saving(model.get_layer("features"), tmp_path / "people.npz").on_epoch_end(0)
     saved = backbones.load_backbone("tiny_resnet", weights=tmp_path / "people.npz")
     learned = {layer.name: layer.get_weights() for layer in model.get_layer("features").layers}
     for layer in saved.layers:
