@@ -19,7 +19,7 @@ import math
 import platform
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ CONFIG, MODEL, METRICS, HISTORY, REPORT = (
 )
 STAGES = ("heads", "last layers", "all layers")
 _LOCK = ".lock"
+_REMEDY = "restore it, or train anew into another folder"
 
 MEASURES = {
     "boxes": ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"),
@@ -162,24 +163,27 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         "eval_split": source.test_split,
         "strategy": "auto",
     }
-    chosen = {"source": _whole_path(source.name)} | defaults | given
+    chosen = {"source": _whole_path_of_source(source.name)} | defaults | given
     return chosen | {"backbone": _whole_path_of_file(chosen["backbone"])}
 
 
-def _whole_path(source: str) -> str:
+def _whole_path_of_source(source: str) -> str:
     """The absolute path of a source that is a folder; names stay as they are."""
-    is_path = source not in datasets.SOURCES and Path(source).expanduser().is_dir()
-    return str(Path(source).expanduser().resolve()) if is_path else source
+    return source if source in datasets.SOURCES else _whole_path(source, Path.is_dir)
 
 
 def _whole_path_of_file(backbone: str) -> str:
     """The absolute path of a backbone that is a file; names stay as they are, whatever folders have the same."""
-    is_path = Path(backbone).expanduser().is_file()
-    return str(Path(backbone).expanduser().resolve()) if is_path else backbone
+    return _whole_path(backbone, Path.is_file)
+
+
+def _whole_path(name: str, is_there: Callable[[Path], bool]) -> str:
+    path = Path(name).expanduser()
+    return str(path.resolve()) if is_there(path) else name
 
 
 # Options that may be paths; all others mean the same in every folder.
-_WHOLE_PATHS = {"source": _whole_path, "backbone": _whole_path_of_file}
+_WHOLE_PATHS = {"source": _whole_path_of_source, "backbone": _whole_path_of_file}
 
 
 def _given_otherwise(given: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -289,21 +293,20 @@ def _read_config(run: Path) -> dict:
 
 def _read_json(file: Path, names: Iterable[str]) -> dict:
     """An object with these names, as `_write_json` wrote it."""
-    remedy = "restore it, or train anew into another folder"
     with input_errors():
         text = file.read_bytes()
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error}); {remedy}.") from error
+        raise InputError(f"{file}: not JSON ({error}); {_REMEDY}.") from error
     missing = [name for name in names if not isinstance(content, dict) or name not in content]
     if missing:
-        raise InputError(f"{file}: altered, it has no {missing[0]!r}; {remedy}.")
+        raise InputError(f"{file}: altered, it has no {missing[0]!r}; {_REMEDY}.")
     return content
 
 
-def _check_keras_file(file: Path, remedy: str) -> None:
-    """Raises an `InputError` unless a `.keras` file is whole."""
+def _check_keras_file(file: Path) -> None:
+    """Raises an `InputError` unless a run's `.keras` file is whole."""
     with input_errors():
         fault = datasets.archives.fault_of(file, datasets.Archive(file.name, ()))
         if not fault:
@@ -311,7 +314,7 @@ def _check_keras_file(file: Path, remedy: str) -> None:
                 missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
             fault = f"is no model of Keras: it holds no {min(missing)}" if missing else ""
     if fault:
-        raise InputError(f"{file} {fault}; {remedy}.")
+        raise InputError(f"{file} {fault}; {_REMEDY}.")
 
 
 def _stored_config(run: Path, resume: bool) -> dict | None:
@@ -781,7 +784,7 @@ def open_run(folder: str | Path) -> Run:
     if not (folder / MODEL).is_file():
         raise InputError(f"{folder}: has no {MODEL} yet; finish it with clsloc train --resume.")
     config = _read_config(folder)
-    _check_keras_file(folder / MODEL, "restore it, or train anew into another folder")
+    _check_keras_file(folder / MODEL)
     with input_errors():
         model = keras.saving.load_model(folder / MODEL, compile=False)
     return Run(folder, config, model)
@@ -805,7 +808,7 @@ def evaluate(run: Run, source: str, split: str | None = None) -> dict:
     info, class_names = _source_for(run, source)
     options = run.config["options"]
     if split is None:
-        split = options["eval_split"] if _whole_path(source) == options["source"] else info.test_split
+        split = options["eval_split"] if _whole_path_of_source(source) == options["source"] else info.test_split
     _check_split(info, split)
     return _judge(run.model, _batches(info, split, options, class_names), run.config)[0]
 

@@ -46,8 +46,11 @@ def sweep_slider(
     if not 0 < len(images) <= count:
         raise ValueError(f"sweep_slider: {len(images)} images; take the first validation images, 1 to {count}.")
     chosen = _ends_and_between(result.settings)
-    names = ", ".join(_names(result.settings)[setting] for setting in chosen)
-    alt = f"True and predicted boxes and classes of the same images, a row for each setting of the weights: {names}."
+    names = _names(result.settings)
+    alt = (
+        "True and predicted boxes and classes of the same images, a row for each setting of the weights: "
+        f"{', '.join(names[setting] for setting in chosen)}."
+    )
     figure = still_settings(result, images, class_names, settings=chosen, seed=seed)
     return Touchable(
         lambda: _widget(result, images, class_names, seed, columns),
