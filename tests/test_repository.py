@@ -194,8 +194,8 @@ def test_workflow_covers_three_systems_and_supported_versions():
 # --- Nothing of one machine -------------------------------------------------------------------------------------------
 
 
-def text_files():
-    """Every text file that is, or would be, committed."""
+def all_files():
+    """Every file that is, or would be, committed."""
     if (REPOSITORY / ".git").exists() and shutil.which("git"):
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -203,8 +203,23 @@ def text_files():
     else:
         made = {".venv", "build", "__pycache__", ".pytest_cache", ".ruff_cache", ".hypothesis"}
         paths = [path for path in REPOSITORY.rglob("*") if not made & set(path.relative_to(REPOSITORY).parts)]
-    kinds = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".j2", ""}
-    return [path for path in paths if path.is_file() and path.suffix in kinds and path.name != ".coverage"]
+    return [path for path in paths if path.is_file() and path.name != ".coverage"]
+
+
+TEXT_KINDS = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".j2", ""}
+OTHER_KINDS = {".html", ".js", ".rst", ".png", ".npz"}
+
+
+def text_files():
+    """Every text file that is, or would be, committed."""
+    return [path for path in all_files() if path.suffix in TEXT_KINDS]
+
+
+def test_no_file_is_of_a_kind_that_slipped_in():
+    strangers = [
+        str(path.relative_to(REPOSITORY)) for path in all_files() if path.suffix not in TEXT_KINDS | OTHER_KINDS
+    ]
+    assert strangers == []
 
 
 FORBIDDEN = {
