@@ -39,8 +39,8 @@ notebooks: $(INSTALLED) ## Run all notebooks and save their outputs in place (af
 address: $(INSTALLED) ## Write the address of `git remote` into notebooks, badges and README
 	@$(VENV_PYTHON) tools/repository_address.py
 
-bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md
-	@$(VENV_PYTHON) tools/bench.py
+bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md; PHOTOS=, BACKBONE= too
+	@$(VENV_PYTHON) tools/bench.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(BACKBONE),--backbone "$(BACKBONE)")
 
 results: $(INSTALLED) ## Measure all heads over three seeds: docs/results.md; PHOTOS=DIR POSES=DIR BACKBONE=FILE add photographs
 	@$(VENV_PYTHON) tools/measure_results.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(POSES),--poses "$(POSES)") \

@@ -243,7 +243,7 @@ class OwnNetwork:
 OWN_NETWORKS = {
     "tiny_resnet": OwnNetwork(tiny_resnet, 128, _WEIGHTS / "tiny_resnet.npz", "python tools/pretrain_tiny_resnet.py"),
     "tiny_resnet_people": OwnNetwork(
-        tiny_resnet, 128, _WEIGHTS / "tiny_resnet_people.npz", "python tools/pretrain_on_people.py"
+        tiny_resnet, 160, _WEIGHTS / "tiny_resnet_people.npz", "python tools/pretrain_on_people.py"
     ),
     "alexnet": OwnNetwork(alexnet, 224),
 }
@@ -355,8 +355,9 @@ def load_backbone(
             underscores (`"resnet50"`, `"mobilenet_v2"`), one of these names with a file of weights
             (`"resnet50:FILE"`), the path of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its
             preprocessing inside.
-        image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 224
-            for the others). A file or model with an input of fixed size keeps its own: read `backbone.input_shape[1]`.
+        image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 160
+            for `tiny_resnet_people`, 224 for the others). A file or model with an input of fixed size keeps its own:
+            read `backbone.input_shape[1]`.
         weights: `"default"` for the ones that belong to the name (ours for `tiny_resnet`, ImageNet's for
             `keras.applications`, random ones for `alexnet`, the file's own), `None` for random ones, or a file: `.npz`
             from `save_weights` for `tiny_resnet` and `alexnet`; for `keras.applications` the `.h5` file without the top

@@ -229,7 +229,7 @@ def check_imagenet_weights(folder: Path | None = None) -> Finding:
     found = sorted((folder or keras_home / "models").glob("resnet50_*notop*"))
     if found:
         return Finding("weights of resnet50", str(found[-1]))
-    advice = "downloaded at first use; offline, set CLSLOC_BACKBONE to a .keras file"
+    advice = "downloaded at first use; offline, set CLSLOC_BACKBONE to resnet50:FILE.h5 or to a .keras file"
     return Finding("weights of resnet50", "not downloaded yet", advice=advice)
 
 

@@ -155,7 +155,8 @@ def _add_backbone(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backbone",
         metavar="NAME|FILE",
-        help="tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, or a .keras file",
+        help="tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name with a file of its "
+        "weights (resnet50:FILE.h5), or a .keras file",
     )
     command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
 
@@ -252,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     results = sys.stdout
     # Bars and remarks of the package go to standard output; here that is for results alone.
-    with contextlib.redirect_stdout(sys.stderr), _one_line_warnings():
+    with contextlib.redirect_stdout(sys.stderr), _plain_warnings():
         try:
             code = parsed.command(parsed, results)
             results.flush()
@@ -291,9 +292,10 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_line_warnings() -> Iterator[None]:
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as remarks, without the line of code that they come from; a folder's report keeps its lines."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: _say(f"warning: {message}")
+        warnings.showwarning = lambda message, *_, **__: print(f"clsloc: warning: {message}", file=sys.stderr)
         yield
 
 

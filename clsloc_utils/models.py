@@ -19,6 +19,9 @@ from clsloc_utils.backbones import feature_extractor, load_backbone
 from clsloc_utils.joints import NUM_JOINTS
 from clsloc_utils.metrics import ClsLocAccuracy
 
+# Raised whenever the same weights give other answers: models that were kept before are then trained anew.
+VERSION = 1
+
 SPATIAL_CHANNELS = 64
 FLATTEN_CHANNELS = 128
 JOINT_CHANNELS = 128
@@ -76,20 +79,20 @@ class SortSides(layers.Layer):
 class SoftArgmaxSides(layers.Layer):
     """Reads the four sides of a box off four heatmaps, one for each side.
 
-    The heatmap of the left side is hot along that side. Its maximum over the rows leaves one score per column, the
-    softmax turns scores into shares that sum to 1, and the mean of the columns' positions, weighted by these shares, is
-    where the side is: a differentiable soft-argmax (Sun et al., "Integral Human Pose Regression", 2018, arXiv
-    1711.08229), finer than a column. The first column stands for the image's left border and the last for its right
-    one, so that a side can be there.
+    The heatmap of the left side is hot along that side. A softmax over all its places turns scores into shares that sum
+    to 1; those of a column are added up, and the mean of the columns' positions, weighted by these sums, is where the
+    side is: a differentiable soft-argmax (Sun et al., "Integral Human Pose Regression", 2018, arXiv 1711.08229), finer
+    than a column. The first column stands for the image's left border and the last for its right one, so that a side
+    can be there.
     """
 
     def call(self, heatmaps):
         """Heatmaps `[B, H, W, 4]` of left, top, right and bottom to `[B, 4]` in 0..1, not yet sorted."""
         height, width = heatmaps.shape[1:3]
-        columns = ops.softmax(ops.max(heatmaps[..., 0::2], axis=1), axis=1)  # [B, W, 2]: left, right
-        rows = ops.softmax(ops.max(heatmaps[..., 1::2], axis=2), axis=1)  # [B, H, 2]: top, bottom
-        x = ops.sum(columns * ops.reshape(ops.linspace(0.0, 1.0, width), (1, width, 1)), axis=1)
-        y = ops.sum(rows * ops.reshape(ops.linspace(0.0, 1.0, height), (1, height, 1)), axis=1)
+        shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, 4)), axis=1)
+        shares = ops.reshape(shares, (-1, height, width, 4))
+        x = ops.einsum("bhwk,w->bk", shares[..., 0::2], ops.linspace(0.0, 1.0, width))  # left, right
+        y = ops.einsum("bhwk,h->bk", shares[..., 1::2], ops.linspace(0.0, 1.0, height))  # top, bottom
         return ops.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=-1)
 
     def compute_output_shape(self, input_shape):
@@ -136,9 +139,16 @@ def _heatmaps(coarse, fine, count: int, channels: int, prefix: str, outside: int
     outputs = layers.ReLU(dtype="float32", name=f"{prefix}_join_relu")(outputs)
     if outside:
         outputs = layers.ZeroPadding2D(outside, dtype="float32", name=f"{prefix}_outside")(outputs)
-    for index in (1, 2):
+    # The second convolution looks three places further at no cost: an edge is the end of something.
+    for index, dilation in ((1, 1), (2, 3)):
         outputs = layers.Conv2D(
-            channels, 3, padding="same", use_bias=False, dtype="float32", name=f"{prefix}_conv{index}"
+            channels,
+            3,
+            padding="same",
+            dilation_rate=dilation,
+            use_bias=False,
+            dtype="float32",
+            name=f"{prefix}_conv{index}",
         )(outputs)
         outputs = _normalized(outputs, f"{prefix}_norm{index}")
     return layers.Conv2D(count, 1, dtype="float32", name=f"{prefix}_heatmaps")(outputs)

@@ -28,7 +28,9 @@ from clsloc_utils.joints import BONES, JOINT_NAMES, LIMBS, NUM_JOINTS, side_of, 
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY_BLUE, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
 PALETTE = (BLUE, ORANGE, GREEN, VERMILLION, SKY_BLUE, PURPLE, YELLOW, BLACK)
-TRUE_COLOUR, PREDICTED_COLOUR, WRONG_COLOUR = SKY_BLUE, ORANGE, VERMILLION
+TRUE_COLOUR, PREDICTED_COLOUR = SKY_BLUE, ORANGE
+# A vermillion that is dark enough for text on white: contrast 4.8 to 1.
+WRONG_COLOUR = "#B35900"
 SIDES = ("left", "top", "right", "bottom")
 # Colour, line and marker of each side of a person.
 SIDE_STYLES = {
@@ -852,33 +854,6 @@ def iou_histogram(ious: Any, threshold: float = 0.5, axes: Axes | None = None) -
     axes.set(xlim=(0, 1), xlabel="IoU of predicted and true box", ylabel="images")
     axes.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=10)
-    return axes.figure
-
-
-def class_balance(labels: Any, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
-    """How many examples each class has, the most frequent on top.
-
-    Args:
-        labels: Class numbers, shape `[N]`.
-        class_names: Names of the C classes.
-        axes: Where to draw; by default on a figure of its own.
-
-    Returns:
-        The figure: one bar for each class, with its count beside it.
-
-    Raises:
-        ValueError: A label is no class.
-    """
-    labels = np.asarray(labels)
-    _, counts = _row_shares(labels, labels, len(class_names))
-    order = np.argsort(counts, kind="stable")
-    axes = _axes_or_new(axes, height=1.0 + 0.24 * len(class_names))
-    bars = axes.barh([class_names[index] for index in order], counts[order], color=BLUE)
-    axes.bar_label(bars, padding=3, fontsize=9)
-    axes.set_xlabel("examples")
-    axes.margins(x=0.08, y=0.01)
-    axes.tick_params(axis="y", length=0, labelsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
     return axes.figure
 
 

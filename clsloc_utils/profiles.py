@@ -26,6 +26,8 @@ class Profile:
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
         pose_backbone: Name or file of the backbone for joints.
+        pose_image_size: Side of the square images of people that enter it, in pixels: more than for boxes, since a
+            wrist is smaller than a bus. A backbone file's own size wins over it.
         pose_copies: Versions of every training image of a person whose features are cached, the plain one included.
         pose_rotation: Augmented people turn by at most so many degrees: little where people stand, much in sports.
         heatmap_channels: Width of the head that reads joints off heatmaps.
@@ -46,6 +48,7 @@ class Profile:
     sweep_epochs: int
     pose_data: str
     pose_backbone: str
+    pose_image_size: int
     pose_copies: int
     pose_rotation: float
     heatmap_channels: int
@@ -67,6 +70,7 @@ FAST = Profile(
     sweep_epochs=6,
     pose_data="toy_pose",
     pose_backbone="tiny_resnet_people",
+    pose_image_size=160,
     pose_copies=2,
     pose_rotation=15.0,
     heatmap_channels=64,
@@ -88,6 +92,7 @@ FULL = Profile(
     sweep_epochs=15,
     pose_data="lsp",
     pose_backbone="resnet50",
+    pose_image_size=224,
     pose_copies=10,
     pose_rotation=40.0,
     heatmap_channels=128,

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from clsloc_utils import datasets, pipelines, training
+from clsloc_utils import datasets, models, pipelines, training
 from clsloc_utils.backbones import load_backbone
-from clsloc_utils.models import TwoHeadModel, two_head_model
+from clsloc_utils.models import TwoHeadModel
 from clsloc_utils.profiles import Profile
 
 
@@ -293,6 +293,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     key = {
         "source": source.fingerprint,
         "pipelines_version": pipelines.VERSION,
+        "models_version": models.VERSION,
         "backbone": training.backbone_fingerprint(backbone),
         "copies": profile.augmented_copies,
         "epochs": profile.head_epochs,
@@ -304,7 +305,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     if file.exists():
         return keras.saving.load_model(file)
     training.set_seed(seed)
-    model = two_head_model(backbone, source.num_classes)
+    model = models.two_head_model(backbone, source.num_classes)
     training.train_heads(
         model,
         cache_split(backbone, source, source.train_split, copies=profile.augmented_copies),

@@ -63,6 +63,11 @@ MEASURES = {
     "boxes": ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"),
     "pose": ("pck_20", "pck_10", "pcp_strict", "num_examples"),
 }
+# All that `resolve_options` returns for both tasks.
+_OPTIONS = (
+    *("source", "backbone", "image_size", "copies", "batch_size", "epochs", "fine_tune", "fine_tune_stages"),
+    *("fine_tune_epochs", "mixed_precision", "seed", "train_split", "eval_split", "strategy"),
+)
 # Options that make sense for one task only.
 _OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head", "heatmap_channels", "rotation")}
 _OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
@@ -132,6 +137,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             "or --fine-tune all."
         )
     if source.task == "boxes":
+        backbone, image_size = profile.backbone, profile.image_size
         of_task = {
             "box_head": "spatial",
             "loss_weight": 1.0,
@@ -139,6 +145,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             "epochs": profile.head_epochs,
         }
     else:
+        backbone, image_size = profile.pose_backbone, profile.pose_image_size
         of_task = {
             "joint_head": "heatmap",
             "heatmap_channels": profile.heatmap_channels,
@@ -146,11 +153,10 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             "copies": profile.pose_copies,
             "epochs": profile.pose_epochs,
         }
-    backbone = profile.backbone if source.task == "boxes" else profile.pose_backbone
     defaults = {
         "backbone": backbone,
         # A network that the profile does not know has a size of its own.
-        "image_size": profile.image_size if given.get("backbone", backbone) == backbone else 0,
+        "image_size": image_size if given.get("backbone", backbone) == backbone else 0,
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,
@@ -288,7 +294,14 @@ def _locked(run: Path) -> Iterator[None]:
 
 
 def _read_config(run: Path) -> dict:
-    return _read_json(run / CONFIG, ("options", "task", "class_names", "validation_split", "data", "backbone"))
+    file = run / CONFIG
+    config = _read_json(file, ("options", "task", "class_names", "validation_split", "data", "backbone"))
+    if config["task"] not in _OPTIONS_OF_TASK:
+        raise InputError(
+            f"{file}: altered, its task is {config['task']!r}, not {' or '.join(_OPTIONS_OF_TASK)}; {_REMEDY}."
+        )
+    _check_names(file, config["options"], (*_OPTIONS, *_OPTIONS_OF_TASK[config["task"]]))
+    return config
 
 
 def _read_json(file: Path, names: Iterable[str]) -> dict:
@@ -299,10 +312,14 @@ def _read_json(file: Path, names: Iterable[str]) -> dict:
         content = json.loads(text)
     except ValueError as error:
         raise InputError(f"{file}: not JSON ({error}); {_REMEDY}.") from error
+    _check_names(file, content, names)
+    return content
+
+
+def _check_names(file: Path, content: Any, names: Iterable[str]) -> None:
     missing = [name for name in names if not isinstance(content, dict) or name not in content]
     if missing:
         raise InputError(f"{file}: altered, it has no {missing[0]!r}; {_REMEDY}.")
-    return content
 
 
 def _check_keras_file(file: Path) -> None:

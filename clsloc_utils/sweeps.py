@@ -358,7 +358,7 @@ class _Minibatches(keras.utils.PyDataset):
     """Batches for `fit`, for each seed in its own order, which is the same whatever runs beside it."""
 
     def __init__(self, strips: np.ndarray, targets: Mapping[str, np.ndarray], batch_size: int, seeds: Sequence[int]):
-        super().__init__()
+        super().__init__(workers=2)  # As in `training.FeatureBatches`.
         self.strips, self.targets, self.batch_size, self.seeds = strips, targets, batch_size, seeds
         self.epoch = 0
 

@@ -156,7 +156,9 @@ class FeatureBatches(keras.utils.PyDataset):
     def __init__(
         self, cache: FeatureCache, batch_size: int, levels: Iterable[str] | None, copies: int | None, seed: int | None
     ):
-        super().__init__()
+        # With one worker Keras reads through tf.data with its tuner, which can hold up the end of an epoch for as long
+        # as the epoch itself. Threads keep the order.
+        super().__init__(workers=2)
         missing = set(levels or ()) - set(cache.levels)
         if missing:
             raise FeatureCacheError(

@@ -19,6 +19,7 @@ FIRST = [
     ),
     new_markdown_cell("![A picture](../images/two.svg)\n\nHalf: $\\frac{1}{2}$\n\n$$a^2$$\n\n```python\nx = 1\n```"),
     new_code_cell("value = 6 * 7\nprint('the answer is', value)"),
+    new_code_cell(SHOW.replace("A dot", "A question")),
     new_code_cell(SHOW),
 ]
 SECOND = [new_markdown_cell("# Second"), new_code_cell("print('<b>not bold</b>')")]
@@ -84,7 +85,7 @@ def test_build_runs_all_notebooks_and_leaves_pages(course, capsys):
     assert [row[0] for row in rows] == ["First & foremostWhat it is about.", "Second"]
     assert all(re.fullmatch(r"\d+ s", row[1]) for row in rows)
     assert [link["href"] for link in start.select("tbody a")] == ["notebooks/00_first.html", "notebooks/01_second.html"]
-    assert start.find("img")["alt"] == "A dot", "the first picture of the course"
+    assert start.find("img")["alt"] == "A dot", "the last picture of the first notebook"
 
 
 def test_pages_load_nothing_from_elsewhere(course):

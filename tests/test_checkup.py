@@ -37,9 +37,10 @@ def test_missing_and_old_packages_name_the_command():
 
 def test_full_disk(monkeypatch):
     monkeypatch.setattr(checkup.shutil, "disk_usage", lambda folder: type("usage", (), {"free": 10**9})())
-    finding = checkup.check_disk(Path("/a/folder/that/does/not/exist/yet"))
+    folder = Path("/a/folder/that/does/not/exist/yet")
+    finding = checkup.check_disk(folder)
     assert not finding.ok
-    assert finding.found == "1.0 GB free for /a/folder/that/does/not/exist/yet"
+    assert finding.found == f"1.0 GB free for {folder}"
     assert "CLSLOC_DATA_DIR" in finding.remedy
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 
-import measure_cost as tool
 import pytest
+
+pytest.importorskip("resource", reason="Windows does not tell the peak of a process's memory")
+import measure_cost as tool
 
 ARGUMENTS = argparse.Namespace(backbone="resnet50", image_size=64, images=2, batch_size=2)
 

@@ -123,9 +123,9 @@ def test_soft_argmax_against_a_loop():
     found = np.asarray(models.SoftArgmaxSides()(heatmaps))
     for image in range(2):
         for side, axis in enumerate((0, 1, 0, 1)):
-            scores = heatmaps[image, :, :, side].max(axis=axis).astype("float64")
-            shares = np.exp(scores) / np.exp(scores).sum()
-            position = sum(share * cell / (len(scores) - 1) for cell, share in enumerate(shares))
+            scores = np.exp(heatmaps[image, :, :, side].astype("float64"))
+            shares = scores.sum(axis=axis) / scores.sum()
+            position = sum(share * cell / (len(shares) - 1) for cell, share in enumerate(shares))
             assert found[image, side] == pytest.approx(position, abs=1e-5)
 
 

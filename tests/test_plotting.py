@@ -342,14 +342,6 @@ def test_iou_histogram_refuses_what_is_no_iou(ious):
         plotting.iou_histogram(ious)
 
 
-def test_class_balance_sorts_by_count():
-    figure = plotting.class_balance([2, 0, 2, 2, 0], CLASS_NAMES)
-    (axes,) = figure.axes
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["dog", "cat", "bird"]
-    assert [bar.get_width() for bar in axes.patches] == [0, 2, 3]
-    assert texts(axes) == ["0", "2", "3"]
-
-
 def test_box_statistics():
     boxes = [[0, 0, 0.5, 0.25], [0, 0, 1.0, 0.75]]
     figure = plotting.box_statistics(boxes, resolution=4)

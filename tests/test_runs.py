@@ -178,11 +178,13 @@ def assert_killed_twice_it_ends_the_same(unbroken, run, arguments, last_stage):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
 def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
     assert_killed_twice_it_ends_the_same(finished, tmp_path / "killed", [str(voc_folder), *OPTIONS], "last_layers")
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
 def test_killed_twice_a_run_of_poses_ends_bit_for_bit_as_an_unbroken_one(finished_pose, people, tmp_path):
     arguments = [str(people.folder), *POSE_OPTIONS]
     assert_killed_twice_it_ends_the_same(finished_pose, tmp_path / "killed", arguments, "all_layers")
@@ -341,6 +343,13 @@ def test_damaged_files_of_a_run_are_named(finished, voc_folder, tmp_path, capsys
         run = spoiled("config.json", lambda _, content=content: content)
         assert f"config.json: {words}" in refused(["predict", run, photo, "--json"], capsys)
         assert f"config.json: {words}" in refused(["train", voc_folder, "--out", run, "--resume"], capsys)
+    for change, words in (
+        (lambda config: config["options"].clear(), "altered, it has no 'source'"),
+        (lambda config: config["options"].pop("box_head"), "altered, it has no 'box_head'"),
+        (lambda config: config.update(task="cooking"), "altered, its task is 'cooking', not boxes or pose"),
+    ):
+        run = spoiled("config.json", lambda content, change=change: changed_json(content, change))
+        assert f"config.json: {words}" in refused(["predict", run, photo, "--json"], capsys)
     run = spoiled("metrics.json", lambda _: b"{")
     assert cli.main(["train", str(voc_folder), "--out", str(run), "--resume"]) == 2
     assert "metrics.json: not JSON" in capsys.readouterr().err
@@ -355,6 +364,12 @@ def test_damaged_files_of_a_run_are_named(finished, voc_folder, tmp_path, capsys
         assert words in line
         line = refused(["train", voc_folder, "--backbone", run / "model.keras", "--out", tmp_path / "new"], capsys)
         assert "model.keras': cannot be loaded" in line
+
+
+def changed_json(content, change):
+    values = json.loads(content)
+    change(values)
+    return json.dumps(values).encode()
 
 
 def empty_zip(folder):

@@ -439,7 +439,7 @@ def in_new_process(function: Callable, argument) -> dict:
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=["recipe", "sweep", "pipeline"])
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), help="default: all, photos where they are given")
     parser.add_argument("--examples", type=int, default=700, help="of toy_voc's training split, in the part recipe")
     parser.add_argument("--recipe-backbone", default="resnet50", help="name, in the part recipe (default: resnet50)")
     parser.add_argument("--image-size", type=int, default=224, help="pixels, unless the backbone says (default: 224)")
@@ -448,6 +448,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--naive-epochs", type=int, default=EPOCHS, help="of the naive recipe, in the part photos")
     parser.add_argument("--out", type=Path, default=measurements.REPOSITORY, help="folder of docs/ and images/")
     options = parser.parse_args(arguments)
+    if options.parts is None:
+        options.parts = [part for part in PARTS if part != "photos" or options.photos]
     if "photos" in options.parts and options.photos is None:
         parser.error("--parts photos needs --photos FOLDER, and --backbone NAME or FILE")
     return options

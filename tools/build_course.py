@@ -173,8 +173,8 @@ def write_pages(chapters: list[Chapter], folder: Path) -> None:
         (folder / chapter.page).write_text(page, encoding="utf-8")
 
 
-def first_picture(chapters: list[Chapter]) -> str:
-    """The first picture that a notebook drew.
+def picture_of_the_result(chapters: list[Chapter]) -> str:
+    """The last picture of the first notebook that drew some: there the course shows what it is about.
 
     Args:
         chapters: In their order.
@@ -183,11 +183,11 @@ def first_picture(chapters: list[Chapter]) -> str:
         An `<img>` element with its alternative text, or an empty string when no notebook drew one.
     """
     for chapter in chapters:
-        for cell in chapter.notebook.cells:
-            for output in cell.get("outputs", []):
-                image = BeautifulSoup(output.get("data", {}).get("text/html", ""), "html.parser").find("img", alt=True)
-                if image is not None:
-                    return str(image)
+        outputs = [output for cell in chapter.notebook.cells for output in cell.get("outputs", [])]
+        for output in reversed(outputs):
+            image = BeautifulSoup(output.get("data", {}).get("text/html", ""), "html.parser").find("img", alt=True)
+            if image is not None:
+                return str(image)
     return ""
 
 
@@ -221,7 +221,7 @@ def start_page(chapters: list[Chapter], total_seconds: float) -> str:
 <h1>{COURSE_TITLE}</h1>
 <p>{COURSE_SUBTITLE}. The pages below are the notebooks as they ran on this computer, with all they printed and drew.
 To work in them yourself, type <code>make lab</code>.</p>
-{first_picture(chapters)}
+{picture_of_the_result(chapters)}
 <h2>The notebooks</h2>
 <table>
 <thead><tr><th scope="col">Notebook</th><th scope="col" class="time">Ran for</th></tr></thead>

@@ -10,18 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from clsloc_utils import datasets
-from clsloc_utils.profiles import Profile
 
 
-def options_parser(description: str, profile: Profile, *, heads: Collection[str], **defaults: object):
+def options_parser(description: str, *, heads: Collection[str], **defaults: object):
     """A parser with the options that both commands have.
 
     Args:
         description: The command's docstring.
-        profile: Where defaults come from.
         heads: The heads to choose from; by default all are measured.
-        **defaults: Those of `data`, `backbone`, `copies`, `epochs` and `fine_tune`, which boxes and joints may have of
-            their own.
+        **defaults: Those of `data`, `backbone`, `image_size`, `copies`, `epochs` and `fine_tune`, which boxes and
+            joints may have of their own.
 
     Returns:
         An `argparse.ArgumentParser`, to which a command adds its own.
@@ -29,7 +27,7 @@ def options_parser(description: str, profile: Profile, *, heads: Collection[str]
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="name or folder of the data")
     parser.add_argument("--backbone", help="name or file of the backbone")
-    parser.add_argument("--image-size", type=int, default=profile.image_size, help="pixels, unless the backbone says")
+    parser.add_argument("--image-size", type=int, help="pixels, unless the backbone says")
     parser.add_argument("--heads", nargs="+", choices=list(heads), default=list(heads))
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--copies", type=int, help="versions of each training image")

@@ -27,6 +27,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MEGABYTE = 2**20
 STAGES = ("prepare", "features", "heads")
 TITLES = {"prepare": "preparing", "features": "caching features", "heads": "training heads"}
+# Of the course's palette, for readers who see colours otherwise; light and dark enough for white and for grey paper.
+STYLES = {"prepare": ("#0072b2", "o"), "features": ("#d55e00", "s"), "heads": ("#009e73", "^")}
 IMAGES = (1000, 4000, 16000)
 HEAD_EPOCHS = 3
 
@@ -198,8 +200,9 @@ def draw(rows: list[dict], file: Path) -> None:
         for stage in STAGES:
             of_stage = [row for row in rows if row["stage"] == stage]
             images = [row["images"] for row in of_stage]
-            time_axes.plot(images, [row["seconds"] for row in of_stage], "o-", label=TITLES[stage])
-            memory_axes.plot(images, [row["megabytes"] for row in of_stage], "o-", label=TITLES[stage])
+            style = dict(zip(("color", "marker"), STYLES[stage], strict=True))
+            time_axes.plot(images, [row["seconds"] for row in of_stage], label=TITLES[stage], **style)
+            memory_axes.plot(images, [row["megabytes"] for row in of_stage], label=TITLES[stage], **style)
         sizes = sorted({row["images"] for row in rows})
         slope = max(row["seconds"] / row["images"] for row in rows if row["images"] == sizes[-1])
         time_axes.plot(sizes, [1.6 * slope * size for size in sizes], ":", color="grey", label="slope of linear growth")

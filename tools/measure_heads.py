@@ -103,10 +103,10 @@ def options(profile: profiles.Profile) -> argparse.ArgumentParser:
     """The command line, with defaults from a profile."""
     parser = options_parser(
         __doc__,
-        profile,
         heads=BOX_HEADS,
         data=profile.data,
         backbone=profile.backbone,
+        image_size=profile.image_size,
         copies=profile.augmented_copies,
         epochs=profile.head_epochs,
         fine_tune=profile.fine_tune_epochs,

@@ -154,10 +154,10 @@ def options(profile: profiles.Profile) -> argparse.ArgumentParser:
     """The command line, with defaults from a profile."""
     parser = options_parser(
         __doc__,
-        profile,
         heads=JOINT_HEADS,
         data=profile.pose_data,
         backbone=profile.pose_backbone,
+        image_size=profile.pose_image_size,
         copies=profile.pose_copies,
         epochs=profile.pose_epochs,
         fine_tune=0,

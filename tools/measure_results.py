@@ -23,7 +23,7 @@ import measure_pose
 import measurements
 from head_tables import rounded
 
-from clsloc_utils import profiles
+from clsloc_utils import models, pipelines, profiles
 
 # Words in the commands of the page, for what lies in another place on every machine.
 PHOTOS, POSES, BACKBONE = "PHOTOS", "PEOPLE", "BACKBONE.keras"
@@ -122,7 +122,8 @@ def measure_part(part: Part, places: dict[str, str], file: Path, name: str, agai
         name: Of this part in it.
         again: Whether to measure all of it, whatever the file holds.
     """
-    conditions = {"settings": settings_of(part), "machine": measurements.machine()}
+    versions = {"pipelines": pipelines.VERSION, "models": models.VERSION}
+    conditions = {"settings": settings_of(part), "versions": versions, "machine": measurements.machine()}
     found = measurements.load(file).get(name, {})
     is_usable = not again and all(found.get(key) == value for key, value in conditions.items())
     rows = {(row["head"], row["seed"]): row for row in found["rows"]} if is_usable else {}

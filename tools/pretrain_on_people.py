@@ -4,6 +4,11 @@ The network goes on from the weights of `tiny_resnet`, which can name drawings. 
 `toy_pose` under a seed that `toy_pose` never uses. Repeat with
 
     python tools/pretrain_on_people.py
+
+The weights in the package have been through two runs, the second on as many other people:
+
+    python tools/pretrain_on_people.py --image-size 128
+    python tools/pretrain_on_people.py --start tiny_resnet_people --seed 1 --epochs 26 --full-size-epochs 8
 """
 
 import argparse
@@ -18,9 +23,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
-from pretrain_tiny_resnet import IMAGE_SIZE, optimizer, options_parser, saving
+from pretrain_tiny_resnet import optimizer, options_parser, saving
 
+from clsloc_utils import datasets
 from clsloc_utils.drawing.poses import draw_pose_annotated
+from clsloc_utils.joints import NUM_JOINTS
 from clsloc_utils.losses import get_joint_loss
 from clsloc_utils.metrics import PCK
 from clsloc_utils.models import pose_model
@@ -58,21 +65,27 @@ class HeatmapCrossEntropy(keras.losses.Loss):
         return ops.softmax(-(distances**2) / (2 * self.spread**2), axis=-1)
 
 
-def draw_people(seed: int, count: int) -> Iterator[dict]:
-    """Examples of drawn people, as `toy_pose` yields them."""
-    workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
-    drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in range(count))
-    for drawing in progress(drawings, total=count, description="Drawing"):
-        joints = (drawing["joints"] / drawing["size"]).astype(np.float32)
-        yield {"image": drawing["image"], "joints": joints, "labelled": drawing["labelled"]}
+def people(
+    seed: int, count: int, image_size: int, surroundings: float, first: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Drawn people: images uint8 `[count, S, S, 3]`, joints float32 `[count, 14, 2]`, their weights `[count, 14]`."""
 
+    def examples() -> Iterator[dict]:
+        workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
+        drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in range(first, first + count))
+        for drawing in progress(drawings, total=count, description="Drawing"):
+            joints = (drawing["joints"] / drawing["size"]).astype(np.float32)
+            yield {"image": drawing["image"], "joints": joints, "labelled": drawing["labelled"]}
 
-def people(seed: int, count: int, surroundings: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images uint8 `[count, S, S, 3]`, joints float32 `[count, 14, 2]` and their weights float32 `[count, 14]`."""
-    parse = pipelines.parse_pose(IMAGE_SIZE, surroundings=surroundings)
+    signature = {
+        "image": tf.TensorSpec((), tf.string),
+        "joints": tf.TensorSpec((NUM_JOINTS, 2), tf.float32),
+        "labelled": tf.TensorSpec((NUM_JOINTS,), tf.bool),
+    }
+    parse = pipelines.parse_pose(image_size, surroundings=surroundings)
+    parsed = tf.data.Dataset.from_generator(examples, output_signature=signature).map(parse)
     parts = ([], [], [])
-    for example in draw_people(seed, count):
-        image, targets, weights = parse({name: tf.convert_to_tensor(value) for name, value in example.items()})
+    for image, targets, weights in parsed.with_options(datasets.options_without_tuner()):
         parts[0].append(np.rint(image).astype(np.uint8))
         parts[1].append(targets["joints"].numpy())
         parts[2].append(weights["joints"].numpy())
@@ -107,7 +120,8 @@ def batched(arrays: tuple, size: int, batch_size: int, seed: int) -> tf.data.Dat
 
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
     picked = order.batch(batch_size, drop_remainder=True).map(pick, num_parallel_calls=tf.data.AUTOTUNE)
-    return pipelines.augment_pose(picked, AUGMENTATION, image_size=size, seed=seed).map(for_both_outputs).prefetch(2)
+    augmented = pipelines.augment_pose(picked, AUGMENTATION, image_size=size, seed=seed)
+    return augmented.map(for_both_outputs).prefetch(2).with_options(datasets.options_without_tuner())
 
 
 def for_both_outputs(images: tf.Tensor, targets: dict, weights: dict) -> tuple:
@@ -115,9 +129,9 @@ def for_both_outputs(images: tf.Tensor, targets: dict, weights: dict) -> tuple:
     return images, {**targets, "heatmaps": targets["joints"]}, {**weights, "heatmaps": weights["joints"]}
 
 
-def joint_finder(image_size: int) -> keras.Model:
+def joint_finder(image_size: int, start: str = "tiny_resnet") -> keras.Model:
     """A pose model whose backbone learns, with the heatmaps' logits as a second output."""
-    model = pose_model(backbones.load_backbone("tiny_resnet", image_size), heatmap_channels=64, freeze_backbone=False)
+    model = pose_model(backbones.load_backbone(start, image_size), heatmap_channels=64, freeze_backbone=False)
     heads = model.get_layer("heads")
     logits = keras.layers.Identity(name="heatmaps")(heads.get_layer("joint_heatmaps").output)
     both = keras.Model(heads.inputs, {"joints": heads.outputs[0], "heatmaps": logits})
@@ -129,18 +143,22 @@ def train(arguments: argparse.Namespace) -> None:
     """Draws, trains on small and then on full-size images, and saves the backbone after every epoch."""
     keras.utils.set_random_seed(arguments.seed)
     started = time.perf_counter()
-    images, joints, weights = people(TRAIN_SEED, arguments.images, AUGMENTATION.surroundings)
-    held_out = people(HELD_OUT_SEED, 500, 0.0)
+    first = arguments.seed * arguments.images  # Another seed sees other people.
+    images, joints, weights = people(
+        TRAIN_SEED, arguments.images, arguments.image_size, AUGMENTATION.surroundings, first
+    )
+    held_out = people(HELD_OUT_SEED, 500, arguments.image_size, 0.0)
     print(f"{time.perf_counter() - started:.0f} s for {arguments.images + 500} drawings", flush=True)
 
     # As in `pretrain_tiny_resnet`: the same patterns are learned on smaller images at half the price.
     stages = [
         (96, arguments.epochs - arguments.full_size_epochs, 2e-3),
-        (IMAGE_SIZE, arguments.full_size_epochs, 1e-3),
+        (arguments.image_size, arguments.full_size_epochs, 1e-3),
     ]
+    stages = [stage for stage in stages if stage[1]]
     learned = None
     for size, epochs, learning_rate in stages:
-        model = joint_finder(size)
+        model = joint_finder(size, arguments.start)
         if learned is not None:
             model.set_weights(learned)
         side = size + 2 * round(AUGMENTATION.surroundings * size)
@@ -175,6 +193,9 @@ def main() -> None:
         batch_size=32,
         out=backbones.OWN_NETWORKS["tiny_resnet_people"].weights,
     )
+    size = backbones.OWN_NETWORKS["tiny_resnet_people"].image_size
+    parser.add_argument("--image-size", type=int, default=size, help="full size, in pixels (default: %(default)s)")
+    parser.add_argument("--start", default="tiny_resnet", help="backbone to go on from (default: %(default)s)")
     train(parser.parse_args())
 
 

@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES
+from clsloc_utils import datasets
+from clsloc_utils.datasets import VOC_CLASS_NAMES
 from clsloc_utils.drawing.scenes import draw_scene
 from clsloc_utils.progress import progress
 
@@ -122,6 +123,7 @@ def train(arguments: argparse.Namespace) -> None:
             jit_compile=False,  # On a CPU, TensorFlow's own kernels convolve faster than XLA.
         )
         batches = dataset.batch(arguments.batch_size, drop_remainder=True).prefetch(2)
+        batches = batches.with_options(datasets.options_without_tuner())
         small = tf.data.Dataset.from_tensor_slices(held_out).map(
             lambda image, label, size=size: (tf.image.resize(image, (size, size)), label)
         )

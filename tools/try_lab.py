@@ -11,6 +11,7 @@ its widgets photographed. Apart from the screenshots, only temporary folders are
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import re
@@ -29,7 +30,10 @@ from typing import Any
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 from update_notebooks import KERNEL
+
+from clsloc_utils.exercises import quiz
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TOKEN = "try"
@@ -48,7 +52,7 @@ CELLS = [
     quiet.start_tensorflow()
     from clsloc_utils import backbones, datasets, joints, pipelines, recipes, sweeps, widgets
     from clsloc_utils.drawing import poses
-    os.environ["CLSLOC_DATA_DIR"] = "cache"
+    os.environ["CLSLOC_DATA_DIR"] = os.environ["CLSLOC_PROGRESS_DIR"] = "cache"
     warnings.simplefilter("ignore")  # some of the drawings are broken, on purpose
     folder = datasets.write_drawn_folder("photos", class_names=["cat", "dog"], per_class=10, crowds=2)
     source, examples = datasets.info(folder), datasets.load(folder, "train")
@@ -73,6 +77,22 @@ CELLS = [
     sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, show_progress=False)
     """,
     "widgets.sweep_slider(sweep, images.numpy(), source.class_names, columns=2)",
+    """
+    from pathlib import Path
+    import numpy as np
+    from PIL import Image
+    from clsloc_utils import exercises, plotting
+
+    def look(file):
+        try:
+            photo = Image.open(file).convert("RGB")
+        except OSError as error:
+            raise ValueError(f"{file}: no picture") from error
+        return plotting.gallery([np.asarray(photo)], columns=1)
+
+    """,
+    'widgets.photo_upload(look, next(Path("photos/JPEGImages").glob("*.jpg")))',
+    'exercises.quiz("01")',
 ]
 SETTINGS_SHOWN = ("class only", "ratio 0.01", "ratio 1", "ratio 100", "box only")
 
@@ -392,7 +412,34 @@ def try_slider(page: Any) -> None:
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
 
 
-TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider)
+def try_upload(page: Any) -> None:
+    """A photo of one's own, then a file that is none, chosen by keyboard."""
+    button = page.get_by_role("button", name="Choose a photo")
+    button.scroll_into_view_if_needed()
+    photo = io.BytesIO()
+    Image.new("RGB", (60, 40), "teal").save(photo, format="PNG")
+    for name, content, answer in (
+        ("mine.png", photo.getvalue(), page.locator('.widget-html img[alt^="mine.png, with the class"]')),
+        ("letter.png", b"Dear reader", page.get_by_role("alert").filter(has_text="letter.png: no picture")),
+    ):
+        with page.expect_file_chooser() as chooser:
+            button.press("Enter")
+        chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": content})
+        wait_for(answer.is_visible, lambda name=name: f"no answer to {name}")
+
+
+def try_quiz(page: Any) -> None:
+    """Every option of the first question, by keyboard; each says why it is right or wrong."""
+    question, *_ = quiz("01").questions
+    for option in question.options:
+        button = page.get_by_role("button", name=option.text, exact=True)
+        button.scroll_into_view_if_needed()
+        button.press("Space")
+        verdict = page.get_by_text(option.verdict)
+        wait_for(verdict.first.is_visible, lambda option=option: f"no answer to {option.text!r}")
+
+
+TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider, try_upload, try_quiz)
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:

@@ -15,6 +15,7 @@ from clsloc_utils.datasets.loader import (
     check_published_counts,
     info,
     load,
+    options_without_tuner,
     prepare,
     report,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "check_published_counts",
     "info",
     "load",
+    "options_without_tuner",
     "pose_features",
     "prepare",
     "registry",

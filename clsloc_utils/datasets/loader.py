@@ -230,6 +230,20 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     return voc_folder.report(folder, class_names=class_names)
 
 
+def options_without_tuner() -> tf.data.Options:
+    """Options of a `tf.data.Dataset` that no tuner runs beside.
+
+    The tuner looks at the pipeline at longer and longer intervals, and whoever drops an iterator waits until it wakes
+    up: measured, an epoch's end could take as long as the epoch (TensorFlow 2.21).
+
+    Returns:
+        What `tf.data.Dataset.with_options` takes. All that `load` reads has them.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
+
+
 def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.DatasetBuilder]) -> SourceInfo:
     splits: dict[str, int] = {}
     for builder in builders:
@@ -304,7 +318,7 @@ def _read(builder: tfds.core.DatasetBuilder, split: str, shuffle_files: bool) ->
         shuffle_files=shuffle_files,
         decoders={"image": tfds.decode.SkipDecoding()},
         # TFDS would keep a small data set in memory whole, unasked.
-        read_config=tfds.ReadConfig(try_autocache=False),
+        read_config=tfds.ReadConfig(try_autocache=False, options=options_without_tuner()),
     )
 
 

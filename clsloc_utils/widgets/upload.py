@@ -34,7 +34,8 @@ def photo_upload(draw: Callable[[Path], Figure], example: Path, *, still: bool |
 def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
     import ipywidgets
 
-    button = ipywidgets.FileUpload(accept="image/*", multiple=False, description="Choose a photo")
+    wide_enough = ipywidgets.Layout(width="auto", align_self="flex-start")
+    button = ipywidgets.FileUpload(accept="image/*", description="Choose a photo", layout=wide_enough)
     picture = ipywidgets.HTML(shrunk_to_fit(page))
 
     def answer(_: Any = None) -> None:

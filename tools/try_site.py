@@ -1,0 +1,94 @@
+"""Opens every page of the built site in a headless Chromium, wide and narrow, light and dark.
+
+    python -m pip install playwright
+    npm install --prefix build axe-core
+    python tools/try_site.py build/site --axe build/node_modules/axe-core/axe.min.js --screenshots build/site_shots
+
+Reports the pages that have to be scrolled sideways and, with `--axe`, what axe-core finds that is serious or critical,
+such as too little contrast. Exit code 1 if there is anything.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from try_lab import find_browser
+
+WIDTHS = {"desktop": 1280, "phone": 390}
+SERIOUS = ("serious", "critical")
+
+
+def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Path | None = None) -> Iterator[str]:
+    """Everything that is wrong with the pages of a site as a browser shows them.
+
+    Args:
+        site: Its folder.
+        browser: Path of a Chromium.
+        axe: The file `axe.min.js` of axe-core; `None` leaves accessibility out.
+        screenshots: Folder for a picture of each page; `None` for none.
+
+    Yields:
+        One sentence for each problem, with the page it is about.
+
+    Raises:
+        FileNotFoundError: The folder holds no page.
+    """
+    from playwright.sync_api import sync_playwright
+
+    pages = sorted(site.resolve().rglob("*.html"))
+    if not pages:
+        raise FileNotFoundError(f"{site} holds no .html file; `make site` builds the pages.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        for device, width in WIDTHS.items():
+            for scheme in ("light", "dark"):
+                context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+                tab = context.new_page()
+                for path in pages:
+                    where = f"{path.relative_to(site.resolve())}, {device}, {scheme}"
+                    tab.goto(path.as_uri())
+                    yield from (f"{where}: {problem}" for problem in _problems_of(tab, width, axe))
+                    if screenshots is not None:
+                        name = "_".join(path.relative_to(site.resolve()).with_suffix("").parts)
+                        tab.screenshot(path=screenshots / f"{name}_{device}_{scheme}.png", full_page=True)
+                context.close()
+        chromium.close()
+
+
+def _problems_of(tab, width: int, axe: Path | None) -> Iterator[str]:
+    """What is wrong with the page that is open."""
+    needed = tab.evaluate("document.documentElement.scrollWidth")
+    if needed > width:
+        yield f"it is {needed} pixels wide and must be scrolled sideways"
+    if axe is None:
+        return
+    tab.add_script_tag(path=axe)
+    for found in tab.evaluate("axe.run().then(results => results.violations)"):
+        if found["impact"] in SERIOUS:
+            first = found["nodes"][0]["target"][0]
+            yield f"{found['help']} ({found['id']}), {len(found['nodes'])} times, first at {first}"
+
+
+def main() -> int:
+    """Reads the command line and tries the site."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("site", type=Path, help="its folder")
+    parser.add_argument("--axe", type=Path, help="axe.min.js, to look for barriers")
+    parser.add_argument("--screenshots", type=Path, help="folder for a picture of each page")
+    arguments = parser.parse_args()
+    browser = find_browser()
+    if browser is None:
+        parser.error("no Chromium is on the PATH; install one")
+    if arguments.screenshots is not None:
+        arguments.screenshots.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for problem in problems(arguments.site, browser, arguments.axe, arguments.screenshots):
+        print(problem, flush=True)
+        count += 1
+    print(f"{count} problems")
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
