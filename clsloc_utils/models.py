@@ -91,13 +91,21 @@ class SoftArgmaxSides(layers.Layer):
         height, width = heatmaps.shape[1:3]
         shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, 4)), axis=1)
         shares = ops.reshape(shares, (-1, height, width, 4))
-        x = ops.einsum("bhwk,w->bk", shares[..., 0::2], ops.linspace(0.0, 1.0, width))  # left, right
-        y = ops.einsum("bhwk,h->bk", shares[..., 1::2], ops.linspace(0.0, 1.0, height))  # top, bottom
+        x = _expected(ops.sum(shares[..., 0::2], axis=1), ops.linspace(0.0, 1.0, width))  # left, right
+        y = _expected(ops.sum(shares[..., 1::2], axis=2), ops.linspace(0.0, 1.0, height))  # top, bottom
         return ops.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=-1)
 
     def compute_output_shape(self, input_shape):
         """Four numbers for each image."""
         return (input_shape[0], 4)
+
+
+def _expected(shares, positions):
+    """Mean of positions `[P]`, weighted by shares `[B, P, K]`, of each of K maps: `[B, K]`.
+
+    The same as an `einsum`, which LiteRT does not know.
+    """
+    return ops.sum(shares * ops.reshape(positions, (1, -1, 1)), axis=1)
 
 
 def pooled_box(coarse):
@@ -201,8 +209,8 @@ class SoftArgmax2D(layers.Layer):
         height, width, joints = heatmaps.shape[1:]
         shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, joints)), axis=1)
         shares = ops.reshape(shares, (-1, height, width, joints))
-        x = ops.einsum("bhwj,w->bj", shares, self._centres(width))
-        y = ops.einsum("bhwj,h->bj", shares, self._centres(height))
+        x = _expected(ops.sum(shares, axis=1), self._centres(width))
+        y = _expected(ops.sum(shares, axis=2), self._centres(height))
         return ops.stack([x, y], axis=-1)
 
     def _centres(self, cells: int):

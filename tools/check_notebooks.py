@@ -50,7 +50,10 @@ def compared_outputs(notebook: nbformat.NotebookNode) -> int:
         The number of cells.
     """
     return sum(
-        _is_compared(cell) and any(_says_something(output) for output in cell.outputs) for cell in _code_cells(notebook)
+        _is_compared(cell)
+        and "exercise" not in cell.metadata.get("tags", ())  # "Not tried yet" is no answer of the package.
+        and any(_says_something(output) for output in cell.outputs)
+        for cell in _code_cells(notebook)
     )
 
 

@@ -75,7 +75,7 @@ PARTS = {
         "Drawn pictures",
         "`toy_voc`, drawn by the course: twenty classes, pictures with one object.",
         measure_heads,
-        "--copies 4 --epochs 8 --learning-rate 4e-3",
+        "--copies 4 --epochs 6 --learning-rate 4e-3",
     ),
     "wildlife": Part(
         "African wildlife photos",
