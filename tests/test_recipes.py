@@ -67,7 +67,7 @@ def test_other_pixels_are_cached_anew(small_profile, monkeypatch):
 @pytest.mark.filterwarnings("error:Your input ran out of data")
 def test_fine_tuning_moves_the_backbone_on_the_training_images_and_freezes_it_again(small_profile):
     source = datasets.info(small_profile.data)
-    model = recipes.two_head_model(recipes.load_backbone(small_profile.backbone), source.num_classes)
+    model = models.two_head_model(recipes.load_backbone(small_profile.backbone), source.num_classes)
     features = model.get_layer("features")
     before = [weight.numpy() for weight in features.weights]
     history = recipes.fine_tune(model, source, epochs=2, batch_size=2)
