@@ -79,11 +79,11 @@ class SortSides(layers.Layer):
 class SoftArgmaxSides(layers.Layer):
     """Reads the four sides of a box off four heatmaps, one for each side.
 
-    The heatmap of the left side is hot along that side. A softmax over all its places turns scores into shares that sum
-    to 1; those of a column are added up, and the mean of the columns' positions, weighted by these sums, is where the
-    side is: a differentiable soft-argmax (Sun et al., "Integral Human Pose Regression", 2018, arXiv 1711.08229), finer
-    than a column. The first column stands for the image's left border and the last for its right one, so that a side
-    can be there.
+    The heatmap of the left side is hot where the object touches that side. A softmax over all its places turns scores
+    into shares that sum to 1; those of a column are added up, and the mean of the columns' positions, weighted by these
+    sums, is where the side is: a differentiable soft-argmax (Sun et al., "Integral Human Pose Regression", 2018, arXiv
+    1711.08229), finer than a column. The first column stands for the image's left border and the last for its right
+    one, so that a side can be there.
     """
 
     def call(self, heatmaps):
