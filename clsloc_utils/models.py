@@ -89,15 +89,22 @@ class SoftArgmaxSides(layers.Layer):
     def call(self, heatmaps):
         """Heatmaps `[B, H, W, 4]` of left, top, right and bottom to `[B, 4]` in 0..1, not yet sorted."""
         height, width = heatmaps.shape[1:3]
-        shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, 4)), axis=1)
-        shares = ops.reshape(shares, (-1, height, width, 4))
-        x = _expected(ops.sum(shares[..., 0::2], axis=1), ops.linspace(0.0, 1.0, width))  # left, right
-        y = _expected(ops.sum(shares[..., 1::2], axis=2), ops.linspace(0.0, 1.0, height))  # top, bottom
+        columns, rows = _column_and_row_shares(heatmaps)
+        x = _expected(columns[..., 0::2], ops.linspace(0.0, 1.0, width))  # left, right
+        y = _expected(rows[..., 1::2], ops.linspace(0.0, 1.0, height))  # top, bottom
         return ops.stack([x[:, 0], y[:, 0], x[:, 1], y[:, 1]], axis=-1)
 
     def compute_output_shape(self, input_shape):
         """Four numbers for each image."""
         return (input_shape[0], 4)
+
+
+def _column_and_row_shares(heatmaps):
+    """Softmax over all places of each of K heatmaps `[B, H, W, K]`, added up: `[B, W, K]` and `[B, H, K]`."""
+    height, width, count = heatmaps.shape[1:]
+    shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, count)), axis=1)
+    shares = ops.reshape(shares, (-1, height, width, count))
+    return ops.sum(shares, axis=1), ops.sum(shares, axis=2)
 
 
 def _expected(shares, positions):
@@ -147,7 +154,7 @@ def _heatmaps(coarse, fine, count: int, channels: int, prefix: str, outside: int
     outputs = layers.ReLU(dtype="float32", name=f"{prefix}_join_relu")(outputs)
     if outside:
         outputs = layers.ZeroPadding2D(outside, dtype="float32", name=f"{prefix}_outside")(outputs)
-    # The second convolution looks three places further at no cost: an edge is the end of something.
+    # The second convolution looks three places further with as many weights: an edge is the end of something.
     for index, dilation in ((1, 1), (2, 3)):
         outputs = layers.Conv2D(
             channels,
@@ -206,11 +213,10 @@ class SoftArgmax2D(layers.Layer):
 
     def call(self, heatmaps):
         """Logits of J heatmaps, `[B, H, W, J]`, to `[B, J, 2]`: x and y relative to the image."""
-        height, width, joints = heatmaps.shape[1:]
-        shares = ops.softmax(ops.reshape(heatmaps, (-1, height * width, joints)), axis=1)
-        shares = ops.reshape(shares, (-1, height, width, joints))
-        x = _expected(ops.sum(shares, axis=1), self._centres(width))
-        y = _expected(ops.sum(shares, axis=2), self._centres(height))
+        height, width = heatmaps.shape[1:3]
+        columns, rows = _column_and_row_shares(heatmaps)
+        x = _expected(columns, self._centres(width))
+        y = _expected(rows, self._centres(height))
         return ops.stack([x, y], axis=-1)
 
     def _centres(self, cells: int):

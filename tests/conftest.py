@@ -1,6 +1,7 @@
 """What several test modules share: small folders in VOC and LSP layout, the real photos if any, a place for data."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from PIL import Image, ImageDraw
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 GROUND = (128, 128, 128)
+needs_sigkill = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
 COLOURS = {"disc": (220, 30, 30), "square": (30, 170, 30), "triangle": (30, 30, 220)}
 
 

@@ -19,6 +19,7 @@ from replicas import COUNT, EPOCHS
 from test_training import examples
 
 from clsloc_utils import distribution
+from conftest import needs_sigkill
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECONDS = 120
@@ -173,7 +174,7 @@ def test_a_model_of_two_devices_is_saved_like_any_other(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
+@needs_sigkill
 def test_two_machines_train_as_one_does_even_when_one_of_them_fails(folder):
     (first_code, first_output), (second_code, second_output) = two_machines(
         folder, options_of_second=["--die-in-epoch", "3"]

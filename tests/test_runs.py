@@ -19,7 +19,7 @@ import tensorflow as tf
 from PIL import Image
 
 from clsloc_utils import cli, datasets, models, pipelines, profiles, runs, training
-from conftest import Drawn, LspWriter
+from conftest import Drawn, LspWriter, needs_sigkill
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
 OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]
@@ -178,13 +178,13 @@ def assert_killed_twice_it_ends_the_same(unbroken, run, arguments, last_stage):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
+@needs_sigkill
 def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
     assert_killed_twice_it_ends_the_same(finished, tmp_path / "killed", [str(voc_folder), *OPTIONS], "last_layers")
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
+@needs_sigkill
 def test_killed_twice_a_run_of_poses_ends_bit_for_bit_as_an_unbroken_one(finished_pose, people, tmp_path):
     arguments = [str(people.folder), *POSE_OPTIONS]
     assert_killed_twice_it_ends_the_same(finished_pose, tmp_path / "killed", arguments, "all_layers")

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from clsloc_utils import models, training
 from clsloc_utils.progress import progress
+from conftest import needs_sigkill
 
 KEY = {"source": "made up", "image_size": 32}
 
@@ -250,7 +251,7 @@ def _write_until_killed(directory, written):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no way to kill like this")
+@needs_sigkill
 def test_a_killed_run_is_cleaned_up_by_the_next(model, tmp_path):
     context = multiprocessing.get_context("spawn")
     written = context.Event()

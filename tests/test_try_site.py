@@ -23,6 +23,5 @@ def test_a_page_that_is_too_wide_is_named(tmp_path):
 
 
 def test_a_folder_without_pages_is_refused(tmp_path):
-    pytest.importorskip("playwright")
     with pytest.raises(FileNotFoundError, match="make site"):
         next(try_site.problems(tmp_path, "chromium"))

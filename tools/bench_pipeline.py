@@ -144,8 +144,10 @@ def decode_kept(examples, arguments: argparse.Namespace, times: int) -> Iterator
 def _decoded(images):
     import tensorflow as tf
 
+    from clsloc_utils import datasets
+
     images = images.map(lambda data: tf.io.decode_jpeg(data, channels=3), num_parallel_calls=tf.data.AUTOTUNE)
-    return images.prefetch(8)
+    return images.prefetch(8).with_options(datasets.options_without_tuner())
 
 
 def _counted(elements) -> Iterator[int]:

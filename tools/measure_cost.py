@@ -86,7 +86,7 @@ def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callabl
     import numpy as np
     import tensorflow as tf
 
-    from clsloc_utils import training
+    from clsloc_utils import datasets, training
 
     model = _model(arguments)
     rng = np.random.default_rng(0)
@@ -95,6 +95,7 @@ def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callabl
     labels = rng.integers(0, NUM_CLASSES, arguments.images).astype("int32")
     targets = {"label": labels, "box": corners.reshape(arguments.images, 4)}
     batches = tf.data.Dataset.from_tensor_slices((images, targets)).batch(arguments.batch_size)
+    batches = batches.with_options(datasets.options_without_tuner())
 
     def cached(copies: int) -> training.FeatureCache:
         key = {"random images": arguments.images, "never found again": time.perf_counter()}

@@ -27,8 +27,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MEGABYTE = 2**20
 STAGES = ("prepare", "features", "heads")
 TITLES = {"prepare": "preparing", "features": "caching features", "heads": "training heads"}
-# Of the course's palette, for readers who see colours otherwise; light and dark enough for white and for grey paper.
-STYLES = {"prepare": ("#0072b2", "o"), "features": ("#d55e00", "s"), "heads": ("#009e73", "^")}
+MARKERS = {"prepare": "o", "features": "s", "heads": "^"}
 IMAGES = (1000, 4000, 16000)
 HEAD_EPOCHS = 3
 
@@ -194,13 +193,15 @@ def draw(rows: list[dict], file: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
 
+    from clsloc_utils.plotting import BLUE, GREEN, VERMILLION
+
     # The same file on every run, and text that a reader can search.
     with plt.rc_context({"svg.hashsalt": "growth", "svg.fonttype": "none"}):
         figure, (time_axes, memory_axes) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-        for stage in STAGES:
+        for stage, colour in zip(STAGES, (BLUE, VERMILLION, GREEN), strict=True):
             of_stage = [row for row in rows if row["stage"] == stage]
             images = [row["images"] for row in of_stage]
-            style = dict(zip(("color", "marker"), STYLES[stage], strict=True))
+            style = {"color": colour, "marker": MARKERS[stage]}
             time_axes.plot(images, [row["seconds"] for row in of_stage], label=TITLES[stage], **style)
             memory_axes.plot(images, [row["megabytes"] for row in of_stage], label=TITLES[stage], **style)
         sizes = sorted({row["images"] for row in rows})

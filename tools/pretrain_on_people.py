@@ -12,26 +12,23 @@ The weights in the package have been through two runs, the second on as many oth
 """
 
 import argparse
+import functools
 import time
-from collections.abc import Iterator
 
-from clsloc_utils import backbones, pipelines  # first: the package chooses TensorFlow's kernels
+from clsloc_utils import backbones, datasets, pipelines  # first: the package chooses TensorFlow's kernels
 
 # isort: split
-import joblib
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 from pretrain_tiny_resnet import optimizer, options_parser, saving
 
-from clsloc_utils import datasets
-from clsloc_utils.drawing.poses import draw_pose_annotated
+from clsloc_utils.datasets.toy_pose import drawn_people
 from clsloc_utils.joints import NUM_JOINTS
 from clsloc_utils.losses import get_joint_loss
 from clsloc_utils.metrics import PCK
 from clsloc_utils.models import pose_model
-from clsloc_utils.progress import progress
 
 TRAIN_SEED, HELD_OUT_SEED = 1011, 1012
 AUGMENTATION = pipelines.PoseAugmentation(rotation=15.0)
@@ -69,21 +66,15 @@ def people(
     seed: int, count: int, image_size: int, surroundings: float, first: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Drawn people: images uint8 `[count, S, S, 3]`, joints float32 `[count, 14, 2]`, their weights `[count, 14]`."""
-
-    def examples() -> Iterator[dict]:
-        workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
-        drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in range(first, first + count))
-        for drawing in progress(drawings, total=count, description="Drawing"):
-            joints = (drawing["joints"] / drawing["size"]).astype(np.float32)
-            yield {"image": drawing["image"], "joints": joints, "labelled": drawing["labelled"]}
-
     signature = {
         "image": tf.TensorSpec((), tf.string),
         "joints": tf.TensorSpec((NUM_JOINTS, 2), tf.float32),
         "labelled": tf.TensorSpec((NUM_JOINTS,), tf.bool),
+        "visible": tf.TensorSpec((NUM_JOINTS,), tf.bool),
     }
+    draw = functools.partial(drawn_people, seed, range(first, first + count), "Drawing")
     parse = pipelines.parse_pose(image_size, surroundings=surroundings)
-    parsed = tf.data.Dataset.from_generator(examples, output_signature=signature).map(parse)
+    parsed = tf.data.Dataset.from_generator(draw, output_signature=signature).map(parse)
     parts = ([], [], [])
     for image, targets, weights in parsed.with_options(datasets.options_without_tuner()):
         parts[0].append(np.rint(image).astype(np.uint8))

@@ -9,7 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
-from clsloc_utils import backbones  # first: the package chooses TensorFlow's kernels, before it is imported
+from clsloc_utils import backbones, datasets  # first: the package chooses TensorFlow's kernels, before it is imported
 
 # isort: split
 import joblib
@@ -18,7 +18,6 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from clsloc_utils import datasets
 from clsloc_utils.datasets import VOC_CLASS_NAMES
 from clsloc_utils.drawing.scenes import draw_scene
 from clsloc_utils.progress import progress

@@ -106,6 +106,24 @@ def find_browser() -> str | None:
 
 
 @contextlib.contextmanager
+def launched(browser: str) -> Iterator[Any]:
+    """Runs a browser without a window.
+
+    Args:
+        browser: Path of a Chromium.
+
+    Yields:
+        The `playwright` browser.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextlib.contextmanager
 def jupyterlab(folder: Path, theme: str) -> Iterator[str]:
     """Runs JupyterLab on a free port, with settings and data of its own, as long as the context lasts.
 
@@ -180,10 +198,7 @@ def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
     Yields:
         The `playwright` page.
     """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+    with launched(browser) as chromium:
         context = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True)
         page = context.new_page()
         page.goto(f"{address}/tree/{notebook}?token={TOKEN}")
@@ -192,7 +207,6 @@ def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
         kernels = f"{address.removesuffix('lab')}api/kernels?token={TOKEN}"
         wait_for(lambda: is_any_kernel_ready(kernels), lambda: f"no kernel after {START_SECONDS} s", START_SECONDS)
         yield page
-        chromium.close()
 
 
 def is_any_kernel_ready(address: str) -> bool:

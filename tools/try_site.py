@@ -9,11 +9,12 @@ such as too little contrast. Exit code 1 if there is anything.
 """
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from try_lab import find_browser
+from try_lab import find_browser, launched
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 SERIOUS = ("serious", "critical")
@@ -34,26 +35,21 @@ def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Pat
     Raises:
         FileNotFoundError: The folder holds no page.
     """
-    from playwright.sync_api import sync_playwright
-
     pages = sorted(site.resolve().rglob("*.html"))
     if not pages:
         raise FileNotFoundError(f"{site} holds no .html file; `make site` builds the pages.")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        for device, width in WIDTHS.items():
-            for scheme in ("light", "dark"):
-                context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-                tab = context.new_page()
-                for path in pages:
-                    where = f"{path.relative_to(site.resolve())}, {device}, {scheme}"
-                    tab.goto(path.as_uri())
-                    yield from (f"{where}: {problem}" for problem in _problems_of(tab, width, axe))
-                    if screenshots is not None:
-                        name = "_".join(path.relative_to(site.resolve()).with_suffix("").parts)
-                        tab.screenshot(path=screenshots / f"{name}_{device}_{scheme}.png", full_page=True)
-                context.close()
-        chromium.close()
+    with launched(browser) as chromium:
+        for (device, width), scheme in itertools.product(WIDTHS.items(), ("light", "dark")):
+            context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            tab = context.new_page()
+            for path in pages:
+                page = path.relative_to(site.resolve())
+                tab.goto(path.as_uri())
+                yield from (f"{page}, {device}, {scheme}: {problem}" for problem in _problems_of(tab, width, axe))
+                if screenshots is not None:
+                    name = "_".join(page.with_suffix("").parts)
+                    tab.screenshot(path=screenshots / f"{name}_{device}_{scheme}.png", full_page=True)
+            context.close()
 
 
 def _problems_of(tab, width: int, axe: Path | None) -> Iterator[str]:

@@ -35,17 +35,30 @@ class ToyPose(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in SPLITS}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[str, dict]]:
-        seed, count = _SEEDS[split], SPLITS[split]
-        # As in `toy_voc`: light workers, results in order and one by one.
-        workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
-        drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in range(count))
-        for index, drawing in enumerate(progress(drawings, total=count, description=f"Drawing people, {split}")):
+        people = drawn_people(_SEEDS[split], range(SPLITS[split]), f"Drawing people, {split}")
+        for index, example in enumerate(people):
             filename = f"{split}_{index:06d}.jpg"
-            example = {
-                "image": drawing["image"],
-                "image/filename": filename,
-                "joints": (drawing["joints"] / drawing["size"]).astype(np.float32),
-                "labelled": drawing["labelled"],
-                "visible": drawing["visible"],
-            }
-            yield filename, example
+            yield filename, example | {"image/filename": filename}
+
+
+def drawn_people(seed: int, indices: range, description: str) -> Iterator[dict]:
+    """Examples of drawn people, made by all processor cores, in their order.
+
+    Args:
+        seed: Which series of people.
+        indices: Which ones of the series.
+        description: Words for the progress bar.
+
+    Yields:
+        As `pose_features` says, without `image/filename`: `image` as the bytes of a JPEG, `joints` relative to it.
+    """
+    # As in `toy_voc`: light workers, results in order and one by one.
+    workers = joblib.Parallel(n_jobs=-1, batch_size=32, return_as="generator")
+    drawings = workers(joblib.delayed(draw_pose_annotated)(seed, index) for index in indices)
+    for drawing in progress(drawings, total=len(indices), description=description):
+        yield {
+            "image": drawing["image"],
+            "joints": (drawing["joints"] / drawing["size"]).astype(np.float32),
+            "labelled": drawing["labelled"],
+            "visible": drawing["visible"],
+        }
