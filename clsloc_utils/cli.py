@@ -127,7 +127,9 @@ def _add_train(commands) -> None:
     train.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     _add_backbone(train)
     train.add_argument("--box-head", choices=["pooled", "flatten", "spatial"], help="for boxes (default: spatial)")
-    train.add_argument("--joint-head", choices=["direct", "heatmap"], help="for poses (default: heatmap)")
+    train.add_argument(
+        "--joint-head", choices=["direct", "soft_argmax", "heatmap"], help="for poses (default: heatmap)"
+    )
     train.add_argument("--loss-weight", type=_weight, metavar="W", help="box loss over class loss (default: 1)")
     _add_reading(train)
     train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of the heads over the features")

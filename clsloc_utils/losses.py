@@ -312,6 +312,70 @@ class JointLoss(keras.losses.Loss):
         return cls(**{**config, "loss": keras.saving.deserialize_keras_object(config["loss"])})
 
 
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class HeatmapLoss(keras.losses.Loss):
+    """How far the shares of a heatmap are from a Gaussian around the joint: tells every cell whether it is right.
+
+    The loss of a joint is the Kullback-Leibler divergence of the softmax over all cells from that Gaussian, 0 when they
+    are equal: the cross-entropy of "where is it?" with a slightly blurred answer. As in `JointLoss`, joints without a
+    label do not enter, and the mean is over the weights.
+
+    Args:
+        outside: Number of rows and columns of the heatmaps that lie outside the image, at each border.
+        spread: Standard deviation of the Gaussian, in cells.
+        reduction: As for `JointLoss`.
+        name: Name of the loss.
+        dtype: As in any Keras loss.
+
+    Call arguments:
+        y_true: True joints, x and y, relative to the side of the square image, shape `[B, J, 2]`.
+        y_pred: Logits of the heatmaps, shape `[B, H, W, J]`.
+        sample_weight: As for `JointLoss`.
+
+    Raises:
+        ValueError: `spread` is not above 0; on call, when the shapes do not fit each other.
+    """
+
+    def __init__(
+        self,
+        outside: int = 0,
+        spread: float = 0.8,
+        reduction: str | None = "mean_with_sample_weight",
+        name: str = "heatmap_loss",
+        dtype: Any = None,
+    ):
+        if spread <= 0:
+            raise ValueError(f"spread is {spread}; it must be above 0 cells.")
+        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        self.outside, self.spread = outside, spread
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
+        if len(y_pred.shape) != 4 or y_pred.shape[-1] != y_true.shape[1]:
+            raise ValueError(
+                f"joints {tuple(y_true.shape)} need heatmaps [B, H, W, {y_true.shape[1]}], not {tuple(y_pred.shape)}."
+            )
+        weight = joint_weights(y_true, y_true, sample_weight, self.dtype)
+        y_true = ops.where(weight[..., None] > 0, y_true, ops.zeros_like(y_true))
+        return super().__call__(y_true, y_pred, weight)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        height, width, count = y_pred.shape[1:]
+        columns, rows = (self._log_shares(y_true[..., axis], cells) for axis, cells in enumerate((width, height)))
+        wanted = ops.reshape(rows[..., :, None] + columns[..., None, :], (-1, count, height * width))
+        found = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, count)), axis=1)
+        return ops.sum(ops.exp(wanted) * (wanted - ops.transpose(found, (0, 2, 1))), axis=-1)
+
+    def _log_shares(self, places: Any, cells: int) -> Any:
+        """Logarithm of what falls into each cell of one axis, `[B, J, cells]`, of Gaussians at places `[B, J]`."""
+        centres = ops.arange(cells, dtype=self.dtype) - self.outside + 0.5
+        distances = centres - places[..., None] * (cells - 2 * self.outside)
+        return ops.log_softmax(-(distances**2) / (2 * self.spread**2), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "outside": self.outside, "spread": self.spread}
+
+
 JOINT_LOSSES: dict[str, Callable[[], JointLoss]] = {
     "l2": lambda: JointLoss(keras.losses.MeanSquaredError(), name="l2"),
     "l1": lambda: JointLoss(keras.losses.MeanAbsoluteError(), name="l1"),

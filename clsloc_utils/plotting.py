@@ -227,6 +227,7 @@ def gallery(
     labels: Sequence[Sequence[str]] | None = None,
     predicted_boxes: Sequence | None = None,
     columns: int = 4,
+    legend: tuple[str, str] | None = None,
 ) -> Figure:
     """Images side by side, with their boxes.
 
@@ -237,6 +238,7 @@ def gallery(
         labels: A text for each of these boxes, for each image.
         predicted_boxes: Predicted boxes of each image, likewise.
         columns: Images in a row.
+        legend: What to call the two kinds of boxes above the images; `None` for no legend.
 
     Returns:
         A figure of constant width, with one axes for each image.
@@ -245,13 +247,16 @@ def gallery(
         ValueError: There is no image, or one of the lists has not as many elements as there are images.
     """
     _check_counts(len(images), titles=titles, boxes=boxes, labels=labels, predicted_boxes=predicted_boxes)
-    figure, grid = _image_grid(images, columns, title_lines=_line_count(titles))
+    header = 0.0 if legend is None else _TITLE_HEIGHT
+    figure, grid = _image_grid(images, columns, title_lines=_line_count(titles), header=header)
     for index, (axes, image) in enumerate(zip(grid, images, strict=True)):
         draw_boxes(axes, image, () if boxes is None else boxes[index], None if labels is None else labels[index])
         if predicted_boxes is not None:
             draw_boxes(axes, None, predicted_boxes[index], predicted=True)
         if titles is not None:
             axes.set_title(titles[index], fontsize=_title_size(columns))
+    if legend is not None:
+        _legend_of_boxes(figure, *legend)
     return figure
 
 
@@ -339,10 +344,10 @@ def _in_order(ious: np.ndarray, which: str) -> np.ndarray:
     return np.argsort(ious if which == "worst" else -ious, kind="stable")
 
 
-def _legend_of_boxes(figure: Figure) -> None:
+def _legend_of_boxes(figure: Figure, true: str = "true box", predicted: str = "predicted box") -> None:
     """Says above the images what the two kinds of lines are."""
-    solid = plt.Line2D([], [], color=TRUE_COLOUR, linewidth=2.2, label="true box")
-    dashed = plt.Line2D([], [], color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), label="predicted box")
+    solid = plt.Line2D([], [], color=TRUE_COLOUR, linewidth=2.2, label=true)
+    dashed = plt.Line2D([], [], color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), label=predicted)
     figure.legend(handles=[solid, dashed], loc="outside upper center", ncols=2, frameon=False, fontsize=10)
 
 

@@ -74,7 +74,7 @@ FAST = Profile(
     pose_copies=2,
     pose_rotation=15.0,
     heatmap_channels=64,
-    pose_epochs=4,
+    pose_epochs=3,
 )
 FULL = Profile(
     name="full",

@@ -49,6 +49,22 @@ def stages(**seconds):
     return [row | {"seconds": seconds.get(row["stage"].split()[0].rstrip(":"), 1.0)} for row in rows]
 
 
+SWEEP = {
+    "rows": [
+        {"models": 1, "settings": 1, "seeds": 1, "seconds": 5.0, "cpu_seconds": 8.0},
+        {"models": 33, "settings": 11, "seeds": 3, "seconds": 21.0, "cpu_seconds": 36.0},
+    ],
+    "machine": "a machine",
+}
+
+
+def test_a_sweep_says_what_each_further_model_costs():
+    words = bench.sweep_words(SWEEP)
+    assert "| 33 | 11 | 3 | 21.0 | 36.0 | 0.64 |" in words
+    assert "The first model costs 5.0 s, 4.5 s of which for what all share; each further one 0.50 s." in words
+    assert "33 trainings one after the other would take 7.9 times as long." in words
+
+
 # --- the naive recipe -------------------------------------------------------------------------------------------------
 
 

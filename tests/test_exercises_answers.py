@@ -685,7 +685,7 @@ RIGHT = {
     "03.pooling": [pooling_in_keras, pooling_in_loops],
     "03.soft_argmax": [soft_argmax_by_grid, soft_argmax_in_a_loop],
     "03.loss_calls": [(20,), [20]],
-    "03.wiring": [wiring(), own_wiring],
+    "03.wiring": [wiring(), own_wiring, wiring(metrics=lambda metrics: metrics | {"label": None})],
     "03.unfreeze": [unfreeze_in_a_loop, unfreeze_by_name],
     "04.units": [units_by_cases, units_by_table],
     "04.scale": [0.01, 0.1 / 10],

@@ -153,14 +153,20 @@ def test_litert_is_used_where_it_is_installed(exported, images, monkeypatch):
     np.testing.assert_array_equal(outputs["box"], images[:, 0, 0])
 
 
-def test_joints_are_exported_too(images, tmp_path):
+@pytest.mark.parametrize("head", list(models.JOINT_HEADS))
+def test_joints_are_exported_too(head, images, tmp_path):
     image = keras.Input((SIZE, SIZE, 3))
-    coarse = keras.layers.Conv2D(8, 8, strides=8)(image)
-    model = models.pose_model(keras.Model(image, coarse), joint_head="direct")
-    outputs = exporting.load_exported(exporting.export_lite(model, tmp_path / "pose.tflite"))(images)
+    fine = keras.layers.Conv2D(8, 4, strides=4)(image)
+    coarse = keras.layers.Conv2D(8, 2, strides=2)(fine)
+    model = models.pose_model(keras.Model(image, coarse), joint_head=head)
     reference = model.predict_on_batch(images)
-    assert outputs["joints"].shape == (5, 14, 2)
-    assert exporting.largest_differences(outputs, reference)["joints"] < 1e-3
+    for exported in (
+        exporting.export_lite(model, tmp_path / "pose.tflite"),
+        exporting.export_saved_model(model, tmp_path / "pose"),
+    ):
+        outputs = exporting.load_exported(exported)(images)
+        assert outputs["joints"].shape == (5, 14, 2)
+        assert max(exporting.largest_differences(outputs, reference).values()) < 1e-3
 
 
 def test_differences_are_the_largest_and_need_the_same_shapes():

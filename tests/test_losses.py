@@ -249,3 +249,66 @@ def test_learned_weighting_refuses_what_it_does_not_know():
         losses.LearnedWeighting({"label": "sorting"})
     with pytest.raises(ValueError, match=r"\['box', 'label'\].*\['label'\]"):
         losses.LearnedWeighting(TASKS)(constants(label=1.0))
+
+
+# --- heatmaps
+
+
+def bells(joints, height, width, outside, spread):
+    """Gaussians around joints `[B, J, 2]`, as shares of the cells, `[B, J, H, W]`: a loop."""
+    answer = np.empty((*joints.shape[:2], height, width))
+    for person, joint in np.ndindex(*joints.shape[:2]):
+        x, y = joints[person, joint] * (width - 2 * outside, height - 2 * outside)
+        for row, column in np.ndindex(height, width):
+            squared = (column - outside + 0.5 - x) ** 2 + (row - outside + 0.5 - y) ** 2
+            answer[person, joint, row, column] = np.exp(-squared / (2 * spread**2))
+    return answer / answer.sum(axis=(2, 3), keepdims=True)
+
+
+def heatmap_example(seed=0):
+    random = np.random.default_rng(seed)
+    joints = random.uniform(0, 1, (2, 3, 2)).astype("float32")
+    return joints, random.normal(size=(2, 5, 7, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(("outside", "spread"), [(0, 0.8), (1, 0.8), (1, 1.5)])
+def test_heatmap_loss_agrees_with_a_loop(outside, spread):
+    joints, logits = heatmap_example()
+    found = losses.HeatmapLoss(outside=outside, spread=spread, reduction=None)(joints, logits)
+    wanted = bells(joints, 5, 7, outside, spread)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=(1, 2), keepdims=True)
+    expected = (wanted * np.log(wanted / shares.transpose(0, 3, 1, 2))).sum(axis=(2, 3))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_heatmap_loss_is_zero_for_the_wanted_heatmap():
+    joints, _ = heatmap_example()
+    logits = np.log(bells(joints, 9, 9, 1, 0.8)).transpose(0, 2, 3, 1).astype("float32") + 7  # shares mind no constant
+    assert float(losses.HeatmapLoss(outside=1)(joints, logits)) == pytest.approx(0, abs=1e-5)
+
+
+def test_heatmap_loss_never_sees_joints_without_a_label():
+    joints, logits = heatmap_example()
+    loss = losses.HeatmapLoss(outside=1)
+    weights = np.array([[1, 0, 1], [0, 1, 0]], "float32")
+    each = np.asarray(losses.HeatmapLoss(outside=1, reduction=None)(joints, logits))
+    joints[weights == 0] = np.nan
+    assert float(loss(joints, logits, weights)) == pytest.approx(each[weights > 0].mean(), rel=1e-5)
+    with tf.GradientTape() as tape:
+        watched = tf.Variable(logits)
+        value = loss(joints, watched, weights)
+    gradient = tape.gradient(value, watched).numpy()
+    assert np.isfinite(gradient).all()
+    assert not gradient[0, :, :, 1].any()
+    assert float(loss(joints, logits, np.zeros((2, 3), "float32"))) == 0
+
+
+def test_heatmap_loss_refuses_what_does_not_fit_and_keeps_its_config():
+    joints, logits = heatmap_example()
+    with pytest.raises(ValueError, match=r"need heatmaps \[B, H, W, 3\], not \(2, 5, 7, 2\)"):
+        losses.HeatmapLoss()(joints, logits[..., :2])
+    with pytest.raises(ValueError, match="spread is 0"):
+        losses.HeatmapLoss(spread=0)
+    loss = losses.HeatmapLoss(outside=2, spread=1.25)
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert (again.outside, again.spread) == (2, 1.25)

@@ -135,6 +135,8 @@ def test_a_fine_tuned_head_has_rows_of_its_own():
         ["--fine-tune", "2", "--heads", "heatmap", "--seeds", "1"]
     )
     assert measure_pose.expected_rows(arguments) == [("mean pose", ""), ("heatmap", 0), ("heatmap, fine-tuned", 0)]
+    arguments.flip_average = True
+    assert measure_pose.names_of("heatmap", arguments) == ["heatmap", "heatmap, flip-averaged", "heatmap, fine-tuned"]
 
 
 def test_the_published_page_is_made_of_the_published_numbers():

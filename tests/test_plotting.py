@@ -152,6 +152,17 @@ def test_gallery_puts_titles_and_boxes_where_they_belong(image):
     assert [patch.get_linestyle() == "solid" for patch in figure.axes[1].patches] == [True, True, False]
 
 
+def test_gallery_names_its_two_kinds_of_boxes(image):
+    boxes = [[0, 0, 0.5, 0.5]] * 2
+    shown = {"boxes": boxes, "predicted_boxes": boxes}
+    assert not plotting.gallery([image] * 2, **shown).legends
+    figure = plotting.gallery([image] * 2, **shown, legend=("the truth", "a guess"))
+    solid, dashed = figure.legends[0].get_lines()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["the truth", "a guess"]
+    assert (solid.get_color(), dashed.get_color()) == (plotting.TRUE_COLOUR, plotting.PREDICTED_COLOUR)
+    assert (solid.is_dashed(), dashed.is_dashed()) == (False, True)
+
+
 def test_galleries_have_one_width(image):
     widths = {plotting.gallery([image] * count, columns=columns).get_figwidth() for count, columns in ((1, 4), (9, 3))}
     assert widths == {plotting.FIGURE_WIDTH}

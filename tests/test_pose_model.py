@@ -1,4 +1,4 @@
-"""The pose model: soft-argmax in two dimensions, both joint heads, saving, precision."""
+"""The pose model: soft-argmax in two dimensions, the joint heads, two looks, saving, precision."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clsloc_utils import models, training
+from clsloc_utils import losses, models, pipelines, training
 
 HEADS = tuple(models.JOINT_HEADS)
 
@@ -68,11 +68,39 @@ def test_the_borders_and_a_little_more_are_in_reach():
 
 
 def test_soft_argmax_keeps_its_config():
-    layer = models.SoftArgmax2D(2, name="points")
-    assert models.SoftArgmax2D.from_config(layer.get_config()).outside == 2
+    layer = models.SoftArgmax2D(2, 3, name="points")
+    again = models.SoftArgmax2D.from_config(layer.get_config())
+    assert (again.outside, again.window) == (2, 3)
     assert layer.compute_output_shape((None, 9, 9, 14)) == (None, 14, 2)
     with pytest.raises(ValueError, match="outside is -1"):
         models.SoftArgmax2D(-1)
+    with pytest.raises(ValueError, match="window is -2"):
+        models.SoftArgmax2D(0, -2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 1000), st.integers(0, 3), st.integers(5, 9), st.integers(5, 7))
+def test_a_window_leaves_out_what_is_far_from_the_hottest_cell(seed, window, height, width):
+    heatmaps = np.random.default_rng(seed).normal(0, 3, (2, height, width, 3)).astype("float32")
+    layer = models.SoftArgmax2D(1, window)
+    found = np.asarray(layer(heatmaps))
+    for image, joint in np.ndindex(2, 3):
+        logits = heatmaps[image, :, :, joint].astype("float64")
+        row, column = np.unravel_index(np.argmax(logits), logits.shape)
+        near = np.full(logits.shape, -np.inf)
+        part = np.s_[max(row - window, 0) : row + window + 1, max(column - window, 0) : column + window + 1]
+        near[part] = logits[part]
+        expected = models.SoftArgmax2D(1)(np.maximum(near, -1e4)[None, :, :, None].astype("float32"))
+        np.testing.assert_allclose(found[image, joint], np.asarray(expected)[0, 0], atol=1e-5)
+    everything = np.asarray(models.SoftArgmax2D(1)(heatmaps))
+    np.testing.assert_array_equal(layer(heatmaps, training=True), everything)  # All cells learn.
+
+
+def test_two_hot_spots_are_not_averaged_within_a_window():
+    heatmaps = np.zeros((1, 12, 12, 1), "float32")
+    heatmaps[0, 2, 2], heatmaps[0, 9, 9] = 30.0, 29.9
+    np.testing.assert_allclose(models.SoftArgmax2D(1)(heatmaps)[0, 0], [0.5, 0.5], atol=0.05)
+    np.testing.assert_allclose(models.SoftArgmax2D(1, 2)(heatmaps)[0, 0], [0.15, 0.15], atol=1e-6)
 
 
 # --- the model
@@ -82,15 +110,17 @@ def test_soft_argmax_keeps_its_config():
 def test_parts_outputs_and_names(head):
     model = models.pose_model(small_backbone(), joint_head=head)
     outputs = model.predict_on_batch(images())
-    assert {name: each.shape for name, each in outputs.items()} == {"joints": (8, 14, 2)}
-    assert model.layers[-1].name == "joints"
+    heatmaps = {"heatmaps": (8, 6, 6, 14)} if head == "heatmap" else {}
+    assert {name: each.shape for name, each in outputs.items()} == {"joints": (8, 14, 2), **heatmaps}
+    assert "joints" in model.output_names
     heads, features = model.get_layer("heads"), model.get_layer("features")
     maps = features.predict_on_batch(images())
     from_heads = heads.predict_on_batch({level: maps[level] for level in heads.input})
     np.testing.assert_allclose(from_heads["joints"], outputs["joints"], rtol=1e-5, atol=1e-6)
-    assert set(heads.input) == ({"coarse", "fine"} if head == "heatmap" else {"coarse"})
+    assert set(heads.input) == ({"coarse"} if head == "direct" else {"coarse", "fine"})
     assert not features.trainable_weights
-    assert abs(outputs["joints"].mean() - 0.5) < 0.1, "an untrained model points to the middle"
+    if head != "heatmap":  # That one reads around the hottest cell, wherever it is.
+        assert abs(outputs["joints"].mean() - 0.5) < 0.1, "an untrained model points to the middle"
 
 
 def test_the_backbone_is_frozen_unless_asked():
@@ -98,7 +128,7 @@ def test_the_backbone_is_frozen_unless_asked():
 
 
 def test_wrong_arguments_are_refused():
-    with pytest.raises(ValueError, match="joint_head is 'magic'; take one of direct, heatmap"):
+    with pytest.raises(ValueError, match="joint_head is 'magic'; take one of direct, soft_argmax, heatmap"):
         models.pose_model(small_backbone(), joint_head="magic")
     with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
         models.pose_model(small_backbone(strides=(16,)))
@@ -153,11 +183,16 @@ def test_a_saved_model_answers_the_same(head, tmp_path):
     training.compile_pose_model(model, joint_loss="smooth_l1")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    expected = model.predict_on_batch(images())
+    expected = {"joints": model.predict_on_batch(images())["joints"]}
     np.testing.assert_array_equal(loaded.predict_on_batch(images())["joints"], expected["joints"])
     weights = {"joints": np.ones((8, 14), "float32")}
     result = loaded.evaluate(images(), expected, sample_weight=weights, verbose=0, return_dict=True)
-    assert result["loss"] == pytest.approx(0, abs=1e-6)
+    if head == "heatmap":
+        before = model.evaluate(images(), expected, sample_weight=weights, verbose=0, return_dict=True)
+        assert result["loss"] == pytest.approx(before["loss"], rel=1e-6)
+        assert result["loss"] > 0.01, "the loss of the heatmaps is in it"
+    else:
+        assert result["loss"] == pytest.approx(0, abs=1e-6)
     assert {"pck_20", "mean_error"} <= set(result)
 
 
@@ -181,3 +216,46 @@ def test_width_of_the_heatmap_head_is_a_choice():
         for width in (8, 16)
     ]
     assert counts == [8, 16]
+
+
+# --- the loss of the heatmaps
+
+
+def test_heatmaps_add_their_loss_to_that_of_the_joints():
+    rng = np.random.default_rng(3)
+    targets = {"joints": rng.uniform(0, 1, (8, 14, 2)).astype("float32")}
+    weights = {"joints": (rng.uniform(size=(8, 14)) < 0.7).astype("float32")}
+    targets["joints"][weights["joints"] == 0] = np.nan
+    model = models.pose_model(small_backbone())
+    training.compile_pose_model(model, joint_loss="l2")
+    result = model.evaluate(images(), targets, sample_weight=weights, verbose=0, return_dict=True)
+    outputs = model.predict_on_batch(images())
+    of_joints = losses.get_joint_loss("l2")(targets["joints"], outputs["joints"], weights["joints"])
+    of_heatmaps = losses.HeatmapLoss(outside=1)(targets["joints"], outputs["heatmaps"], weights["joints"])
+    assert float(of_heatmaps) > 0.5
+    expected = float(of_joints) + models.HEATMAP_LOSS_WEIGHT * float(of_heatmaps)
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+# --- two looks
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_mirror_image_gets_the_mirrored_answer(head, tmp_path):
+    """Whatever the model has learned: of two looks that are averaged, none comes first."""
+    twice = models.flip_averaged(models.pose_model(small_backbone(), joint_head=head))
+    seen = np.asarray(twice.predict_on_batch(images())["joints"])
+    mirrored = np.asarray(twice.predict_on_batch(images()[:, :, ::-1])["joints"])
+    np.testing.assert_allclose(pipelines.flip_joints(mirrored), seen, atol=1e-5)
+    twice.save(tmp_path / "twice.keras")
+    loaded = keras.models.load_model(tmp_path / "twice.keras")
+    np.testing.assert_allclose(loaded.predict_on_batch(images())["joints"], seen, atol=1e-6)
+
+
+def test_two_looks_are_averaged():
+    model = models.pose_model(small_backbone(), joint_head="direct")
+    seen = model.predict_on_batch(images())["joints"]
+    mirrored = pipelines.flip_joints(model.predict_on_batch(images()[:, :, ::-1])["joints"])
+    assert np.abs(seen - mirrored).max() > 1e-3
+    found = models.flip_averaged(model).predict_on_batch(images())["joints"]
+    np.testing.assert_allclose(found, (seen + np.asarray(mirrored)) / 2, atol=1e-6)

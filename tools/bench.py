@@ -225,7 +225,7 @@ class Curve:
 
 
 def sweep(arguments: argparse.Namespace) -> dict:
-    """All 33 models of a sweep side by side, and one alone, each in a process of its own."""
+    """Sweeps of more and more models side by side, the last one that of the course, each in a process of its own."""
     fast = profiles.FAST
     options = argparse.Namespace(
         data=fast.data,
@@ -234,15 +234,11 @@ def sweep(arguments: argparse.Namespace) -> dict:
         copies=fast.augmented_copies,
         epochs=fast.sweep_epochs,
     )
-    alone, together = (
-        in_new_process(measure_sweep.measure, (*measure_sweep.SIZES[count], options)) for count in (1, 33)
-    )
-    return {
-        "models": together["models"],
-        "seconds_together": together["seconds"],
-        "seconds_alone": alone["seconds"],
-        "times_less": together["models"] * alone["seconds"] / together["seconds"],
-    }
+    rows = [
+        in_new_process(measure_sweep.measure, (*measure_sweep.SIZES[count], options)) for count in measure_sweep.SIZES
+    ]
+    kept = ("models", "settings", "seeds", "seconds", "cpu_seconds")
+    return {"rows": [{name: row[name] for name in kept} for row in rows]}
 
 
 def pipeline(arguments: argparse.Namespace) -> dict:
@@ -333,10 +329,25 @@ def photos_words(numbers: dict) -> str:
 
 def sweep_words(numbers: dict) -> str:
     """The part `sweep`."""
+    rows = numbers["rows"]
+    alone, together = rows[0], rows[-1]
+    more = (together["seconds"] - alone["seconds"]) / (together["models"] - alone["models"])
+    times = together["models"] * alone["seconds"] / together["seconds"]
+    lines = [
+        "| models side by side | settings | seeds | seconds | processor seconds | seconds a model |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {row['models']} | {row['settings']} | {row['seeds']} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} "
+            f"| {row['seconds'] / row['models']:.2f} |"
+            for row in rows
+        ),
+    ]
+    shared = alone["seconds"] - more
     return (
-        f"{numbers['models']} models side by side: {numbers['seconds_together']:.0f} s. One of them alone: "
-        f"{numbers['seconds_alone']:.1f} s. So {numbers['models']} trainings one after the other take "
-        f"{numbers['times_less']:.1f} times as long."
+        "\n".join(lines)
+        + "\n\nThe last row is the grid of the course: nine ratios, both ends, three seeds. The first model "
+        f"costs {alone['seconds']:.1f} s, {shared:.1f} s of which for what all share; each further one {more:.2f} s. "
+        f"{together['models']} trainings one after the other would take {times:.1f} times as long."
     )
 
 

@@ -5,7 +5,8 @@
 
 Every head is trained on the same cached features, from `--seeds` different starting points, and measured on the test
 split, beside the mean pose of the training people. Nothing is tuned on the test split: the last epoch's weights count.
-With `--fine-tune` the backbone then learns too, and each fine-tuned head has rows of its own.
+With `--flip-average` each head is also measured as the mean of what it sees in the image and in its mirror image. With
+`--fine-tune` the backbone then learns too. Both have rows of their own.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from head_tables import heads_table, options_parser, report, source_of, summary,
 
 from clsloc_utils.backbones import load_backbone
 from clsloc_utils.losses import JOINT_LOSSES
-from clsloc_utils.models import JOINT_HEADS, pose_model
+from clsloc_utils.models import JOINT_HEADS, flip_averaged, pose_model
 
 BASELINE = "mean pose"
 SHARES = ("pck_20", "pck_10", "pcp_strict", "pcp_loose")
@@ -56,8 +57,9 @@ def measure(arguments: argparse.Namespace, done: Collection[tuple] = ()) -> Iter
 
 
 def names_of(head: str, arguments: argparse.Namespace) -> list[str]:
-    """What the rows of a head are called: as it is and, when asked for, fine-tuned."""
-    return [head, f"{head}, fine-tuned"] if arguments.fine_tune else [head]
+    """What the rows of a head are called: as it is and, when asked for, flip-averaged and fine-tuned."""
+    asked_for = {"flip-averaged": arguments.flip_average, "fine-tuned": arguments.fine_tune}
+    return [head, *(f"{head}, {way}" for way, is_asked_for in asked_for.items() if is_asked_for)]
 
 
 def expected_rows(arguments: argparse.Namespace) -> list[tuple]:
@@ -89,7 +91,7 @@ def mean_pose_scores(train_cache: training.FeatureCache, test_cache: training.Fe
 def measure_head(
     head: str, seed: int, source: datasets.SourceInfo, caches: tuple, arguments: argparse.Namespace
 ) -> Iterator[dict]:
-    """Trains one head; yields its scores, and those after fine-tuning when that is asked for."""
+    """Trains one head; yields its scores and, when asked for, those of two looks and those after fine-tuning."""
     train_cache, test_cache = caches
     training.set_seed(seed)
     # Loaded anew each time: fine-tuning changes it.
@@ -106,14 +108,16 @@ def measure_head(
         )
     )
     yield {"head": head, "seed": seed, **training.evaluate(model, test_cache), **seconds}
-    if not arguments.fine_tune:
-        return
-    more_seconds = timed(fine_tune, model, source, seed, arguments)
-    seconds = {name: seconds[name] + more_seconds[name] for name in seconds}
     test = pipelines.pose_batches(
         source.name, source.test_split, image_size=model.input_shape[1], batch_size=64, margin=arguments.margin
     )
-    yield {"head": names_of(head, arguments)[-1], "seed": seed, **training.evaluate(model, test), **seconds}
+    if arguments.flip_average:
+        scores = training.evaluate(flip_averaged(model), test)
+        yield {"head": f"{head}, flip-averaged", "seed": seed, **scores, **seconds}
+    if arguments.fine_tune:
+        more_seconds = timed(fine_tune, model, source, seed, arguments)
+        seconds = {name: seconds[name] + more_seconds[name] for name in seconds}
+        yield {"head": f"{head}, fine-tuned", "seed": seed, **training.evaluate(model, test), **seconds}
 
 
 def fine_tune(model: keras.Model, source: datasets.SourceInfo, seed: int, arguments: argparse.Namespace) -> None:
@@ -163,6 +167,7 @@ def options(profile: profiles.Profile) -> argparse.ArgumentParser:
         fine_tune=0,
     )
     parser.add_argument("--heatmap-channels", type=int, default=profile.heatmap_channels, help="width of that head")
+    parser.add_argument("--flip-average", action="store_true", help="also measure two looks, one at the mirror image")
     parser.add_argument("--joint-loss", choices=list(JOINT_LOSSES), default="l1", help="default: %(default)s")
     parser.add_argument(
         "--margin", type=margin_of, default=0.15, help="around the person, or none for the whole photo (default: 0.15)"

@@ -75,7 +75,7 @@ PARTS = {
         "Drawn pictures",
         "`toy_voc`, drawn by the course: twenty classes, pictures with one object.",
         measure_heads,
-        "--copies 4 --epochs 6 --learning-rate 4e-3",
+        "--copies 3 --epochs 7 --learning-rate 4e-3",
     ),
     "wildlife": Part(
         "African wildlife photos",
@@ -93,9 +93,10 @@ PARTS = {
     ),
     "toy_pose": Part(
         "Drawn people",
-        "`toy_pose`, drawn by the course, each cropped to the person.",
+        "`toy_pose`, drawn by the course, each cropped to the person. *Flip-averaged*: the mean of what the head finds "
+        "in the image and in its mirror image.",
         measure_pose,
-        "",
+        "--epochs 4 --flip-average",
     ),
     "lspet": Part(
         "LSP-extended, a subset",
@@ -104,7 +105,7 @@ PARTS = {
         f"torso, right hip and left shoulder, labelled. {LITE}",
         measure_pose,
         f'--data {POSES} --backbone {BACKBONE} --train-split "train[:800]" --test-split "train[800:]" --copies 10 '
-        "--rotation 40 --heatmap-channels 128 --epochs 6",
+        "--rotation 40 --heatmap-channels 128 --epochs 6 --flip-average",
     ),
 }
 

@@ -21,7 +21,6 @@ from clsloc_utils import backbones, datasets, pipelines  # first: the package ch
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import ops
 from pretrain_tiny_resnet import optimizer, options_parser, saving
 
 from clsloc_utils.datasets.toy_pose import drawn_people
@@ -32,34 +31,6 @@ from clsloc_utils.models import pose_model
 
 TRAIN_SEED, HELD_OUT_SEED = 1011, 1012
 AUGMENTATION = pipelines.PoseAugmentation(rotation=15.0)
-
-
-class HeatmapCrossEntropy(keras.losses.Loss):
-    """Cross-entropy of a joint's heatmap with a Gaussian around its place: for every cell, how likely is it here?
-
-    Soft-argmax alone tells the network that a mean is wrong; this tells every cell whether it is. The heatmaps hold one
-    cell outside of the image at each border, as those of `clsloc_utils.models.heatmap_joints`.
-
-    Args:
-        spread: Standard deviation of the Gaussian, in cells.
-    """
-
-    def __init__(self, spread: float = 0.8):
-        super().__init__(name="heatmap_cross_entropy")
-        self.spread = spread
-
-    def call(self, joints, logits):
-        """Joints `[B, J, 2]`, x and y relative to the image, and logits `[B, H, W, J]`, to losses `[B, J]`."""
-        height, width, count = logits.shape[1:]
-        columns, rows = (self._shares(joints[..., axis], cells) for axis, cells in enumerate((width, height)))
-        wanted = ops.reshape(ops.einsum("bjh,bjw->bhwj", rows, columns), (-1, height * width, count))
-        return -ops.sum(wanted * ops.log_softmax(ops.reshape(logits, (-1, height * width, count)), axis=1), axis=1)
-
-    def _shares(self, places, cells: int):
-        """What falls into each cell of one axis, `[B, J, cells]`, of Gaussians at places `[B, J]`."""
-        centres = ops.arange(cells, dtype="float32") - 0.5
-        distances = centres - places[..., None] * (cells - 2)
-        return ops.softmax(-(distances**2) / (2 * self.spread**2), axis=-1)
 
 
 def people(
@@ -96,7 +67,7 @@ def resized(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def batched(arrays: tuple, size: int, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Shuffled and augmented batches for `HeatmapsAndJoints`, of images that are `size` pixels wide in the end."""
+    """Shuffled and augmented batches of images that are `size` pixels wide in the end."""
     images, joints, weights = arrays
 
     def pick(indices: tf.Tensor) -> tuple:
@@ -112,22 +83,12 @@ def batched(arrays: tuple, size: int, batch_size: int, seed: int) -> tf.data.Dat
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
     picked = order.batch(batch_size, drop_remainder=True).map(pick, num_parallel_calls=tf.data.AUTOTUNE)
     augmented = pipelines.augment_pose(picked, AUGMENTATION, image_size=size, seed=seed)
-    return augmented.map(for_both_outputs).prefetch(2).with_options(datasets.options_without_tuner())
-
-
-def for_both_outputs(images: tf.Tensor, targets: dict, weights: dict) -> tuple:
-    """The joints are what the heatmaps are compared with, too."""
-    return images, {**targets, "heatmaps": targets["joints"]}, {**weights, "heatmaps": weights["joints"]}
+    return augmented.prefetch(2).with_options(datasets.options_without_tuner())
 
 
 def joint_finder(image_size: int, start: str = "tiny_resnet") -> keras.Model:
-    """A pose model whose backbone learns, with the heatmaps' logits as a second output."""
-    model = pose_model(backbones.load_backbone(start, image_size), heatmap_channels=64, freeze_backbone=False)
-    heads = model.get_layer("heads")
-    logits = keras.layers.Identity(name="heatmaps")(heads.get_layer("joint_heatmaps").output)
-    both = keras.Model(heads.inputs, {"joints": heads.outputs[0], "heatmaps": logits})
-    maps = model.get_layer("features")(model.inputs[0])
-    return keras.Model(model.inputs, both([maps[level.name] for level in heads.inputs]))
+    """A pose model whose backbone learns."""
+    return pose_model(backbones.load_backbone(start, image_size), heatmap_channels=64, freeze_backbone=False)
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -156,8 +117,7 @@ def train(arguments: argparse.Namespace) -> None:
         batches = batched((resized(images, side), joints, weights), size, arguments.batch_size, arguments.seed)
         model.compile(
             optimizer=optimizer(learning_rate, epochs * (arguments.images // arguments.batch_size)),
-            loss={"joints": get_joint_loss("l1"), "heatmaps": HeatmapCrossEntropy()},
-            loss_weights={"joints": 20.0, "heatmaps": 1.0},
+            loss={"joints": get_joint_loss("l1")},  # The model adds that of its heatmaps.
             weighted_metrics={"joints": [PCK(0.2), PCK(0.1)]},
             jit_compile=False,
         )
@@ -166,7 +126,7 @@ def train(arguments: argparse.Namespace) -> None:
             batches,
             epochs=epochs,
             shuffle=False,  # `batched` does it.
-            validation_data=tf.data.Dataset.from_tensor_slices(small).map(for_both_outputs).batch(100),
+            validation_data=tf.data.Dataset.from_tensor_slices(small).batch(100),
             callbacks=[saving(model.get_layer("features"), arguments.out)],
             verbose=2,
         )

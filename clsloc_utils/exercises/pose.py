@@ -337,7 +337,10 @@ QUESTIONS = (
         (
             Option("On the left", "Left and right of LSP are the person's own, not the picture's."),
             Option("On the right", "As with somebody who stands before you.", right=True),
-            Option("That depends on whether the image was mirrored", "A mirrored one shows a right hand there."),
+            Option(
+                "That depends on whether the image was mirrored",
+                "After a flip, the hand on the right has become the left one.",
+            ),
         ),
     ),
     Question(
@@ -346,7 +349,7 @@ QUESTIONS = (
             Option("Nothing worse, it sees more data", "In half of its examples every left is called right."),
             Option(
                 "Confuse left with right",
-                "For the same picture of a leg both answers were right, so it settles between them.",
+                "For the same picture of a leg both answers were taught, so it settles between them.",
                 right=True,
             ),
             Option(
