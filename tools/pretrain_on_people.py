@@ -5,10 +5,11 @@ The network goes on from the weights of `tiny_resnet`, which can name drawings. 
 
     python tools/pretrain_on_people.py
 
-The weights in the package have been through two runs, the second on as many other people:
+The weights in the package have been through three runs, each on 16,000 other people:
 
     python tools/pretrain_on_people.py --image-size 128
     python tools/pretrain_on_people.py --start tiny_resnet_people --seed 1 --epochs 26 --full-size-epochs 8
+    python tools/pretrain_on_people.py --start tiny_resnet_people --seed 2 --epochs 17 --full-size-epochs 17
 """
 
 import argparse
