@@ -8,7 +8,8 @@ weights. Three heads for joints: one regresses their 28 numbers directly, one re
 head reads sides, and one also tells every cell of these heatmaps whether it is right.
 """
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -445,6 +446,71 @@ def flip_averaged(model: keras.Model) -> keras.Model:
         back = ops.take(ops.stack([1.0 - x, y], axis=-1), FLIP_ORDER, axis=1)
         outputs = {"joints": (seen["joints"] + back) / 2}
     return PoseModel(model.inputs, _named_outputs(outputs), name="flip_averaged")
+
+
+def heads_of(model: keras.Model) -> keras.Model:
+    """The `"heads"` inside a two-head or pose model, or the model itself when it is them."""
+    return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
+
+
+@contextlib.contextmanager
+def unfrozen(model: keras.Model, part: str) -> Iterator[None]:
+    """Lets the backbone learn for a while; BatchNorm layers, also those of the heads, stay frozen meanwhile.
+
+    Compile the model within: Keras reads then what learns.
+
+    Args:
+        model: A two-head or pose model.
+        part: `"last"`: only the backbone's layers after its `"fine"` map learn; `"all"`: all of them.
+
+    Raises:
+        ValueError: `"last"` is asked for and the backbone has no fine map.
+    """
+    features = model.get_layer("features")
+    first = _first_layer_after_fine(features) if part == "last" else 0
+    every_layer = [*features.layers, *heads_of(model).layers]
+    before = [layer.trainable for layer in every_layer]
+    features_before = features.trainable
+    features.trainable = True
+    for index, layer in enumerate(every_layer):
+        if index < first or isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+    try:
+        yield
+    finally:
+        features.trainable = features_before
+        for layer, trainable in zip(every_layer, before, strict=True):
+            layer.trainable = trainable
+
+
+@contextlib.contextmanager
+def half_precision(model: keras.Model) -> Iterator[None]:
+    """Lets the backbone compute in half precision for a while, from its first layer with weights on.
+
+    Its weights, the preprocessing and the heads stay float32. A loss must be scaled meanwhile, so that small gradients
+    survive: wrap the optimizer in `keras.optimizers.LossScaleOptimizer`.
+
+    Args:
+        model: A two-head or pose model.
+    """
+    all_layers = model.get_layer("features").layers
+    computing = all_layers[next(index for index, layer in enumerate(all_layers) if layer.weights) :]
+    before = [layer.dtype_policy for layer in computing]
+    for layer in computing:
+        layer.dtype_policy = "mixed_float16"
+    try:
+        yield
+    finally:
+        for layer, policy in zip(computing, before, strict=True):
+            layer.dtype_policy = policy
+
+
+def _first_layer_after_fine(features: keras.Model) -> int:
+    """Index, in the order of computation, of the layer that follows the one with the fine map."""
+    outputs = features.get_config()["output_layers"]
+    if "fine" not in outputs:
+        raise ValueError("layers='last' begins after the backbone's fine map, but this one has none; take 'all'.")
+    return [layer.name for layer in features.layers].index(outputs["fine"][0]) + 1
 
 
 def _image_and_maps(backbone: str | Path | keras.Model, levels: tuple[str, ...], freeze_backbone: bool):

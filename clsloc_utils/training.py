@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from clsloc_utils import checkup, distribution
+from clsloc_utils import checkup, distribution, models
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
@@ -860,7 +860,7 @@ def train_heads(
         FeatureCacheError: The cache lacks a feature level that the heads read.
         CheckpointError: The checkpoint cannot be read, or is of another training.
     """
-    heads = _heads_of(model)
+    heads = models.heads_of(model)
     levels = tuple(heads.input)
     batches = train_cache.batches(batch_size, levels=levels, seed=seed)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
@@ -938,11 +938,6 @@ def _skip_passes(batches: Any, count: int) -> None:
             iter(batches)
 
 
-def _heads_of(model: keras.Model) -> keras.Model:
-    """The heads inside a two-head or pose model, or the model itself when it is them."""
-    return model.get_layer("heads") if any(layer.name == "heads" for layer in model.layers) else model
-
-
 @distribution.within_scope
 def fine_tune(
     model: keras.Model,
@@ -1010,7 +1005,10 @@ def fine_tune(
     )
     compiled = _compiler(model, box_loss, box_weight, label_weight, joint_loss)
     try:
-        with _unfrozen(model, layers), _half_precision(model) if mixed_precision else contextlib.nullcontext():
+        with (
+            models.unfrozen(model, layers),
+            models.half_precision(model) if mixed_precision else contextlib.nullcontext(),
+        ):
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
             compiled(optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if mixed_precision else optimizer)
             return _fit(
@@ -1034,49 +1032,6 @@ def _num_batches(batches: Any) -> int:
     if cardinality < 0:
         raise ValueError("train_batches: the number of batches is not known; pass steps_per_epoch.")
     return cardinality
-
-
-@contextlib.contextmanager
-def _unfrozen(model: keras.Model, layers: str) -> Iterator[None]:
-    """Lets the backbone learn for a while: all its layers, or those after the fine map; BatchNorm layers never."""
-    features = model.get_layer("features")
-    first = _first_layer_after_fine(features) if layers == "last" else 0
-    every_layer = [*features.layers, *_heads_of(model).layers]
-    before = [layer.trainable for layer in every_layer]
-    features_before = features.trainable
-    features.trainable = True
-    for index, layer in enumerate(every_layer):
-        if index < first or isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
-    try:
-        yield
-    finally:
-        features.trainable = features_before
-        for layer, trainable in zip(every_layer, before, strict=True):
-            layer.trainable = trainable
-
-
-@contextlib.contextmanager
-def _half_precision(model: keras.Model) -> Iterator[None]:
-    """Lets the backbone compute in half precision for a while, from its first layer with weights on."""
-    layers = model.get_layer("features").layers
-    layers = layers[next(index for index, layer in enumerate(layers) if layer.weights) :]
-    before = [layer.dtype_policy for layer in layers]
-    for layer in layers:
-        layer.dtype_policy = "mixed_float16"
-    try:
-        yield
-    finally:
-        for layer, policy in zip(layers, before, strict=True):
-            layer.dtype_policy = policy
-
-
-def _first_layer_after_fine(features: keras.Model) -> int:
-    """Index, in the order of computation, of the layer that follows the one with the fine map."""
-    outputs = features.get_config()["output_layers"]
-    if "fine" not in outputs:
-        raise ValueError("layers='last' begins after the backbone's fine map, but this one has none; take 'all'.")
-    return [layer.name for layer in features.layers].index(outputs["fine"][0]) + 1
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------
@@ -1246,7 +1201,7 @@ def _outputs(
 ) -> Iterator[tuple[dict, dict | None, Any]]:
     """The model's outputs with the targets and the sample weights, or `None`, of each batch."""
     if isinstance(batches, FeatureCache):
-        model = _heads_of(model)
+        model = models.heads_of(model)
         batches = batches.batches(256, levels=tuple(model.input), copies=1)
     if isinstance(batches, keras.utils.PyDataset):
         sequence, count = (batches[index] for index in range(len(batches))), len(batches)

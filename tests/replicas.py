@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from test_training import examples, small_backbone
 
-from clsloc_utils import cli, distribution, models, runs, training
+from clsloc_utils import distribution, models, training
 
 COUNT, BATCH_SIZE, EPOCHS = 21, 8, 5  # The last batch has 5 examples, which two replicas cannot share evenly.
 FINE_TUNE_EPOCHS = 2
@@ -85,6 +85,8 @@ def train_poses(strategy: tf.distribute.Strategy, folder: Path, name: str) -> No
 
 def train_with_the_command(strategy: str, folder: Path, source: str) -> int:
     """Nothing but dropout, which differs between replicas, is another than in a shell."""
+    from clsloc_utils import cli, runs  # Here: they import much that the others never use.
+
     runs.two_head_model = functools.partial(models.two_head_model, dropout=0.0)
     options = ["--box-head", "pooled", "--image-size", "64", "--batch-size", "8", "--epochs", "3"]
     options += ["--strategy", strategy, "--out", str(folder / f"run-{strategy}"), "--resume"]

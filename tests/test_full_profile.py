@@ -58,7 +58,7 @@ def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(pr
     images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
     targets = {"label": np.zeros(4, "int32"), "box": np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), (4, 1))}
     features = model.get_layer("features")
-    with training._half_precision(model):
+    with models.half_precision(model):
         assert {layer.compute_dtype for layer in features.layers[3:]} == {"float16"}
         assert features.get_layer("preprocessing").compute_dtype == "float32"
         outputs = model(images)

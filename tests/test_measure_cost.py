@@ -27,8 +27,15 @@ def test_projection_counts_forward_passes():
 
 def test_page_tells_measured_from_projected():
     measured = {"features": (81.0, 1.2), "heads": (0.4, 1.3), "last": (250.0, 2.0), "all": (450.0, 5.5)}
-    text = tool.page(measured, {"backbone": 4e9, "last": 1e9, "heads": 3e7}, ARGUMENTS)
-    before, after = text.split("## Projected onto GPUs, not measured")
+    gpu = {"device": "TestCard", "versions": "keras 3", "backbone": "resnet50", "image_size": 64, "batch_size": 2}
+    gpu["measured"] = {
+        "float32": {each: {"seconds": 0.7, "gigabytes": 2.0} for each in tool.STEPS},
+        "mixed_float16": {each: {"seconds": 0.3, "gigabytes": 1.0} for each in tool.STEPS},
+    }
+    amounts = {"backbone": 4e9, "last": 1e9, "heads": 3e7}
+    text = tool.page(measured, amounts, {"TestCard": gpu}, "2 cores", ARGUMENTS)
+    before, after = text.split("## Projected onto other GPUs, not measured")
+    assert "| fine-tuning, everything | 0.7 s | 0.3 s | 2.0 |" in before.split("## Measured on a GPU: TestCard")[1]
     assert "| fine-tuning, everything | 7.5 min | 5.5 |" in before
     assert "| heads, from cached features | 0.4 s | 1.3 |" in before
     assert "T4" not in before

@@ -159,17 +159,17 @@ sys.exit(cli.main(arguments))
 """
 
 
-def assert_killed_twice_it_ends_the_same(unbroken, run, arguments, last_stage):
-    """Kills a training in the heads, the resumed one in its last stage, and resumes that."""
+def assert_killed_it_ends_the_same(unbroken, run, arguments, *stages):
+    """Kills a training in each of the stages, each time resumed, and resumes it a last time."""
     arguments = ["train", *arguments, "--out", str(run), "--resume"]
-    for stage in ("heads", last_stage):
+    for stage in stages:
         command = [sys.executable, "-c", KILLED, stage, *arguments]
         killed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert (run / f"{stage}.checkpoint.npz").exists()
         assert not (run / "metrics.json").exists()
     assert training.Checkpoint(run / "heads.checkpoint.npz").epochs_done == 3
-    assert training.Checkpoint(run / f"{last_stage}.checkpoint.npz").epochs_done == 1
+    assert training.Checkpoint(run / f"{stages[-1]}.checkpoint.npz").epochs_done == 1
     assert list(run.glob("*.part-*")), "the killed process left a half-written file"
     assert cli.main(arguments) == 0
     assert_same_run(unbroken, run)
@@ -180,14 +180,16 @@ def assert_killed_twice_it_ends_the_same(unbroken, run, arguments, last_stage):
 @pytest.mark.slow
 @needs_sigkill
 def test_killed_twice_a_run_ends_bit_for_bit_as_an_unbroken_one(finished, voc_folder, tmp_path):
-    assert_killed_twice_it_ends_the_same(finished, tmp_path / "killed", [str(voc_folder), *OPTIONS], "last_layers")
+    arguments = [str(voc_folder), *OPTIONS]
+    assert_killed_it_ends_the_same(finished, tmp_path / "killed", arguments, "heads", "last_layers")
 
 
 @pytest.mark.slow
 @needs_sigkill
-def test_killed_twice_a_run_of_poses_ends_bit_for_bit_as_an_unbroken_one(finished_pose, people, tmp_path):
+def test_killed_a_run_of_poses_ends_bit_for_bit_as_an_unbroken_one(finished_pose, people, tmp_path):
+    """In its second stage, which the boxes' run does not have; its heads are those above."""
     arguments = [str(people.folder), *POSE_OPTIONS]
-    assert_killed_twice_it_ends_the_same(finished_pose, tmp_path / "killed", arguments, "all_layers")
+    assert_killed_it_ends_the_same(finished_pose, tmp_path / "killed", arguments, "all_layers")
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Measures what each step with ResNet50 costs on this machine, and projects it onto GPUs.
 
     python tools/measure_cost.py                           # prints the page
-    python tools/measure_cost.py --out docs/cost.md        # writes it
+    python tools/measure_cost.py --out docs/cost.md        # writes it, with the GPUs of docs/gpu.json (measure_gpu.py)
 
 Each step runs in a process of its own, so that its peak of memory is its own, on a few dozen random images: neither
 time nor memory depends on what is in them, nor on the weights, which are random too. The difference between several
@@ -11,12 +11,9 @@ VOC 2007's training split.
 
 import argparse
 import contextlib
-import importlib.metadata
 import io
 import math
 import multiprocessing
-import os
-import platform
 import resource
 import sys
 import tempfile
@@ -24,6 +21,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import measurements
+
+GPU_MEASUREMENTS = measurements.REPOSITORY / "docs" / "gpu.json"
 EPOCH_IMAGES = 905
 NUM_CLASSES = 20
 GIGABYTE = 2**30
@@ -177,19 +177,25 @@ def projected_seconds(amounts: dict[str, float], forward: float, forward_float32
 # --- The page ---------------------------------------------------------------------------------------------------------
 
 
-def page(measured: dict[str, tuple[float, float]], amounts: dict[str, float], arguments: argparse.Namespace) -> str:
+def page(
+    measured: dict[str, tuple[float, float]],
+    amounts: dict[str, float],
+    gpus: dict[str, dict],
+    machine: str,
+    arguments: argparse.Namespace,
+) -> str:
     """The page in Markdown.
 
     Args:
         measured: Of each step the seconds and the GiB.
         amounts: As `work` returns them.
+        gpus: As `tools/measure_gpu.py` saves them.
+        machine: What `measured` was measured on, in words.
         arguments: Of the command line.
 
     Returns:
         Its text.
     """
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("tensorflow", "keras"))
-    machine = f"{os.cpu_count()} cores of a {platform.machine()} processor, no GPU"
     command = f"python tools/measure_cost.py --images {arguments.images} --batch-size {arguments.batch_size}"
     rows = [f"| {STEPS[step][0]} | {_time(seconds)} | {peak:.1f} |" for step, (seconds, peak) in measured.items()]
     billions = {part: f"{amount / 1e9:.2f}" for part, amount in amounts.items()}
@@ -207,7 +213,7 @@ box head. This page is written by `{command} --out docs/cost.md`.
 
 ## Measured
 
-On {machine}; {versions}; float32; batches of {arguments.batch_size}.
+On {machine}; float32; batches of {arguments.batch_size}.
 
 | step | time for an epoch | peak memory of the process, GiB |
 | --- | --- | --- |
@@ -217,7 +223,7 @@ Measured on {arguments.images} random images, start-up subtracted, and scaled to
 random too, nor what is in the images changes the time. Features are computed once for each augmented copy of an image;
 the heads then pass over them in every epoch. The memory includes TensorFlow itself.
 
-## Projected onto GPUs, not measured
+{"".join(_measured_on(gpu) for gpu in gpus.values())}## Projected onto other GPUs, not measured
 
 | step | {" | ".join(PUBLISHED_FORWARD)} |
 | --- |{" --- |" * len(PUBLISHED_FORWARD)}
@@ -232,6 +238,33 @@ Nobody has run this course on these cards yet. The times follow from counting, w
   multiply-adds for an image, {billions["last"]} are in the last stage; the heads add {billions["heads"]}, in float32;
 - reading and decoding the images keeps up, and starting the steps costs nothing. Both make the true time longer, most
   of all for the heads, where the row is no more than a lower bound.
+"""
+
+
+def _measured_on(gpu: dict) -> str:
+    """The section about one GPU."""
+    by_precision = gpu["measured"]
+    rows = []
+    for step, (name, _) in STEPS.items():
+        each = [measured[step] for measured in by_precision.values()]
+        seconds = " | ".join(_time(one["seconds"]) for one in each)
+        rows.append(f"| {name} | {seconds} | {max(one['gigabytes'] for one in each):.1f} |")
+    steps = math.ceil(EPOCH_IMAGES / gpu["batch_size"])
+    heads = max(measured["heads"]["seconds"] for measured in by_precision.values())
+    return f"""\
+## Measured on a GPU: {gpu["device"]}
+
+The same model, losses and metrics on Keras's JAX backend; {gpu["versions"]}; `{gpu["backbone"]}` at
+{gpu["image_size"]} pixels, batches of {gpu["batch_size"]}. The images are random and lie in memory already: none is
+read, decoded or augmented.
+
+| step | {" | ".join(f"time for an epoch, {precision}" for precision in by_precision)} | peak memory of the card, GiB |
+| --- |{" --- |" * len(by_precision)} --- |
+{chr(10).join(rows)}
+
+By `KERAS_BACKEND=jax python tools/measure_gpu.py --out docs/gpu.json`. The heads have next to nothing to compute: their
+{_time(heads)} for {steps} steps are what it takes to begin a step, and a fast card mostly waits for that.
+
 """
 
 
@@ -252,9 +285,9 @@ def main() -> None:
     for step, (name, _) in STEPS.items():
         measured[step] = measured_apart(step, arguments)
         print(f"{name}: {_time(measured[step][0])} an epoch, {measured[step][1]:.1f} GiB", file=sys.stderr, flush=True)
-    text = page(measured, work(arguments), arguments)
+    text = page(measured, work(arguments), measurements.load(GPU_MEASUREMENTS), measurements.machine(), arguments)
     if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
+        measurements.write(arguments.out, text)
     else:
         print(text)
 

@@ -40,7 +40,7 @@ NUMBERS = Exercise(
 
 def _flip_cases() -> list[dict[str, Any]]:
     standing = np.stack([np.linspace(0.1, 0.75, NUM_JOINTS), np.linspace(0.9, 0.05, NUM_JOINTS)], axis=1).round(2)
-    return [{"joints": standing}, {"joints": _person(1)}]
+    return [{"points": standing}, {"points": _person(1)}]
 
 
 def _mirrored(joints):
