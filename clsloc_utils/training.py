@@ -32,6 +32,8 @@ from clsloc_utils.progress import progress
 CACHE_FORMAT = 1
 # A step of the heads takes so little that Keras's work between two of them shows; so it sees only every eighth.
 _HEAD_STEPS_PER_EXECUTION = 8
+# Building the loop around these eight takes a second or two, which fewer steps than this do not win back.
+_STEPS_WORTH_A_LOOP = 500
 _BOX_TARGETS = {"label": np.int32, "box": np.float32}
 _POSE_TARGETS = {"joints": np.float32, "weight": np.float32}
 _TARGETS = _BOX_TARGETS | _POSE_TARGETS
@@ -866,7 +868,8 @@ def train_heads(
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
     compiled = _compiler(heads, box_loss, box_weight, label_weight, joint_loss)
-    compiled(optimizer=optimizer, steps_per_execution=_HEAD_STEPS_PER_EXECUTION)
+    in_a_loop = epochs * len(batches) >= _STEPS_WORTH_A_LOOP
+    compiled(optimizer=optimizer, steps_per_execution=_HEAD_STEPS_PER_EXECUTION if in_a_loop else 1)
     validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
     return _fit(
         heads,

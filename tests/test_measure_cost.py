@@ -25,7 +25,7 @@ def test_projection_counts_forward_passes():
     assert heads == pytest.approx(30.0), "heads compute in float32"
 
 
-def test_page_tells_measured_from_projected():
+def test_page_tells_measured_from_projected(monkeypatch):
     measured = {"features": (81.0, 1.2), "heads": (0.4, 1.3), "last": (250.0, 2.0), "all": (450.0, 5.5)}
     gpu = {"device": "TestCard", "versions": "keras 3", "backbone": "resnet50", "image_size": 64, "batch_size": 2}
     gpu["measured"] = {
@@ -35,6 +35,14 @@ def test_page_tells_measured_from_projected():
     amounts = {"backbone": 4e9, "last": 1e9, "heads": 3e7}
     text = tool.page(measured, amounts, {"TestCard": gpu}, "2 cores", ARGUMENTS)
     before, after = text.split("## Projected onto other GPUs, not measured")
+    monkeypatch.setattr(tool.os, "cpu_count", lambda: 2)
+    lines = tool.table(measured, amounts, {"TestCard": gpu}).splitlines()
+    assert lines[0].startswith("| step | 2 CPU cores | its memory, GiB | TestCard, measured | T4, projected |")
+    assert lines[-1].startswith("| fine-tuning, everything | 7.5 min | 5.5 | 0.3 s | 3 s |")
+    marked = "a\n<!-- cost: begin -->\nold\n<!-- cost: end -->\nb\n"
+    assert tool.with_table(marked, "new") == marked.replace("old", "new")
+    with pytest.raises(ValueError, match="cost: begin"):
+        tool.with_table("a\n<!-- cost: end -->\n", "new")
     assert "| fine-tuning, everything | 0.7 s | 0.3 s | 2.0 |" in before.split("## Measured on a GPU: TestCard")[1]
     assert "| fine-tuning, everything | 7.5 min | 5.5 |" in before
     assert "| heads, from cached features | 0.4 s | 1.3 |" in before

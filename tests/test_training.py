@@ -398,6 +398,7 @@ def test_training_the_heads_teaches_the_whole_model_and_leaves_the_backbone(mode
 def test_several_steps_at_a_time_change_nothing_and_the_bar_counts_each(cache, monkeypatch):
     bars, histories = [], []
     monkeypatch.setattr(training, "progress", lambda **options: bars.append(progress(**options)) or bars[-1])
+    monkeypatch.setattr(training, "_STEPS_WORTH_A_LOOP", 0)
     for steps in (1, 2):  # an epoch has three batches
         monkeypatch.setattr(training, "_HEAD_STEPS_PER_EXECUTION", steps)
         training.set_seed(0)

@@ -1,7 +1,9 @@
 """Measures what each step with ResNet50 costs on this machine, and projects it onto GPUs.
 
     python tools/measure_cost.py                           # prints the page
-    python tools/measure_cost.py --out docs/cost.md        # writes it, with the GPUs of docs/gpu.json (measure_gpu.py)
+    python tools/measure_cost.py --write                   # writes it to docs/cost.md, and its table into README.md
+
+The page also shows the GPUs of docs/gpu.json, which tools/measure_gpu.py measures.
 
 Each step runs in a process of its own, so that its peak of memory is its own, on a few dozen random images: neither
 time nor memory depends on what is in them, nor on the weights, which are random too. The difference between several
@@ -14,6 +16,7 @@ import contextlib
 import io
 import math
 import multiprocessing
+import os
 import resource
 import sys
 import tempfile
@@ -23,6 +26,8 @@ from pathlib import Path
 
 import measurements
 
+PAGE = measurements.REPOSITORY / "docs" / "cost.md"
+README = measurements.REPOSITORY / "README.md"
 GPU_MEASUREMENTS = measurements.REPOSITORY / "docs" / "gpu.json"
 EPOCH_IMAGES = 905
 NUM_CLASSES = 20
@@ -209,7 +214,7 @@ def page(
 
 How long does an epoch take, and how much memory? An epoch is one pass over the {EPOCH_IMAGES} single-object images of
 VOC 2007's training split here, with `{arguments.backbone}`, images of {arguments.image_size} pixels and the spatial
-box head. This page is written by `{command} --out docs/cost.md`.
+box head. This page is written by `{command} --write`.
 
 ## Measured
 
@@ -239,6 +244,46 @@ Nobody has run this course on these cards yet. The times follow from counting, w
 - reading and decoding the images keeps up, and starting the steps costs nothing. Both make the true time longer, most
   of all for the heads, where the row is no more than a lower bound.
 """
+
+
+def table(measured: dict[str, tuple[float, float]], amounts: dict[str, float], gpus: dict[str, dict]) -> str:
+    """The short table of the README; arguments as for `page`.
+
+    Returns:
+        Markdown: a row for each step, columns for this machine, the measured GPUs, and the projected ones.
+    """
+    projections = {gpu: projected_seconds(amounts, *speed) for gpu, speed in PUBLISHED_FORWARD.items()}
+    titles = ["step", f"{os.cpu_count()} CPU cores", "its memory, GiB", *(f"{gpu}, measured" for gpu in gpus)]
+    titles += [f"{gpu}, projected" for gpu in projections]
+    rows = [titles, ["---"] * len(titles)]
+    for step, (name, _) in STEPS.items():
+        seconds, peak = measured[step]
+        of_gpus = [min(precision[step]["seconds"] for precision in gpu["measured"].values()) for gpu in gpus.values()]
+        of_gpus += [projection[step] for projection in projections.values()]
+        rows.append([name, _time(seconds), f"{peak:.1f}", *map(_time, of_gpus)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def with_table(text: str, lines: str) -> str:
+    """A page with other lines between its two marks.
+
+    Args:
+        text: The page, which holds both marks once.
+        lines: What is to stand between them.
+
+    Returns:
+        The page.
+
+    Raises:
+        ValueError: A mark is missing.
+    """
+    before, begin, rest = text.partition("<!-- cost: begin -->\n")
+    _, end, after = rest.partition("<!-- cost: end -->\n")
+    if not end:
+        raise ValueError(
+            "README.md: the lines '<!-- cost: begin -->' and '<!-- cost: end -->' are missing; put them back."
+        )
+    return f"{before}{begin}{lines}\n{end}{after}"
 
 
 def _measured_on(gpu: dict) -> str:
@@ -279,15 +324,18 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=224, help="side of the images in pixels (default 224)")
     parser.add_argument("--images", type=int, default=32, help="images to measure on (default 32)")
     parser.add_argument("--batch-size", type=int, default=32, help="images in a batch (default 32)")
-    parser.add_argument("--out", type=Path, help="file for the page (default: it is printed)")
+    parser.add_argument("--write", action="store_true", help="write docs/cost.md and the table of README.md")
     arguments = parser.parse_args()
     measured = {}
     for step, (name, _) in STEPS.items():
         measured[step] = measured_apart(step, arguments)
         print(f"{name}: {_time(measured[step][0])} an epoch, {measured[step][1]:.1f} GiB", file=sys.stderr, flush=True)
-    text = page(measured, work(arguments), measurements.load(GPU_MEASUREMENTS), measurements.machine(), arguments)
-    if arguments.out:
-        measurements.write(arguments.out, text)
+    amounts, gpus = work(arguments), measurements.load(GPU_MEASUREMENTS)
+    text = page(measured, amounts, gpus, measurements.machine(), arguments)
+    if arguments.write:
+        readme = with_table(README.read_text(encoding="utf-8"), table(measured, amounts, gpus))
+        measurements.write(PAGE, text)
+        measurements.write(README, readme)
     else:
         print(text)
 
