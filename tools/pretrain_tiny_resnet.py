@@ -141,8 +141,8 @@ def main() -> None:
     parser = options_parser(
         __doc__,
         images=20_000,
-        epochs=20,
-        full_size_epochs=4,
+        epochs=22,
+        full_size_epochs=5,
         batch_size=64,
         out=backbones.OWN_NETWORKS["tiny_resnet"].weights,
     )
