@@ -5,7 +5,7 @@
 
 The page also shows the GPUs of docs/gpu.json, which tools/measure_gpu.py measures.
 
-Each step runs in a process of its own, so that its peak of memory is its own, on a few dozen random images: neither
+Each step runs in a process of its own, so that its peak of memory is its own, on about a hundred random images: neither
 time nor memory depends on what is in them, nor on the weights, which are random too. The difference between several
 passes over these images and one pass is the time without start-up; it is scaled to the 905 single-object images of
 VOC 2007's training split.
@@ -322,7 +322,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="resnet50", help="a name of keras.applications (default resnet50)")
     parser.add_argument("--image-size", type=int, default=224, help="side of the images in pixels (default 224)")
-    parser.add_argument("--images", type=int, default=32, help="images to measure on (default 32)")
+    parser.add_argument("--images", type=int, default=96, help="images to measure on (default 96)")
     parser.add_argument("--batch-size", type=int, default=32, help="images in a batch (default 32)")
     parser.add_argument("--write", action="store_true", help="write docs/cost.md and the table of README.md")
     arguments = parser.parse_args()
