@@ -457,7 +457,7 @@ def heads_of(model: keras.Model) -> keras.Model:
 def unfrozen(model: keras.Model, part: str) -> Iterator[None]:
     """Lets the backbone learn for a while; BatchNorm layers, also those of the heads, stay frozen meanwhile.
 
-    Compile the model within: Keras reads then what learns.
+    Compile and fit the model within: Keras asks every layer then whether it learns.
 
     Args:
         model: A two-head or pose model.
