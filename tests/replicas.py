@@ -59,7 +59,6 @@ def train_boxes(strategy: tf.distribute.Strategy, folder: Path, name: str) -> No
         cache,
         epochs=EPOCHS,
         batch_size=BATCH_SIZE,
-        checkpoint=folder / f"{strategy.__class__.__name__}.npz",
         show_progress=False,
     )
     found = training.predict(model, images)

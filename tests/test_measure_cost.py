@@ -40,9 +40,9 @@ def test_page_tells_measured_from_projected(monkeypatch):
     assert lines[0].startswith("| step | 2 CPU cores | its memory, GiB | TestCard, measured | T4, projected |")
     assert lines[-1].startswith("| fine-tuning, everything | 7.5 min | 5.5 | 0.3 s | 3 s |")
     marked = "a\n<!-- cost: begin -->\nold\n<!-- cost: end -->\nb\n"
-    assert tool.with_table(marked, "new") == marked.replace("old", "new")
+    assert tool.marked_blocks.replaced(marked, "cost", "new\n") == marked.replace("old", "new")
     with pytest.raises(ValueError, match="cost: begin"):
-        tool.with_table("a\n<!-- cost: end -->\n", "new")
+        tool.marked_blocks.replaced("a\n<!-- cost: end -->\n", "cost", "new\n")
     assert "| fine-tuning, everything | 0.7 s | 0.3 s | 2.0 |" in before.split("## Measured on a GPU: TestCard")[1]
     assert "| fine-tuning, everything | 7.5 min | 5.5 |" in before
     assert "| heads, from cached features | 0.4 s | 1.3 |" in before

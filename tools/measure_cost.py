@@ -17,13 +17,13 @@ import io
 import math
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import marked_blocks
 import measurements
 
 PAGE = measurements.REPOSITORY / "docs" / "cost.md"
@@ -65,15 +65,49 @@ def measured_apart(step: str, arguments: argparse.Namespace) -> tuple[float, flo
 
 
 def _measured(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
+    import resource  # Windows has none; the other functions need none.
+
     passes = STEPS[step][1]
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
-        run = _prepared(step, arguments, Path(folder))
-        # Once without a clock: what is only done the first time must not be in the shorter of the two.
-        run(1)
-        short, long = _seconds(run, 1), _seconds(run, passes)
-    seconds = (long - short) / (passes - 1) * EPOCH_IMAGES / arguments.images
+        seconds = seconds_per_epoch(_prepared(step, arguments, Path(folder)), passes, arguments.images)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return seconds, peak / GIGABYTE
+
+
+def seconds_per_epoch(run: Callable[[int], object], passes: int, images: int) -> float:
+    """The time of a step without its start-up.
+
+    Args:
+        run: Takes a number of passes and runs the step as often over the images.
+        passes: Of the longer of the two runs that are compared.
+        images: How many there are.
+
+    Returns:
+        Seconds for one pass over `EPOCH_IMAGES` images.
+    """
+    # Once without a clock: what is only done the first time must not be in the shorter of the two.
+    run(1)
+    short, long = _seconds(run, 1), _seconds(run, passes)
+    return (long - short) / (passes - 1) * EPOCH_IMAGES / images
+
+
+def random_examples(model, count: int) -> tuple:
+    """Images of noise for a two-head model, float32 0..255 `[count, S, S, 3]`, and random targets.
+
+    Args:
+        model: A two-head model of `NUM_CLASSES` classes.
+        count: How many.
+
+    Returns:
+        The images, and a dict of `"label"` `[count]` and `"box"` `[count, 4]`, rel_xyxy.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (count, *model.input_shape[1:])).astype("float32")
+    corners = np.sort(rng.uniform(0, 1, (count, 2, 2)), axis=1).astype("float32")
+    labels = rng.integers(0, NUM_CLASSES, count).astype("int32")
+    return images, {"label": labels, "box": corners.reshape(count, 4)}
 
 
 def _seconds(run: Callable[[int], object], passes: int) -> float:
@@ -88,17 +122,12 @@ def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callabl
     from clsloc_utils import quiet
 
     quiet.start_tensorflow()
-    import numpy as np
     import tensorflow as tf
 
     from clsloc_utils import datasets, training
 
-    model = _model(arguments)
-    rng = np.random.default_rng(0)
-    images = rng.uniform(0, 255, (arguments.images, *model.input_shape[1:])).astype("float32")
-    corners = np.sort(rng.uniform(0, 1, (arguments.images, 2, 2)), axis=1).astype("float32")
-    labels = rng.integers(0, NUM_CLASSES, arguments.images).astype("int32")
-    targets = {"label": labels, "box": corners.reshape(arguments.images, 4)}
+    model = two_head_model(arguments)
+    images, targets = random_examples(model, arguments.images)
     batches = tf.data.Dataset.from_tensor_slices((images, targets)).batch(arguments.batch_size)
     batches = batches.with_options(datasets.options_without_tuner())
 
@@ -114,7 +143,7 @@ def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callabl
     return lambda passes: training.fine_tune(model, batches, epochs=passes, layers=step, show_progress=False)
 
 
-def _model(arguments: argparse.Namespace):
+def two_head_model(arguments: argparse.Namespace):
     """The two-head model of the full profile, with random weights."""
     from clsloc_utils import models
     from clsloc_utils.backbones import load_backbone
@@ -140,7 +169,7 @@ def work(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def _work(arguments: argparse.Namespace) -> dict[str, float]:
-    model = _model(arguments)
+    model = two_head_model(arguments)
     features = model.get_layer("features")
     side = features.output["coarse"].shape[1]
     last = [layer for layer in features.layers if hasattr(layer, "kernel") and layer.output.shape[1] == side]
@@ -264,28 +293,6 @@ def table(measured: dict[str, tuple[float, float]], amounts: dict[str, float], g
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def with_table(text: str, lines: str) -> str:
-    """A page with other lines between its two marks.
-
-    Args:
-        text: The page, which holds both marks once.
-        lines: What is to stand between them.
-
-    Returns:
-        The page.
-
-    Raises:
-        ValueError: A mark is missing.
-    """
-    before, begin, rest = text.partition("<!-- cost: begin -->\n")
-    _, end, after = rest.partition("<!-- cost: end -->\n")
-    if not end:
-        raise ValueError(
-            "README.md: the lines '<!-- cost: begin -->' and '<!-- cost: end -->' are missing; put them back."
-        )
-    return f"{before}{begin}{lines}\n{end}{after}"
-
-
 def _measured_on(gpu: dict) -> str:
     """The section about one GPU."""
     by_precision = gpu["measured"]
@@ -333,7 +340,9 @@ def main() -> None:
     amounts, gpus = work(arguments), measurements.load(GPU_MEASUREMENTS)
     text = page(measured, amounts, gpus, measurements.machine(), arguments)
     if arguments.write:
-        readme = with_table(README.read_text(encoding="utf-8"), table(measured, amounts, gpus))
+        readme = marked_blocks.replaced(
+            README.read_text(encoding="utf-8"), "cost", f"{table(measured, amounts, gpus)}\n"
+        )
         measurements.write(PAGE, text)
         measurements.write(README, readme)
     else:

@@ -18,14 +18,12 @@ import math
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import measurements
+from measure_cost import EPOCH_IMAGES, random_examples, seconds_per_epoch, two_head_model
 
-EPOCH_IMAGES = 905
-NUM_CLASSES = 20
 # Step -> passes over the images in the longer of the two runs.
 STEPS = {"features": 5, "heads": 41, "last": 5, "all": 5}
 PRECISIONS = ("float32", "mixed_float16")
@@ -51,21 +49,13 @@ def _measured(step: str, precision: str, arguments: argparse.Namespace) -> dict:
     import jax
 
     with _prepared(step, precision, arguments) as (run, learning):
-        # Once without a clock: compiling must not be in the shorter of the two.
-        run(1)
-        short, long = _seconds(run, 1), _seconds(run, STEPS[step])
+        seconds = seconds_per_epoch(run, STEPS[step], arguments.images)
     peak = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
     return {
-        "seconds": (long - short) / (STEPS[step] - 1) * EPOCH_IMAGES / arguments.images,
+        "seconds": seconds,
         "gigabytes": None if peak is None else peak / 2**30,
         "learning": learning,
     }
-
-
-def _seconds(run: Callable[[int], object], passes: int) -> float:
-    begin = time.perf_counter()
-    run(passes)
-    return time.perf_counter() - begin
 
 
 @contextlib.contextmanager
@@ -73,20 +63,11 @@ def _prepared(
     step: str, precision: str, arguments: argparse.Namespace
 ) -> Iterator[tuple[Callable[[int], object], int]]:
     """A function that takes a number of passes and runs the step as often over the images; how many numbers learn."""
-    import numpy as np
-
     from clsloc_utils import models
-    from clsloc_utils.backbones import load_backbone
 
-    backbone = load_backbone(arguments.backbone, image_size=arguments.image_size, weights=None)
-    model = models.two_head_model(backbone, NUM_CLASSES)
+    model = two_head_model(arguments)
     features = model.get_layer("features")
-    rng = np.random.default_rng(0)
-    images = rng.uniform(0, 255, (arguments.images, *model.input_shape[1:])).astype("float32")
-    corners = np.sort(rng.uniform(0, 1, (arguments.images, 2, 2)), axis=1).astype("float32")
-    labels = rng.integers(0, NUM_CLASSES, arguments.images).astype("int32")
-    targets = {"label": labels, "box": corners.reshape(arguments.images, 4)}
-
+    images, targets = random_examples(model, arguments.images)
     with (
         models.unfrozen(model, step) if step in ("last", "all") else contextlib.nullcontext(),
         models.half_precision(model) if precision == "mixed_float16" else contextlib.nullcontext(),

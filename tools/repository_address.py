@@ -14,6 +14,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import marked_blocks
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from notebook_runs import course_notebooks
@@ -21,7 +22,6 @@ from notebook_runs import course_notebooks
 REPOSITORY = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "https://github.com/OWNER/REPOSITORY"
 BADGE_ID, SETUP_ID = "open-in-colab", "set-up-host"
-README_BLOCK = re.compile(r"(?<=<!-- address: begin -->\n).*?(?=<!-- address: end -->)", flags=re.DOTALL)
 SETUP = """\
 # Where the course is not installed, as on Colab, this installs it and keeps the host's own TensorFlow.
 import importlib.util
@@ -177,9 +177,7 @@ def with_block(readme: str, address: str, notebooks: list[str]) -> str:
         block = "".join(f"- {name.removesuffix('.ipynb')}: {badge_source(address, name)}\n" for name in notebooks)
     else:
         block = f"Colab opens notebooks from GitHub only: download them from {address} and upload them there.\n"
-    if not README_BLOCK.search(readme):
-        raise ValueError("README.md: the lines <!-- address: begin --> and <!-- address: end --> are missing.")
-    return README_BLOCK.sub(lambda _: block, readme)
+    return marked_blocks.replaced(readme, "address", block)
 
 
 def written(repository: Path, address: str) -> dict[Path, str]:
