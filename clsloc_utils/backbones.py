@@ -11,6 +11,7 @@ import inspect
 import os
 import re
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,19 +110,30 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file has other names or shapes than the model's weights.
+        ValueError: The file is damaged, or has other names or shapes than the model's weights; the model keeps its own.
     """
-    if not Path(file).is_file():
+    file = Path(file).expanduser()
+    if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file of weights for {model.name}.")
     weights = _named_weights(model)
-    with np.load(file, allow_pickle=False) as arrays:
-        differences = sorted(set(arrays.files) ^ set(weights))
-        if differences:
-            raise ValueError(f"{file}: not the weights of {model.name}; not in both: {', '.join(differences[:5])}.")
-        for name, weight in weights.items():
-            if arrays[name].shape != tuple(weight.shape):
-                raise ValueError(f"{file}: {name} is {arrays[name].shape}, {model.name} has {tuple(weight.shape)}.")
-            weight.assign(arrays[name].astype(np.float32))
+    arrays = _arrays_in(file)
+    differences = sorted(set(arrays) ^ set(weights))
+    if differences:
+        raise ValueError(f"{file}: not the weights of {model.name}; not in both: {', '.join(differences[:5])}.")
+    for name, weight in weights.items():
+        if arrays[name].shape != tuple(weight.shape):
+            raise ValueError(f"{file}: {name} is {arrays[name].shape}, {model.name} has {tuple(weight.shape)}.")
+    for name, weight in weights.items():
+        weight.assign(arrays[name].astype(np.float32))
+
+
+def _arrays_in(file: Path) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file, by their names; `ValueError` where it is none or damaged."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{file}: not an .npz file, or damaged ({error}); fetch or make it again.") from error
 
 
 def _named_weights(model: keras.Model) -> dict:
@@ -328,7 +340,8 @@ def _with_imagenet_weights(build: Callable, function_name: str) -> keras.Model:
 
 def _load_application_weights(model: keras.Model, file: str | Path, function_name: str) -> None:
     """Reads the weights of a network of `keras.applications` from a file that somebody has."""
-    if not Path(file).is_file():
+    file = Path(file).expanduser()
+    if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file of weights for {function_name}.")
     try:
         model.load_weights(file)
@@ -376,6 +389,7 @@ def load_backbone(
         return _fixed_size(name_or_file_or_model, image_size, "the given model", weights)
     text = str(name_or_file_or_model)
     if text.endswith(".keras"):
+        text = os.path.expanduser(text)
         if not Path(text).is_file():
             raise FileNotFoundError(
                 f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."

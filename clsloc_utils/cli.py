@@ -254,6 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command_line.print_help()
         return DONE
     results = sys.stdout
+    if hasattr(results, "reconfigure"):  # A name of a file may have characters that the terminal has not.
+        results.reconfigure(errors="backslashreplace")
     # Bars and remarks of the package go to standard output; here that is for results alone.
     with contextlib.redirect_stdout(sys.stderr), _plain_warnings():
         try:
@@ -295,9 +297,16 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings as remarks, without the line of code that they come from; a folder's report keeps its lines."""
+    """Warnings as remarks, each once, without the line of code they come from; a folder's report keeps its lines."""
+    shown = set()
+
+    def show(message: Warning | str, *_, **__) -> None:
+        if str(message) not in shown:
+            shown.add(str(message))
+            print(f"clsloc: warning: {message}", file=sys.stderr)
+
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: print(f"clsloc: warning: {message}", file=sys.stderr)
+        warnings.showwarning = show
         yield
 
 

@@ -79,9 +79,14 @@ def check_cluster(environment: Mapping[str, str]) -> None:
         raise ValueError(f"TF_CONFIG: task.index is {index}, but {len(workers)} workers are numbered from 0.")
 
 
-def is_chief(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this machine is the one that shows bars and writes files: the first of `TF_CONFIG`, or the only one."""
-    return json.loads(environment.get("TF_CONFIG") or "{}").get("task", {}).get("index", 0) == 0
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this machine is the one that shows bars and writes files: the first of its cluster, or the only one.
+
+    Args:
+        strategy: Of the training, such as `model.distribute_strategy`.
+    """
+    resolver = strategy.cluster_resolver
+    return resolver is None or resolver.task_id == 0
 
 
 def within_scope(train: Callable) -> Callable:

@@ -20,8 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from clsloc_utils import models  # noqa: F401  A saved model is read with its layers.
+from clsloc_utils.files import replacing
 from clsloc_utils.quiet import silent_standard_error
-from clsloc_utils.training import replacing
 
 Answer = Callable[[Any], dict[str, np.ndarray]]
 """From images, float32 RGB 0..255 `[B, S, S, 3]`, to outputs by name."""

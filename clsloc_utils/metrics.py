@@ -8,6 +8,7 @@ that was squashed to a square, or relative to width and height of one that is no
 pixel down are not equally far. The square crop around a person keeps them equal.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -343,7 +344,8 @@ def pose_scores(batches: Iterable[tuple[Any, Any, Any]]) -> dict[str, float | in
             weight of each joint, `[B, 14]`, or `None`.
 
     Returns:
-        `pck_20` and `pck_10`, PCK at 0.2 and 0.1 of the torso, `pcp_strict`, `pcp_loose`, all 0..1; `mean_error`, in
+        `pck_20` and `pck_10`, PCK at 0.2 and 0.1 of the torso, `pcp_strict`, `pcp_loose`, all 0..1, NaN where the
+        labels leave nothing to count; `mean_error`, in
         sides of the square image (times its size in pixels, that is pixels); `num_examples`, the number of people; and
         `num_skipped`, how many of them PCK leaves out.
 
@@ -360,6 +362,9 @@ def pose_scores(batches: Iterable[tuple[Any, Any, Any]]) -> dict[str, float | in
     if num_examples == 0:
         raise ValueError("There are no examples to measure.")
     scores = {metric.name: float(metric.result()) for metric in metrics}
+    for metric in metrics[:-1]:
+        if not float(ops.sum(metric.counted)):
+            scores[metric.name] = math.nan
     return {**scores, "num_examples": num_examples, "num_skipped": pck.num_skipped}
 
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from clsloc_utils import datasets, models, pipelines, training
 from clsloc_utils.backbones import load_backbone
+from clsloc_utils.files import replacing
 from clsloc_utils.models import TwoHeadModel
 from clsloc_utils.profiles import Profile
 
@@ -297,6 +298,7 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         "backbone": training.backbone_fingerprint(backbone),
         "copies": profile.augmented_copies,
         "epochs": profile.head_epochs,
+        "batch_size": profile.batch_size,
         "fine_tuning": [profile.fine_tune_epochs, profile.fine_tune_stages],
         "seed": seed,
     }
@@ -311,12 +313,13 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         cache_split(backbone, source, source.train_split, copies=profile.augmented_copies),
         cache_split(backbone, source, source.validation_split),
         epochs=profile.head_epochs,
+        batch_size=profile.batch_size,
         seed=seed,
         description="Training the heads",
     )
     fine_tune_in_stages(model, source, profile, seed=seed)
     file.parent.mkdir(parents=True, exist_ok=True)
     # A half-written model must not be found by the next run.
-    with training.replacing(file) as unfinished:
+    with replacing(file) as unfinished:
         model.save(unfinished)
     return model

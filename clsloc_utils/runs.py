@@ -46,6 +46,7 @@ from clsloc_utils import (
     training,
 )
 from clsloc_utils.backbones import load_backbone
+from clsloc_utils.files import replacing
 from clsloc_utils.models import pose_model, two_head_model
 
 CONFIG, MODEL, METRICS, HISTORY, REPORT = (
@@ -179,7 +180,10 @@ def _whole_path_of_source(source: str) -> str:
 
 
 def _whole_path_of_file(backbone: str) -> str:
-    """The absolute path of a backbone that is a file; names stay as they are, whatever folders have the same."""
+    """The absolute path of a backbone's file, also in `NAME:FILE`; names stay as they are, like folders."""
+    name, colon, file = backbone.partition(":")
+    if colon and len(name) > 1:  # One letter would be the drive of a path on Windows.
+        return f"{name}:{_whole_path(file, Path.is_file)}"
     return _whole_path(backbone, Path.is_file)
 
 
@@ -334,15 +338,13 @@ def _check_keras_file(file: Path) -> None:
         raise InputError(f"{file} {fault}; {_REMEDY}.")
 
 
-def _stored_config(run: Path, resume: bool) -> dict | None:
-    """The configuration to go on with, `None` for a new run.
+def _stored_config(run: Path) -> dict | None:
+    """The configuration of a run, `None` for a new one.
 
     Raises:
-        InputError: The folder holds something, and it is not the run that was asked for.
+        InputError: The folder holds something else.
     """
     if (run / CONFIG).is_file():
-        if not resume:
-            raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
         return _read_config(run)
     if run.exists() and (not run.is_dir() or any(_foreign_files(run))):
         raise InputError(f"{run}: exists and is no run, it has no {CONFIG}; name another folder with --out.")
@@ -354,7 +356,7 @@ def _foreign_files(run: Path) -> Iterator[Path]:
 
 
 def _write_json(file: Path, content: Any) -> None:
-    with training.replacing(file) as unfinished:
+    with replacing(file) as unfinished:
         unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -390,12 +392,14 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         InputError: An option, the source or the folder cannot be used; nothing was changed then.
     """
     run = Path(run).expanduser()
-    # Of several machines the first one writes; the others may find its run already.
-    is_chief = distribution.is_chief()
-    stored = _stored_config(run, resume or not is_chief)
+    stored = _stored_config(run)
     with input_errors():
         # First of all: TensorFlow can join other machines only before it has done anything.
         strategy = distribution.choose(given.get("strategy") or (stored["options"]["strategy"] if stored else "auto"))
+    # Of several machines the first one writes; the others may find its run already.
+    is_chief = distribution.is_chief(strategy)
+    if stored is not None and is_chief and not resume:
+        raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
     info = find_source(source)
     if stored is None:
         with input_errors():
@@ -549,11 +553,12 @@ class _Training:
         self.histories["heads"] = history.history
 
     def _cache(self, split: str, copies: int) -> training.FeatureCache:
-        if self.source.task == "boxes":
-            return recipes.cache_split(self.backbone, self.source, split, copies=copies)
-        return recipes.cache_pose_split(
-            self.backbone, self.source, split, copies=copies, augmentation=self._pose_augmentation()
-        )
+        with input_errors():
+            if self.source.task == "boxes":
+                return recipes.cache_split(self.backbone, self.source, split, copies=copies)
+            return recipes.cache_pose_split(
+                self.backbone, self.source, split, copies=copies, augmentation=self._pose_augmentation()
+            )
 
     def _pose_augmentation(self) -> pipelines.PoseAugmentation:
         return pipelines.PoseAugmentation(rotation=self.options["rotation"])
@@ -610,9 +615,9 @@ class _Training:
         finished.set_weights(weights)
         batches = _batches(self.source, self.source.test_split, self.options)
         metrics, predictions = _judge(finished, batches, self.config)
-        with training.replacing(self.run / MODEL) as file:
+        with replacing(self.run / MODEL) as file:
             finished.save(file)
-        with training.replacing(self.run / HISTORY) as file:
+        with replacing(self.run / HISTORY) as file:
             _write_history(file, self.histories)
         page = reports.report_page(
             self.run.name,
@@ -623,8 +628,8 @@ class _Training:
             predictions,
             interrupted,
         )
-        with training.replacing(self.run / REPORT) as file:
-            file.write_text(page, encoding="utf-8")
+        with replacing(self.run / REPORT) as file:
+            file.write_text(page, encoding="utf-8", errors="backslashreplace")
         _write_json(self.run / METRICS, metrics)
         return metrics
 
@@ -661,11 +666,11 @@ def sweep(
     Args:
         source: A name or a folder, of boxes.
         folder: Where to; it holds no sweep yet.
-        backbone: As `load_backbone` takes it; `None` for the profile's, like the next four.
+        backbone: As `load_backbone` takes it; `None` for the profile's, like the next two.
         image_size: Side of the images, in pixels.
         copies: Versions of each training image.
-        batch_size: Images in a batch.
-        epochs: Passes of each model.
+        batch_size: Images in a batch; `None` for what `sweeps.run_sweep` takes.
+        epochs: Passes of each model; `None` for the profile's.
         box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
         ratios: Number of weights between the single-task ends.
         seeds: Number of models of each weight.
@@ -694,21 +699,26 @@ def sweep(
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     training.set_seed(0)
+    with input_errors():
+        train_cache = recipes.cache_split(model, info, info.train_split, copies=copies or profile.augmented_copies)
+        validation_cache, test_cache = (
+            recipes.cache_split(model, info, split) for split in (info.validation_split, info.test_split)
+        )
     found = sweeps.run_sweep(
-        recipes.cache_split(model, info, info.train_split, copies=copies or profile.augmented_copies),
-        recipes.cache_split(model, info, info.validation_split),
+        train_cache,
+        validation_cache,
         info.num_classes,
         settings=settings,
         seeds=range(seeds),
         epochs=epochs or profile.sweep_epochs,
         **({} if batch_size is None else {"batch_size": batch_size}),
     )
+    tested = sweeps.table(found.test(test_cache))
     for name, figure in (("sweep.png", plotting.weight_sweep(found.rows)), ("front.png", plotting.front(found.rows))):
-        with training.replacing(folder / name) as file:
+        with replacing(folder / name) as file:
             file.write_bytes(plotting.png(figure))
     found.to_json(folder / "sweep.json")
     found.to_csv(folder / "sweep.csv")
-    tested = sweeps.table(found.test(recipes.cache_split(model, info, info.test_split)))
     return [
         found.table(),
         f"\n{sweeps.verdict(found.summary(), by='setting')} Chosen: {found.best().name}. On the test images:",
@@ -733,6 +743,11 @@ def _batches(
 def _judge(model: keras.Model, batches: tf.data.Dataset, config: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
     """The content of `metrics.json`, and the predictions."""
     scores, predictions = training.evaluate_and_predict(model, batches, description="Evaluation", show_progress=True)
+    if not np.isfinite(predictions["box" if config["task"] == "boxes" else "joints"]).all():
+        raise InputError(
+            "the training diverged: what the model answers are no numbers; train again with --fine-tune none, another "
+            "--loss-weight or another --backbone."
+        )
     answer = config["baseline"]
     if config["task"] == "boxes":
         # Majority and mean of a single example are that example.
@@ -997,7 +1012,7 @@ def write_pictures(predictions: Sequence[Mapping[str, Any]], folder: str | Path)
             file := folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
         ) in written or file.resolve() in photos:
             number += 1
-        with input_errors(), training.replacing(file) as unfinished:
+        with input_errors(), replacing(file) as unfinished:
             unfinished.write_bytes(plotting.png(draw_prediction(prediction)))
         written.append(file)
     return written

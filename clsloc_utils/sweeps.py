@@ -18,7 +18,6 @@ import csv
 import dataclasses
 import json
 import math
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy as np
 from keras import ops
 
 from clsloc_utils.baselines import mean_box
+from clsloc_utils.files import replacing
 from clsloc_utils.losses import LearnedWeighting, get_box_loss
 from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU
 from clsloc_utils.models import SortSides
@@ -766,16 +766,13 @@ def write_rows(rows: Sequence[Mapping], file: str | Path, kind: str | None = Non
     if not rows or kind not in ("csv", "json"):
         raise ValueError(f"{file}: {len(rows)} rows as {kind!r}; at least one row, and .csv or .json, are needed.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Under another name until it is complete: nobody finds half a table.
-    unfinished = file.with_name(f"{file.name}.part-{os.getpid()}")
-    with open(unfinished, "w", encoding="utf-8", newline="") as stream:
+    with replacing(file) as unfinished, open(unfinished, "w", encoding="utf-8", newline="") as stream:
         if kind == "json":
             json.dump(list(rows), stream, indent=1, allow_nan=False)
         else:
             writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-    os.replace(unfinished, file)
     return file
 
 

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ import tensorflow as tf
 
 from clsloc_utils import checkup, distribution, models
 from clsloc_utils.backbones import feature_extractor
+from clsloc_utils.files import replacing
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
 from clsloc_utils.progress import progress
@@ -47,28 +49,6 @@ def set_seed(seed: int) -> None:
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-
-
-@contextlib.contextmanager
-def replacing(file: str | Path) -> Iterator[Path]:
-    """Writes a file that is complete or not there, whatever happens in between.
-
-    Args:
-        file: The file to make or to replace; its folder exists.
-
-    Yields:
-        The path to write to, of the same ending. When the block ends without an error, it takes the place of `file`.
-    """
-    file = Path(file)
-    unfinished = file.with_name(f"{file.stem}.part-{os.getpid()}{file.suffix}")
-    try:
-        yield unfinished
-        # Otherwise a power cut could leave the new name on the disk, and not yet the content.
-        with open(unfinished, "r+b") as stream:
-            os.fsync(stream.fileno())
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 # --- feature cache ----------------------------------------------------------------------------------------------------
@@ -743,7 +723,7 @@ class Checkpoint(keras.callbacks.Callback):
             for index, value in enumerate(values)
         }
         # Every machine has to read the variables, some of which are summed over all; one of them writes.
-        if not distribution.is_chief():
+        if not distribution.is_chief(self.model.distribute_strategy):
             return
         with replacing(self.file) as file:
             np.savez(file, state=np.array(json.dumps(self._state)), **numbered)
@@ -799,7 +779,7 @@ def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[np.ndar
             for name in stored.files:
                 if name != "state":
                     arrays[name.partition("/")[0]].append(stored[name])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(f"{file}: unreadable ({error}); delete it to begin anew.") from error
     return state, arrays
 
@@ -916,7 +896,7 @@ def _fit(
     first_epoch = keeper.next_epoch(epochs) if keeper else 0
     _skip_passes(batches, first_epoch)
     bar = None
-    if description is not None and distribution.is_chief():
+    if description is not None and distribution.is_chief(model.distribute_strategy):
         bar = ProgressBar(description, first_epoch)
         callbacks.append(bar)
     try:

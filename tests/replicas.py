@@ -1,8 +1,8 @@
 """Trains small models on one device, on two, or as one of two machines; test_distribution.py runs it as processes.
 
-    python tests/replicas.py STRATEGY FOLDER [--die-in-epoch EPOCH] [--command SOURCE]
+    python tests/replicas.py STRATEGY FOLDER TRAINING... [--source SOURCE] [--die-in-epoch EPOCH]
 
-With `--command` it is `clsloc train` that does it, on photos.
+The training `command` is `clsloc train`, on photos of the source; the others are calls of the package on random images.
 TensorFlow cuts the processor into logical devices, and joins machines, only before it has started.
 """
 
@@ -28,21 +28,26 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("strategy", choices=distribution.STRATEGIES)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("trainings", nargs="+", choices=["boxes", "poses", "command"])
+    parser.add_argument("--source")
     parser.add_argument("--die-in-epoch", type=int)
-    parser.add_argument("--command", metavar="SOURCE")
     arguments = parser.parse_args()
     if arguments.strategy == "mirrored":
         (cpu,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     if arguments.die_in_epoch is not None:
         die_in_the_middle_of(arguments.die_in_epoch)
-    if arguments.command is not None:
-        sys.exit(train_with_the_command(arguments.strategy, arguments.folder, arguments.command))
+    # One strategy for all trainings: those of a second one would be taken for a part of the first one's.
+    distribution.choose = functools.cache(distribution.choose)
+    if "command" in arguments.trainings:
+        code = train_with_the_command(arguments.strategy, arguments.folder, arguments.source)
+        if code:
+            sys.exit(code)
     strategy = distribution.choose(arguments.strategy)
     index = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))["task"]["index"]
-    train_boxes(strategy, arguments.folder, f"{arguments.strategy}-{index}")
-    if arguments.strategy != "multiworker":
-        train_poses(strategy, arguments.folder, f"{arguments.strategy}-{index}")
+    for task, train in (("boxes", train_boxes), ("poses", train_poses)):
+        if task in arguments.trainings:
+            train(strategy, arguments.folder, f"{arguments.strategy}-{index}")
 
 
 def train_boxes(strategy: tf.distribute.Strategy, folder: Path, name: str) -> None:

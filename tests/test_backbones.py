@@ -100,6 +100,35 @@ def test_weights_of_other_shapes_are_refused(tmp_path):
         backbones.load_weights(wider, tmp_path / "weights.npz")
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>moved</html>", b"PK\x03\x04", "cut", "one array"])
+def test_a_damaged_file_of_weights_is_named_and_changes_nothing(tmp_path, content):
+    file = tmp_path / "weights.npz"
+    model = small_model()
+    before = model.get_weights()
+    if content == "cut":
+        backbones.save_weights(model, file)
+        file.write_bytes(file.read_bytes()[:-40])
+    elif content == "one array":
+        with open(file, "wb") as stream:
+            np.save(stream, np.ones(3))
+    else:
+        file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"weights\.npz: not an \.npz file, or damaged .*fetch or make it again"):
+        backbones.load_weights(model, file)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_are_found_in_the_home_folder(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    model = small_model()
+    backbones.save_weights(model, tmp_path / "weights.npz")
+    backbones.load_weights(model, "~/weights.npz")
+    model.save(tmp_path / "backbone.keras")
+    assert backbones.load_backbone("~/backbone.keras").count_params() == model.count_params()
+
+
 def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeypatch):
     for name in ("tiny_resnet", "tiny_resnet_people"):
         absent = dataclasses.replace(backbones.OWN_NETWORKS[name], weights=tmp_path / f"{name}.npz")

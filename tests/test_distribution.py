@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import keras
@@ -19,6 +20,7 @@ import tensorflow as tf
 from test_training import examples
 
 from clsloc_utils import distribution, runs
+from conftest import needs_sigkill
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SECONDS = 120
@@ -72,10 +74,17 @@ def test_a_wrong_cluster_is_refused_before_tensorflow_waits_for_it(config, words
         distribution.choose("multiworker")
 
 
-def test_the_first_machine_is_the_chief():
-    assert distribution.is_chief({})
-    assert distribution.is_chief({"TF_CONFIG": json.dumps(cluster(0))})
-    assert not distribution.is_chief({"TF_CONFIG": json.dumps(cluster(1))})
+@pytest.mark.parametrize(("index", "is_chief"), [(0, True), ("0", True), (1, False)])
+def test_the_first_machine_is_the_chief(index, is_chief, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster(index)))
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    assert distribution.is_chief(types.SimpleNamespace(cluster_resolver=resolver)) == is_chief
+
+
+def test_one_machine_is_the_chief_whatever_cluster_the_shell_remembers(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(cluster(1)))
+    for strategy in (distribution.choose("one"), tf.distribute.MirroredStrategy(["/cpu:0"])):
+        assert distribution.is_chief(strategy)
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 8])
@@ -92,13 +101,13 @@ def test_parts_make_up_the_batch(size):
 
 
 @contextlib.contextmanager
-def started(strategy, folder, *options, config=None):
+def started(strategy, folder, *arguments, config=None):
     """A process of replicas.py, ended at the latest when the block ends."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])}
     environment.pop("TF_CONFIG", None)
     if config is not None:
         environment["TF_CONFIG"] = json.dumps(config)
-    command = [sys.executable, str(REPOSITORY / "tests" / "replicas.py"), strategy, str(folder), *options]
+    command = [sys.executable, str(REPOSITORY / "tests" / "replicas.py"), strategy, str(folder), *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
@@ -121,24 +130,53 @@ def two_addresses():
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
 
 
-def two_machines(folder, *options, options_of_second=()):
+def two_machines(folder, *arguments, more_of_second=()):
     """Exit codes and outputs of two workers that train together."""
     addresses = two_addresses()
     with (
-        started("multiworker", folder, *options, config=cluster(0, addresses)) as first,
-        started("multiworker", folder, *options, *options_of_second, config=cluster(1, addresses)) as second,
+        started("multiworker", folder, *arguments, config=cluster(0, addresses)) as first,
+        started("multiworker", folder, *arguments, *more_of_second, config=cluster(1, addresses)) as second,
     ):
         return finish(first), finish(second)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def source(voc_folder, data_dir):
+    """Photos to train on with the command, whose data lie with those of the other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+        yield str(voc_folder)
+
+
+@pytest.fixture(scope="module")
+def folder(source, tmp_path_factory):
     """What one device and two devices of one machine have trained."""
     folder = tmp_path_factory.mktemp("replicas")
     replicas.train_boxes(distribution.choose("one"), folder, "one-0")
     replicas.train_poses(distribution.choose("one"), folder, "one-0")
-    with started("mirrored", folder) as mirrored:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "two_head_model", runs.two_head_model)  # Put back after the next line has changed it.
+        assert replicas.train_with_the_command("one", folder, source) == 0
+    with started("mirrored", folder, "boxes", "poses", "command", "--source", source) as mirrored:
         code, output = finish(mirrored)
+        assert code == 0, output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def killed(source, folder):
+    """Exit codes and outputs of two machines that trained with the command until the second one failed."""
+    return two_machines(folder, "command", "--source", source, more_of_second=["--die-in-epoch", "2"])
+
+
+@pytest.fixture(scope="module")
+def folder_of_two(source, folder, request):
+    """The same folder, with what two machines have trained; with the command they go on after one of them failed."""
+    if hasattr(signal, "SIGKILL"):
+        request.getfixturevalue("killed")
+        with np.load(folder / "run-multiworker" / "heads.checkpoint.npz") as checkpoint:
+            assert json.loads(str(checkpoint["state"]))["epochs_done"] == 1
+    for code, output in two_machines(folder, "boxes", "command", "--source", source):
         assert code == 0, output
     return folder
 
@@ -156,10 +194,31 @@ def assert_same(folder, task, name):
                 np.testing.assert_allclose(found[each], expected[each], atol=2e-3, err_msg=each)
 
 
+def history_of(run):
+    """Losses and metrics of all epochs of a run folder, one row each."""
+    return np.genfromtxt(run / "history.csv", delimiter=",", skip_header=1)[:, 1:]
+
+
+def assert_same_run(folder, name):
+    """The command leaves the same run as on one device."""
+    expected, run = json.loads((folder / "run-one" / "metrics.json").read_text()), folder / name
+    visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
+    assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics.pop("baseline") == expected["baseline"]
+    assert metrics == {name: pytest.approx(expected[name], abs=2e-3) for name in metrics}
+    np.testing.assert_allclose(history_of(run), history_of(folder / "run-one"), rtol=2e-3, atol=2e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["boxes", "poses"])
 def test_two_devices_train_as_one_does(folder, task):
     assert_same(folder, task, "mirrored-0")
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_two_devices_as_on_one(folder):
+    assert_same_run(folder, "run-mirrored")
 
 
 @pytest.mark.slow
@@ -173,46 +232,23 @@ def test_a_model_of_two_devices_is_saved_like_any_other(folder):
 
 
 @pytest.mark.slow
-def test_two_machines_train_as_one_does(folder):
-    for code, output in two_machines(folder):
-        assert code == 0, output
-    for name in ("multiworker-0", "multiworker-1"):
-        assert_same(folder, "boxes", name)
-
-
-def history_of(run):
-    """Losses and metrics of all epochs of a run folder, one row each."""
-    return np.genfromtxt(run / "history.csv", delimiter=",", skip_header=1)[:, 1:]
+@needs_sigkill
+def test_when_one_machine_fails_the_other_one_notices(killed):
+    (first_code, first_output), (second_code, second_output) = killed
+    assert second_code == -signal.SIGKILL, second_output
+    assert first_code not in (0, None), first_output
 
 
 @pytest.mark.slow
-def test_the_command_trains_on_two_devices_and_two_machines_as_on_one(voc_folder, data_dir, tmp_path, monkeypatch):
-    """Even when one of the machines fails in the middle, and both then go on where they were."""
-    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
-    command = ["--command", str(voc_folder)]
-    monkeypatch.setattr(runs, "two_head_model", runs.two_head_model)  # Put back after the next line has changed it.
-    assert replicas.train_with_the_command("one", tmp_path, str(voc_folder)) == 0
-    with started("mirrored", tmp_path, *command) as process:
-        code, output = finish(process)
-        assert code == 0, output
-    if hasattr(signal, "SIGKILL"):
-        (first_code, first_output), (second_code, second_output) = two_machines(
-            tmp_path, *command, options_of_second=["--die-in-epoch", "2"]
-        )
-        assert second_code == -signal.SIGKILL, second_output
-        assert first_code not in (0, None), "the other one noticed"
-        with np.load(tmp_path / "run-multiworker" / "heads.checkpoint.npz") as checkpoint:
-            assert json.loads(str(checkpoint["state"]))["epochs_done"] == 1, first_output
-    for code, output in two_machines(tmp_path, *command):
-        assert code == 0, output
-    expected = json.loads((tmp_path / "run-one" / "metrics.json").read_text())
-    for run in (tmp_path / "run-mirrored", tmp_path / "run-multiworker"):
-        visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
-        assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
-        metrics = json.loads((run / "metrics.json").read_text())
-        assert metrics.pop("baseline") == expected["baseline"]
-        assert metrics == {name: pytest.approx(expected[name], abs=2e-3) for name in metrics}
-        np.testing.assert_allclose(history_of(run), history_of(tmp_path / "run-one"), rtol=2e-3, atol=2e-4)
+@pytest.mark.parametrize("machine", ["multiworker-0", "multiworker-1"])
+def test_two_machines_train_as_one_does(folder_of_two, machine):
+    assert_same(folder_of_two, "boxes", machine)
+
+
+@pytest.mark.slow
+def test_the_command_trains_on_two_machines_as_on_one(folder_of_two):
+    """Even when one of them has failed in the middle, and both went on where they were."""
+    assert_same_run(folder_of_two, "run-multiworker")
 
 
 # --- The page ---------------------------------------------------------------------------------------------------------

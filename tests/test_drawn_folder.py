@@ -56,6 +56,13 @@ def test_written_again_it_is_the_same(folder, tmp_path):
     assert files_of(again) == files_of(folder)
 
 
+@pytest.mark.parametrize("few", [{"per_class": 1, "crowds": 0}, {"class_names": ["cat"]}, {"class_names": ["cat"] * 2}])
+def test_too_few_photos_are_refused_before_anything_is_written(few, tmp_path):
+    with pytest.raises(ValueError, match=r"it needs at least 2 and 17\. Raise per_class"):
+        datasets.write_drawn_folder(tmp_path / "photos", **few)
+    assert not (tmp_path / "photos").exists()
+
+
 def test_files_are_not_written_among_others(folder):
     with pytest.raises(ValueError, match="holds files already"):
         datasets.write_drawn_folder(folder)

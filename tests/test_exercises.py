@@ -377,7 +377,7 @@ def test_buttons_explain_the_choice_and_the_right_one_is_kept():
 
 @pytest.mark.parametrize("live", [True, False])
 def test_a_notebook_is_offered_text_page_and_where_it_can_buttons(monkeypatch, live):
-    monkeypatch.setattr("clsloc_utils.widgets.can_show_widgets", lambda: live)
+    monkeypatch.setattr("clsloc_utils.widgets.live.can_show_widgets", lambda: live)
     quiz = exercises.quiz("02")
     bundle = quiz._repr_mimebundle_()
     assert bundle["text/plain"] == repr(quiz)

@@ -935,6 +935,21 @@ def test_every_known_mistake_is_noticed_and_told_from_the_others(key):
         assert result.message.endswith(mistake.hint)
 
 
+@pytest.mark.parametrize(
+    ("key", "answer", "words"),
+    [
+        ("04.front", lambda accuracy, mean_iou: [[0], [1, 2]], "yours: [[0], [1, 2]]"),
+        ("04.front", lambda accuracy, mean_iou: {0, "x"}, "yours:"),
+        ("03.wiring", wiring(loss_weights=lambda _: {"label": 1, "box": "five"}), "one number for each"),
+        ("03.wiring", wiring(loss_weights=lambda _: {"label": [1], "box": [5, 5]}), "one number for each"),
+    ],
+)
+def test_an_answer_of_the_wrong_kind_is_wrong_and_no_error_of_the_check(key, answer, words):
+    result = exercises.judge(key, handed_in(key, answer))
+    assert result.status is Status.WRONG
+    assert words in result.message
+
+
 @pytest.mark.parametrize("key", exercises.EXERCISES)
 def test_placeholders_are_not_tried(key):
     for placeholder in (..., None, NotImplemented):

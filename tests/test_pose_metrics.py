@@ -294,6 +294,22 @@ def test_scores_of_a_pose_come_with_their_counts():
         metrics.pose_scores([])
 
 
+def test_scores_without_anything_to_count_are_no_numbers():
+    truth, predicted, _ = people(3, labelled=1)
+    weight = np.zeros((3, 14), "float32")
+    weight[:, 0] = 1  # One ankle each: no torso, no limb.
+    scores = metrics.pose_scores([(truth, predicted, weight)])
+    assert [name for name, value in scores.items() if np.isnan(value)] == [
+        "pck_20",
+        "pck_10",
+        "pcp_strict",
+        "pcp_loose",
+    ]
+    assert scores["num_skipped"] == 3
+    weight[0] = 1
+    assert not np.isnan(list(metrics.pose_scores([(truth, predicted, weight)]).values())).any()
+
+
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [

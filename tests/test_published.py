@@ -1,6 +1,7 @@
 """PASCAL VOC and Leeds Sports Pose from archives in the official layout: downloaded from 127.0.0.1, and by hand."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ import tensorflow as tf
 from mirrors import Served
 
 from clsloc_utils import datasets
+from clsloc_utils.datasets import published
 from conftest import Drawn, LspWriter, VocWriter
 
 COUNTS = {
@@ -439,6 +441,22 @@ def test_poses_from_a_mirror(pose, mirrors, tmp_path):
     assert origin == {"file": "lsp.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
     assert_nothing_is_left(tmp_path / "data")
+
+
+def test_a_full_disk_does_not_cost_the_download(pose, mirrors, tmp_path, monkeypatch):
+    name, writer, counts = pose
+    mirrors[0].files["/lsp.zip"] = Served(zipped(writer, tmp_path / "zip" / "lsp.zip").read_bytes())
+
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(published, "extract", no_room)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            datasets.prepare(name, data_dir=tmp_path / "data")
+    assert datasets.prepare(name, data_dir=tmp_path / "data").splits == counts
+    assert len(mirrors[0].asked["/lsp.zip"]) == 1
+    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
 
 
 @pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])

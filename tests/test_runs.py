@@ -260,6 +260,38 @@ def test_ctrl_c_before_anything_is_learned(voc_folder, tmp_path, monkeypatch, ca
     assert not (run / "metrics.json").exists()
 
 
+def test_a_training_that_diverged_says_so_and_writes_no_measures(voc_folder, tmp_path, monkeypatch, capsys):
+    def diverge(self):
+        heads = self.model.get_layer("heads")
+        heads.set_weights([np.full_like(weight, np.nan) for weight in heads.get_weights()])
+
+    monkeypatch.setattr(runs._Training, "_fine_tune", diverge)
+    run = tmp_path / "diverged"
+    assert cli.main(["train", str(voc_folder), "--box-head", "pooled", *OPTIONS, "--out", str(run)]) == 2
+    assert "the training diverged" in capsys.readouterr().err.splitlines()[-1]
+    assert not (run / "metrics.json").exists()
+    assert not (run / "model.keras").exists()
+
+
+def test_a_remark_is_made_once_however_often_a_folder_is_read(make_voc_folder, tmp_path, capsys):
+    folder = make_voc_folder(tmp_path / "shapes")
+    (folder / "Annotations" / "shape_03.xml").write_text("<annotation>")
+    assert (
+        cli.main(["train", str(folder), "--box-head", "pooled", *OPTIONS[:5], "1", "--out", str(tmp_path / "run")]) == 0
+    )
+    assert capsys.readouterr().err.count("shape_03.xml") == 1
+
+
+def test_names_that_a_terminal_cannot_show_end_no_command(finished, voc_folder, tmp_path):
+    photo = tmp_path / "犬.jpg"
+    photo.write_bytes((voc_folder / "JPEGImages" / "shape_16.jpg").read_bytes())
+    command = [sys.executable, "-m", "clsloc_utils", "predict", str(finished), str(photo), "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=200)
+    assert "\\u72ac.jpg: " in done.stdout
+    assert (tmp_path / "犬.png").is_file()
+
+
 def test_a_complete_run_is_not_trained_again(finished, voc_folder, monkeypatch, capsys):
     before = {file.name: file.stat().st_mtime_ns for file in finished.iterdir()}
     monkeypatch.setattr(training, "train_heads", lambda *_, **__: pytest.fail("trained again"))
@@ -423,7 +455,7 @@ def test_results_that_cannot_be_written_are_refused_before_the_work(
     monkeypatch.setattr(runs.sweeps, "run_sweep", lambda *_, **__: pytest.fail("the work began"))
     sweep = ["sweep", voc_folder, "--image-size", 64, "--out", tmp_path / "sweep"]
     assert "a/folder: Permission denied; take a folder" in refused(sweep, capsys)
-    monkeypatch.setattr(training, "replacing", no_right)
+    monkeypatch.setattr(runs, "replacing", no_right)
     assert "a/folder: Permission denied" in refused(["predict", finished, photo, "--out", tmp_path / "drawn"], capsys)
 
 
@@ -457,6 +489,18 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (5, [["last", 3e-4]])
     assert not last["mixed_precision"], "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
+
+
+def test_files_of_backbones_are_kept_with_their_whole_paths(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for file in ("mine.keras", "mine.h5"):
+        (tmp_path / file).touch()
+    for given, kept in (
+        ("mine.keras", str(tmp_path / "mine.keras")),
+        ("resnet50:mine.h5", f"resnet50:{tmp_path / 'mine.h5'}"),
+        ("resnet50", "resnet50"),
+    ):
+        assert runs.resolve_options({"backbone": given}, source, profiles.FAST)["backbone"] == kept
 
 
 @pytest.mark.parametrize(("task", "of_task"), [("boxes", "box_weight"), ("pose", "augmentation")])

@@ -1,10 +1,13 @@
 """The builder of a folder in VOC layout: what it reads, what it reports, when it prepares anew."""
 
+import errno
 import io
 import os
 import shutil
+import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +166,34 @@ def test_bad_images_are_left_out_with_a_warning_and_strict_raises_the_same(write
     assert names == {f"good_{number}.jpg" for number in range(4)}
     with pytest.raises(ValueError, match="inverted box"):  # prepared by now, and still
         datasets.load(writer.folder, "train", data_dir=tmp_path / "data", strict=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_reported_and_the_rest_is_used(writer, tmp_path):
+    shutil.rmtree(writer.folder / "ImageSets")  # Without lists every photo is looked at.
+    for path in (writer.image_path(BAD_NAME), writer.annotation_path(BAD_NAME)):
+        path.rename(path.with_stem(os.fsdecode(b"caf\xe9")))
+    with pytest.warns(UserWarning, match=r"caf\\udce9.*rename"):
+        datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
+    found = report(writer.folder)
+    assert sum(found.num_examples.values()) == 6
+    assert "caf\\udce9" in [problem.file for problem in found.problems]
+
+
+@pytest.mark.parametrize("broken", ["image_path", "annotation_path"])
+def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_used(writer, broken, monkeypatch):
+    path = getattr(writer, broken)(BAD_NAME)
+    read_bytes = Path.read_bytes
+
+    def refuse(file):
+        if file == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return read_bytes(file)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (problem,) = report(writer.folder).problems
+    assert (problem.file, problem.reason) == (path.relative_to(writer.folder).as_posix(), "unreadable file")
+    assert problem.detail == os.strerror(errno.EACCES)
 
 
 def test_several_faults_of_one_annotation_are_all_listed(writer):

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import plotting, sweeps, widgets
 from clsloc_utils.joints import BONES, JOINT_NAMES
+from clsloc_utils.widgets import upload
+from clsloc_utils.widgets.live import Touchable
 
 CLASS_NAMES = ("cat", "dog", "bird")
 SETTINGS = (*sweeps.weight_grid(3), sweeps.Setting(learned=True))
@@ -445,6 +447,19 @@ def test_an_uploaded_photo_is_answered(draw, drawn, example):
     choose(button, "mine & yours.jpg", b"mine")
     assert drawn == [("example.jpg", b"example"), ("mine & yours.jpg", b"mine")]
     assert 'alt="mine &amp; yours.jpg, with the class and the box that the model gives it."' in picture.value
+
+
+def test_a_photo_arrives_from_ipywidgets_7_too():
+    photo = {"metadata": {"name": "folder/mine.jpg", "type": "image/jpeg", "size": 4}, "content": b"mine"}
+    assert upload.photo_in({"folder/mine.jpg": photo}) == ("mine.jpg", b"mine")
+
+
+def test_a_widget_of_ipywidgets_7_is_shown_with_its_picture():
+    """As on Colab: such a widget displays itself and has no bundle of its own."""
+    shown = Touchable(lambda: types.SimpleNamespace(model_id="abc"), "ipywidgets", "<p>still</p>", "still", False)
+    data, _ = shown._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == "abc"
+    assert data["text/html"] == "<p>still</p>"
 
 
 def test_a_file_that_is_no_photo_is_answered_in_words_and_the_next_one_works(draw, drawn, example):

@@ -2,11 +2,11 @@
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+import measurements
 import numpy as np
 
 from clsloc_utils import datasets
@@ -38,7 +38,7 @@ def options_parser(description: str, *, heads: Collection[str], **defaults: obje
     parser.add_argument("--fine-tune-rate", type=float, default=3e-4, help="highest learning rate of these epochs")
     parser.add_argument("--train-split", help="a TFDS split, such as train[:800]; by default the source's own")
     parser.add_argument("--test-split", help="a TFDS split; by default the source's own")
-    parser.add_argument("--out", type=Path, help="file for the table; the numbers go beside it as .json")
+    parser.add_argument("--out", type=table_file, help="file for the table; the numbers go beside it as .json")
     parser.set_defaults(**defaults)
     return parser
 
@@ -77,8 +77,28 @@ def report(rows: Iterable[dict], words: Callable[[Sequence[dict]], str], out: Pa
     text = words(measured)
     print(text)
     if out:
-        out.write_text(text, encoding="utf-8")
-        out.with_suffix(".json").write_text(json.dumps(measured, indent=1), encoding="utf-8")
+        save_beside(out, text, measured)
+
+
+def save_beside(out: Path, text: str, rows: Sequence[dict]) -> None:
+    """Saves a table, and beside it the numbers as `.json`.
+
+    Args:
+        out: File for the table, as `table_file` returns it.
+        text: The table.
+        rows: The numbers.
+    """
+    measurements.write(out, text)
+    measurements.save(out.with_suffix(".json"), rows)
+
+
+def table_file(name: str) -> Path:
+    """The file that `--out` names, for argparse: not the one that `save_beside` puts the numbers into."""
+    if name.endswith(".json"):
+        raise argparse.ArgumentTypeError(
+            f"{name} would be overwritten by the numbers; name the table, such as heads.md"
+        )
+    return Path(name)
 
 
 def summary(rows: Sequence[Mapping], table: str, examples: str, copies: int) -> str:

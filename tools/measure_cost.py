@@ -65,13 +65,10 @@ def measured_apart(step: str, arguments: argparse.Namespace) -> tuple[float, flo
 
 
 def _measured(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
-    import resource  # Windows has none; the other functions need none.
-
     passes = STEPS[step][1]
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
         seconds = seconds_per_epoch(_prepared(step, arguments, Path(folder)), passes, arguments.images)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return seconds, peak / GIGABYTE
+    return seconds, measurements.peak_memory() / GIGABYTE
 
 
 def seconds_per_epoch(run: Callable[[int], object], passes: int, images: int) -> float:
@@ -300,7 +297,8 @@ def _measured_on(gpu: dict) -> str:
     for step, (name, _) in STEPS.items():
         each = [measured[step] for measured in by_precision.values()]
         seconds = " | ".join(_time(one["seconds"]) for one in each)
-        rows.append(f"| {name} | {seconds} | {max(one['gigabytes'] for one in each):.1f} |")
+        peaks = [one["gigabytes"] for one in each if one["gigabytes"] is not None]  # Not every device tells.
+        rows.append(f"| {name} | {seconds} | {f'{max(peaks):.1f}' if peaks else '-'} |")
     steps = math.ceil(EPOCH_IMAGES / gpu["batch_size"])
     heads = max(measured["heads"]["seconds"] for measured in by_precision.values())
     return f"""\

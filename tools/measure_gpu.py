@@ -141,6 +141,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.environ.get("KERAS_BACKEND") != "jax":
         parser.error("set KERAS_BACKEND=jax: this tool reads the device's memory through JAX.")
+    if arguments.out and (set(arguments.steps) != set(STEPS) or set(arguments.precisions) != set(PRECISIONS)):
+        parser.error("--out keeps a card's measurements as a whole: leave --steps and --precisions out, or --out.")
     # JAX would take three quarters of the card's memory at once, and the peak would be that.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     name, versions = device()
@@ -151,7 +153,7 @@ def main() -> None:
             row["measured"].setdefault(precision, {})[step] = each = measured_apart(step, precision, arguments)
             print(f"{name}, {precision}, {step}: {each}", file=sys.stderr, flush=True)
     if arguments.out:
-        others = measurements.load(arguments.out) or {}
+        others = measurements.load(arguments.out)
         measurements.save(arguments.out, others | {name: row})
     else:
         print(json.dumps(row, indent=1))

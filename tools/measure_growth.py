@@ -15,7 +15,6 @@ drawings and features of the one before. Nothing of the course's own data is tou
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,8 @@ import time
 from pathlib import Path
 from unittest import mock
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+import measurements
+
 MEGABYTE = 2**20
 STAGES = ("prepare", "features", "heads")
 TITLES = {"prepare": "preparing", "features": "caching features", "heads": "training heads"}
@@ -45,9 +45,8 @@ def measure(stage: str, images: int, scratch: Path) -> dict:
     """
     os.environ["CLSLOC_DATA_DIR"] = str(scratch / str(images))
     examples, seconds = {"prepare": prepare, "features": cache_features, "heads": train_heads}[stage](images)
-    # Linux counts kilobytes, macOS bytes.
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"stage": stage, "images": images, "examples": examples, "seconds": seconds, "megabytes": peak / MEGABYTE}
+    megabytes = measurements.peak_memory() / MEGABYTE
+    return {"stage": stage, "images": images, "examples": examples, "seconds": seconds, "megabytes": megabytes}
 
 
 def measure_apart(stage: str, images: int, scratch: Path) -> dict:
@@ -225,7 +224,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=list(STAGES), help="none: only the page")
     parser.add_argument("--scratch", type=Path, help="folder for drawings and features that a later piece uses again")
     parser.add_argument("--here", action="store_true", help="print one measurement, of this process, and write nothing")
-    parser.add_argument("--out", type=Path, default=REPOSITORY, help="folder in which docs/ and images/ lie")
+    parser.add_argument(
+        "--out", type=Path, default=measurements.REPOSITORY, help="folder in which docs/ and images/ lie"
+    )
     return parser.parse_args(arguments)
 
 
@@ -237,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n" + json.dumps(measure(stage, images, options.scratch)))
         return
     numbers = options.out / "docs" / "growth.json"
-    rows = json.loads(numbers.read_text(encoding="utf-8")) if numbers.exists() else []
+    rows = measurements.load(numbers, [])
     for folder in ("docs", "images"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -247,9 +248,10 @@ def main(arguments: list[str] | None = None) -> None:
                 row = measure_apart(stage, images, scratch)
                 print(f"{row}", flush=True)
                 rows = merged(rows, [row])
-                numbers.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    draw(rows, options.out / "images" / "growth.svg")
-    (options.out / "docs" / "growth.md").write_text(report(rows), encoding="utf-8")
+                measurements.save(numbers, rows)
+    if rows:
+        draw(rows, options.out / "images" / "growth.svg")
+    measurements.write(options.out / "docs" / "growth.md", report(rows))
 
 
 if __name__ == "__main__":

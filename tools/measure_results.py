@@ -93,8 +93,8 @@ PARTS = {
     ),
     "toy_pose": Part(
         "Drawn people",
-        "`toy_pose`, drawn by the course, each cropped to the person. *Flip-averaged*: the mean of what the head finds "
-        "in the image and in its mirror image.",
+        "`toy_pose`, drawn by the course, each cropped to the person. *Flip-averaged*, or asked twice: image and "
+        "mirror image, of the heatmap head the heatmaps averaged before they are read, of the others the joints.",
         measure_pose,
         "--epochs 4 --flip-average",
     ),

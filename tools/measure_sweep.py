@@ -12,11 +12,11 @@ better. The last line of the table is the sweep of the course: nine ratios, both
 import argparse
 import contextlib
 import io
-import json
 import multiprocessing
 import os
 import time
-from pathlib import Path
+
+import head_tables
 
 from clsloc_utils import profiles
 
@@ -94,7 +94,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--copies", type=int, default=profile.augmented_copies, help="versions of each training image")
     parser.add_argument("--epochs", type=int, default=15, help="passes over the cached features")
     parser.add_argument("--models", type=int, nargs="+", choices=list(SIZES), default=list(SIZES), help="side by side")
-    parser.add_argument("--out", type=Path, help="file for the table; the numbers go beside it as .json")
+    parser.add_argument(
+        "--out", type=head_tables.table_file, help="file for the table; the numbers go beside it as .json"
+    )
     return parser.parse_args()
 
 
@@ -109,8 +111,7 @@ def main() -> None:
     text = f"{table(rows)}\n\n{arguments.epochs} epochs, {arguments.copies} copies, {os.cpu_count()} cores.\n"
     print(f"\n{text}\nThe last sweep:\n\n{rows[-1]['table']}")
     if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-        arguments.out.with_suffix(".json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        head_tables.save_beside(arguments.out, text, rows)
 
 
 if __name__ == "__main__":

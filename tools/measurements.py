@@ -4,22 +4,26 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def load(file: Path) -> dict:
+def load(file: Path, missing: Any = None) -> Any:
     """The measurements in a file.
 
     Args:
         file: As `save` wrote it.
+        missing: What to return when there is no such file; `None` for an empty dict.
 
     Returns:
-        What was saved; an empty dict when there is no such file.
+        What was saved.
     """
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    return {} if missing is None else missing
 
 
 def save(file: Path, measurements: Any) -> None:
@@ -42,6 +46,14 @@ def write(file: Path, text: str) -> None:
     unfinished = file.with_name(f"{file.name}.part")
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, file)
+
+
+def peak_memory() -> int:
+    """The most bytes that this process ever held. Not on Windows."""
+    import resource  # Windows has none; the other functions need none.
+
+    # Linux counts kilobytes, macOS bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def machine() -> str:

@@ -38,7 +38,6 @@ _VOC_COUNTS = {
     "2007": {"train": 2501, "validation": 2510, "test": 4952},
     "2012": {"train": 5717, "validation": 5823, "test": 10991},
 }
-_BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ CLASS_NAMES = ("bottle", "cat", "chair", "pottedplant")
 OBJECTS_IN_CROWD = 3
 LONGEST_SIDE = 240
 _SEED = 6
+_FIRST_SLIP, _LAST_SLIP = 3, 17
 # Prepared data and cached features are found again by names, sizes and times of the files; so a folder that is written
 # anew for every run of a notebook does not fill the disk with copies of them.
 _TIME = 1_000_000_000
@@ -44,9 +45,15 @@ def write_drawn_folder(
         The folder.
 
     Raises:
-        ValueError: The folder holds something already.
+        ValueError: The folder holds something already, or these would be too few photos for all slips.
     """
     folder = Path(folder).expanduser()
+    good = per_class * len(class_names) + crowds
+    if len(set(class_names)) < 2 or good < _LAST_SLIP:
+        raise ValueError(
+            f"write_drawn_folder: {len(set(class_names))} classes and {good} good photos; it needs at least 2 and "
+            f"{_LAST_SLIP}. Raise per_class or crowds, or name more classes."
+        )
     if folder.is_dir() and any(folder.iterdir()):
         raise ValueError(f"{folder} holds files already; name a new folder for the drawings.")
     for name in (IMAGE_FOLDER, ANNOTATION_FOLDER):
@@ -56,8 +63,11 @@ def write_drawn_folder(
     for number, (class_name, num_objects) in enumerate(wanted, start=1):
         _write(folder, f"photo_{number:03d}", _scene(number, num_objects, class_name, class_names))
     annotations = folder / ANNOTATION_FOLDER
-    _change_object(annotations / "photo_003.xml", name=next(name for name in class_names if name != wanted[2][0]))
-    _change_object(annotations / "photo_017.xml", xmin="2", ymin="2", xmax="50", ymax="50")
+    _change_object(
+        annotations / f"photo_{_FIRST_SLIP:03d}.xml",
+        name=next(name for name in class_names if name != wanted[_FIRST_SLIP - 1][0]),
+    )
+    _change_object(annotations / f"photo_{_LAST_SLIP:03d}.xml", xmin="2", ymin="2", xmax="50", ymax="50")
     _write_broken(folder, class_names[0])
     for file in (path for path in folder.rglob("*") if path.is_file()):
         os.utime(file, (_TIME, _TIME))

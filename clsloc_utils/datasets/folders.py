@@ -20,6 +20,7 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg")
 MISSING_IMAGE = "missing image"
 SAME_NAME = "several images of the same name"
 UNREADABLE_JPEG = "unreadable JPEG"
+UNREADABLE_FILE = "unreadable file"
 UNCLEAR_ORIENTATION = "unclear orientation"
 
 PROBLEMS_SHOWN_PER_REASON = 20
@@ -120,13 +121,29 @@ def place_of_data(data_dir: str | os.PathLike, folder: Path, fingerprint: str) -
     return Path(data_dir).expanduser() / f"{readable_name}-{fingerprint}"
 
 
+def content_of(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        FaultError: It is there and cannot be read: whoever runs this has no right to, or the disk has a fault.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise FaultError(UNREADABLE_FILE, error.strerror) from error
+
+
 def checked_jpeg(path: Path) -> tuple[tuple[int, int], int]:
     """Width and height of a JPEG as its pixels are stored, and its EXIF orientation (1 if it has none).
 
     Raises:
-        FaultError: It is no JPEG, or its data are damaged.
+        FaultError: It is no JPEG, its data are damaged, or it cannot be read.
+        FileNotFoundError: It is not there.
     """
-    data = path.read_bytes()
+    data = content_of(path)
     try:
         with Image.open(io.BytesIO(data)) as image:
             image_format, size = image.format, image.size

@@ -245,11 +245,13 @@ def _collected_lsp(name: str, root: Path, from_folder: Path | None, scratch: Pat
         return _lsp_by_hand(name, release, from_folder, scratch)
     (archive,) = _downloaded(name, release, root)
     try:
-        return _extracted_lsp(archive, release, scratch)
+        folder = _extracted_lsp(archive, release, scratch)
     except ValueError as error:
-        raise downloads.DownloadError(f"{error}\n{_by_hand(name, release, root)}") from error
-    finally:
-        archive.unlink()  # The photos are kept whole, and a file that is not the right one must not be used again.
+        message = f"{error}\n{_by_hand(name, release, root)}"
+        archive.unlink()  # A file that is not the right one must not be used again.
+        raise downloads.DownloadError(message) from error
+    archive.unlink()  # The photos are kept whole.
+    return folder
 
 
 def _lsp_by_hand(name: str, release: Release, folder: Path, scratch: Path) -> Path:

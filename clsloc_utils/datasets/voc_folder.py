@@ -35,6 +35,7 @@ from clsloc_utils.datasets.folders import (
     FolderReport,
     Problem,
     checked_jpeg,
+    content_of,
     files_of,
     fingerprint_of,
     place_of_data,
@@ -310,6 +311,9 @@ def _checked_image(
     folder: Path, name: str, images: list[Path], annotations: list[Path], allowed: Sequence[str] | None
 ) -> tuple[_AnnotatedImage | None, list[Problem]]:
     """The image with its objects, or `None` and what is wrong with it."""
+    printable = name.encode(errors="backslashreplace").decode()
+    if printable != name:
+        return None, [Problem(printable, ENCODING, "the name is not UTF-8; rename the photo and its annotation")]
     if not images and not annotations:
         return None, [Problem(name, NO_FILES)]
     if not images:
@@ -385,7 +389,7 @@ def _turned_jpeg(path: Path) -> bytes:
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     """The root of an XML file, read without following entities, which could make a small file grow without bound."""
     try:
-        return defusedxml.ElementTree.fromstring(path.read_bytes())
+        return defusedxml.ElementTree.fromstring(content_of(path))
     except defusedxml.EntitiesForbidden as error:
         raise FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:

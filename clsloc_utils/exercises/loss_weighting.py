@@ -115,7 +115,10 @@ def _beaten_in_one(accuracy, mean_iou):
 
 def _indices(value: Any) -> Any:
     """Indices in order, from a list, a set, an array of them or a mask."""
-    numbers = np.asarray(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    try:
+        numbers = np.asarray(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    except (TypeError, ValueError):  # What cannot be ordered, or lists of different lengths.
+        return value
     if numbers.dtype == bool:
         return np.flatnonzero(numbers)
     return np.sort(numbers) if numbers.ndim == 1 else value

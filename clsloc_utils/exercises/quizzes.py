@@ -96,11 +96,11 @@ class Quiz:
         )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from clsloc_utils.widgets import can_show_widgets
+        from clsloc_utils.widgets.live import can_show_widgets, live_bundle
 
         bundle = {"text/plain": repr(self), "text/html": self.page()}
         if can_show_widgets():
-            live = self.widget()._repr_mimebundle_()
+            live, _ = live_bundle(self.widget())
             bundle |= {kind: content for kind, content in live.items() if kind not in bundle}
         return bundle
 

@@ -2,11 +2,12 @@
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import filelock
 import platformdirs
+
+from clsloc_utils.files import replacing
 
 _FILE_NAME = "progress.json"
 
@@ -71,10 +72,8 @@ def _solved_in(text: str) -> set[str]:
 
 def _write(file: Path, solved: set[str]) -> None:
     """Replaces the file as a whole: whoever reads it meanwhile sees the old or the new one."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.stem}-", dir=file.parent)
-    with open(descriptor, "w", encoding="utf-8") as stream:
-        json.dump({"solved": sorted(solved)}, stream, indent=1)
-    os.replace(temporary, file)
+    with replacing(file) as unfinished:
+        unfinished.write_text(json.dumps({"solved": sorted(solved)}, indent=1), encoding="utf-8")
 
 
 def _set_aside(file: Path, reason: str) -> str:

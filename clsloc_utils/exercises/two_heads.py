@@ -291,7 +291,10 @@ def _box_loss_complaint(loss: Any) -> str:
 
 
 def _weights_complaint(weights: Mapping[str, Any]) -> str:
-    label, box = (float(weights[name]) for name in _HEADS)
+    try:
+        label, box = (float(weights[name]) for name in _HEADS)
+    except (TypeError, ValueError):
+        return "`loss_weights` wants one number for each output."
     if np.isclose(box, 5 * label) and label > 0:
         return ""
     if np.isclose(label, 5 * box):

@@ -4,6 +4,8 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
 
 def can_show_widgets(package: str = "ipywidgets") -> bool:
     """Whether this code runs in a notebook's kernel, where somebody may move something, and the means are installed.
@@ -51,9 +53,20 @@ class Touchable:
         still = {"text/plain": self.text, "text/html": self.page}
         if self.widget is None:
             return still, {}
-        live = self.widget._repr_mimebundle_()
-        data, metadata = live if isinstance(live, tuple) else (live, {})
+        data, metadata = live_bundle(self.widget)
         return {**data, **still}, metadata
+
+
+def live_bundle(widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a notebook needs to show a widget: data and metadata by MIME type.
+
+    Args:
+        widget: Of ipywidgets, of version 7 (as on Colab) or newer, or of anywidget.
+    """
+    if not hasattr(widget, "_repr_mimebundle_"):  # Version 7 displays itself, and cannot be shown with anything else.
+        return {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}}, {}
+    live = widget._repr_mimebundle_()
+    return live if isinstance(live, tuple) else (live, {})
 
 
 def shrunk_to_fit(page: str) -> str:

@@ -41,11 +41,10 @@ def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
     def answer(_: Any = None) -> None:
         if not button.value:
             return
-        (photo,) = button.value
-        name = Path(photo["name"]).name
+        name, content = photo_in(button.value)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / name
-            file.write_bytes(photo["content"])
+            file.write_bytes(content)
             try:
                 picture.value = shrunk_to_fit(plotting.image_element(draw(file), _words(name)))
             except ValueError as error:
@@ -53,6 +52,16 @@ def _widget(draw: Callable[[Path], Figure], page: str) -> Any:
 
     button.observe(answer, names="value")
     return ipywidgets.VBox([button, picture])
+
+
+def photo_in(value: Any) -> tuple[str, bytes]:
+    """Name, without folders, and content of the one file in the value of an `ipywidgets.FileUpload`.
+
+    Args:
+        value: A tuple of files; of ipywidgets 7, as on Colab, a dict of files by name.
+    """
+    (photo,) = value.values() if isinstance(value, dict) else value
+    return Path(photo.get("metadata", photo)["name"]).name, photo["content"]
 
 
 def _words(name: str) -> str:
