@@ -53,6 +53,9 @@ clean: ## Remove everything that the other commands made here, .venv included
 	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find clsloc_utils tests tools notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
+# --no-compile: Python compiles what it imports; compiling everything beforehand takes half a minute and more.
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+
 # One environment, made again whenever the project's dependencies change. The stamp is written last, so that an
 # interrupted installation is taken up again.
 $(INSTALLED): pyproject.toml constraints.txt
@@ -60,11 +63,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo 'This course needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@echo 'Installing the course and what it needs into $(VENV) (a few minutes, once) ...'
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[notebooks,tests]'
+	@$(PIP_INSTALL) --editable '.[notebooks,tests]'
 	@touch $@
 
 # What only the site needs, in the same environment.
 $(SITE_INSTALLED): $(INSTALLED)
 	@echo 'Installing what the site needs ...'
-	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[site]'
+	@$(PIP_INSTALL) --editable '.[site]'
 	@touch $@
