@@ -164,6 +164,12 @@ def test_an_empty_part_of_a_split_says_how_many_there_are(voc_folder, data_dir):
         datasets.load(voc_folder, "train[:1%]", data_dir=data_dir)
 
 
+@pytest.mark.parametrize("split", ["train[:17]", "train[20:]", "validation+train[:99]"])
+def test_a_part_beyond_the_end_says_how_many_there_are(voc_folder, data_dir, split):
+    with pytest.raises(ValueError, match=r"train.* reaches beyond what is there: train has 16 examples.*within"):
+        datasets.load(voc_folder, split, data_dir=data_dir)
+
+
 def test_class_names_are_for_folders_only(stock_data_dir):
     with pytest.raises(ValueError, match="class_names is for a folder"):
         datasets.load("voc/2007", "train", data_dir=stock_data_dir, class_names=["dog"])

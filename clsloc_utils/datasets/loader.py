@@ -96,7 +96,8 @@ def load(
         JPEG is decoded, and memory does not grow with the number of examples.
 
     Raises:
-        ValueError: The source or the split is unknown, the split is empty, or the folder has bad images (`strict`).
+        ValueError: The source or the split is unknown, the split is empty or reaches beyond what is there, or the
+            folder has bad images (`strict`).
         DownloadError: The source has to be downloaded, and no mirror gave a file, as for `prepare`.
     """
     builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
@@ -104,8 +105,16 @@ def load(
     parts = []
     for builder in builders:
         builder_split = _annotated_terms(split, builder) if len(builders) > 1 else split
-        # TFDS counts fewer than none between an end and a later beginning.
-        if builder_split and builder.info.splits[builder_split].num_examples > 0:
+        if not builder_split:
+            continue
+        try:
+            count = builder.info.splits[builder_split].num_examples
+        except ValueError as error:
+            raise ValueError(
+                f"Split {split!r} of {os.fspath(source)} reaches beyond what is there: {_sizes(builders)}. Take a part "
+                "within."
+            ) from error
+        if count > 0:  # TFDS counts fewer than none between an end and a later beginning.
             parts.append(_read(builder, builder_split, shuffle_files))
     if not parts:
         raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
