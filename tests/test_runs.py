@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import errno
+import io
 import json
 import os
 import re
@@ -273,22 +274,20 @@ def test_a_training_that_diverged_says_so_and_writes_no_measures(voc_folder, tmp
     assert not (run / "model.keras").exists()
 
 
-def test_a_remark_is_made_once_however_often_a_folder_is_read(make_voc_folder, tmp_path, capsys):
+def test_a_remark_is_made_once_however_often_a_folder_is_read(finished, make_voc_folder, tmp_path, capsys):
     folder = make_voc_folder(tmp_path / "shapes")
     (folder / "Annotations" / "shape_03.xml").write_text("<annotation>")
-    assert (
-        cli.main(["train", str(folder), "--box-head", "pooled", *OPTIONS[:5], "1", "--out", str(tmp_path / "run")]) == 0
-    )
+    assert cli.main(["evaluate", str(finished), str(folder), "--json"]) == 0
     assert capsys.readouterr().err.count("shape_03.xml") == 1
 
 
-def test_names_that_a_terminal_cannot_show_end_no_command(finished, voc_folder, tmp_path):
+def test_names_that_a_terminal_cannot_show_end_no_command(finished, voc_folder, tmp_path, monkeypatch):
     photo = tmp_path / "犬.jpg"
     photo.write_bytes((voc_folder / "JPEGImages" / "shape_16.jpg").read_bytes())
-    command = [sys.executable, "-m", "clsloc_utils", "predict", str(finished), str(photo), "--out", str(tmp_path)]
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=200)
-    assert "\\u72ac.jpg: " in done.stdout
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert cli.main(["predict", str(finished), str(photo), "--out", str(tmp_path)]) == 0
+    assert b"\\u72ac.jpg: " in written.getvalue()
     assert (tmp_path / "犬.png").is_file()
 
 
