@@ -14,6 +14,7 @@ PAGE = "<!DOCTYPE html><html lang='en'><head><meta name='viewport' content='widt
 @pytest.mark.skipif(find_browser() is None, reason=f"no Chromium on the PATH: {', '.join(BROWSERS)}")
 def test_a_page_that_is_too_wide_is_named(tmp_path):
     (tmp_path / "narrow.html").write_text(PAGE.format("<p>Some words.</p>"))
+    (tmp_path / "index.html").write_text('<meta http-equiv="refresh" content="0; url=wide.html">')
     (tmp_path / "wide.html").write_text(PAGE.format("<div style='width: 700px'>A wide thing.</div>"))
     shots = tmp_path / "shots"
     shots.mkdir()

@@ -18,6 +18,7 @@ from try_lab import find_browser, launched
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 SERIOUS = ("serious", "critical")
+LEADS_ON = 'http-equiv="refresh"'
 
 
 def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Path | None = None) -> Iterator[str]:
@@ -35,7 +36,9 @@ def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Pat
     Raises:
         FileNotFoundError: The folder holds no page.
     """
-    pages = sorted(site.resolve().rglob("*.html"))
+    files = sorted(site.resolve().rglob("*.html"))
+    # A page that only leads on to another one is gone before anybody can look at it.
+    pages = [file for file in files if LEADS_ON not in file.read_text(encoding="utf-8")]
     if not pages:
         raise FileNotFoundError(f"{site} holds no .html file; `make site` builds the pages.")
     with launched(browser) as chromium:
