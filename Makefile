@@ -53,8 +53,7 @@ clean: ## Remove everything that the other commands made here, .venv included
 	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
 	find clsloc_utils tests tools notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
-# --no-compile: Python compiles what it imports; compiling everything beforehand takes half a minute and more.
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # One environment, made again whenever the project's dependencies change. The stamp is written last, so that an
 # interrupted installation is taken up again.
