@@ -11,13 +11,15 @@ import inspect
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import layers, ops
+
+from clsloc_utils import checkup
+from clsloc_utils.files import arrays_in
 
 APPLICATION_IMAGE_SIZE = 224
 _TINY_RESNET_STAGES = ((32, 1), (64, 2), (144, 2))
@@ -116,7 +118,10 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file of weights for {model.name}.")
     weights = _named_weights(model)
-    arrays = _arrays_in(file)
+    try:
+        arrays = arrays_in(file)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}; fetch or make it again.") from error
     differences = sorted(set(arrays) ^ set(weights))
     if differences:
         raise ValueError(f"{file}: not the weights of {model.name}; not in both: {', '.join(differences[:5])}.")
@@ -125,15 +130,6 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
             raise ValueError(f"{file}: {name} is {arrays[name].shape}, {model.name} has {tuple(weight.shape)}.")
     for name, weight in weights.items():
         weight.assign(arrays[name].astype(np.float32))
-
-
-def _arrays_in(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file, by their names; `ValueError` where it is none or damaged."""
-    try:
-        with np.load(file, allow_pickle=False) as stored:
-            return dict(stored)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{file}: not an .npz file, or damaged ({error}); fetch or make it again.") from error
 
 
 def _named_weights(model: keras.Model) -> dict:
@@ -424,9 +420,9 @@ def _saved_model(file: str) -> keras.Model:
 
 
 def _name_and_weights(text: str) -> tuple[str, str]:
-    """Splits `NAME:FILE`; a path may hold further colons."""
-    name, colon, file = text.partition(":")
-    if len(name) < 2 or not colon:  # One letter would be the drive of a path on Windows.
+    """The parts of `NAME:FILE`; a file alone is refused."""
+    name, file = checkup.name_and_file(text)
+    if not name:
         raise ValueError(
             f"backbone {text!r}: this file holds weights only. Name their network too: NAME:FILE, such as "
             f"resnet50:{text}."

@@ -18,6 +18,7 @@ from clsloc_utils import quiet
 from clsloc_utils.profiles import PROFILES
 
 DISTRIBUTION = "clsloc_utils"
+_WEIGHTS = (".h5", ".npz")
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
@@ -251,11 +252,24 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
+def name_and_file(backbone: str) -> tuple[str, str]:
+    """The parts of `NAME:FILE`, a network and a file of weights, `.h5` or `.npz`.
+
+    Args:
+        backbone: As `CLSLOC_BACKBONE` has it; the path may hold further colons.
+
+    Returns:
+        The name and the path of the file; an empty name and all of the text where it is no such pair.
+    """
+    name, colon, file = backbone.partition(":")
+    # One letter would be the drive of a path on Windows.
+    is_pair = colon and len(name) > 1 and file.endswith(_WEIGHTS)
+    return (name, file) if is_pair else ("", backbone)
+
+
 def _named_file(backbone: str) -> str:
     """The file in `FILE.keras` or `NAME:FILE.h5`; none in a name."""
-    if backbone.endswith((".h5", ".npz")):
-        return backbone.partition(":")[2] or backbone
-    return backbone if backbone.endswith(".keras") else ""
+    return name_and_file(backbone)[1] if backbone.endswith((*_WEIGHTS, ".keras")) else ""
 
 
 def _named_folder(data: str) -> str:

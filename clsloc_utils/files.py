@@ -1,9 +1,13 @@
-"""Files that are complete or not there."""
+"""Files that are complete or not there, and what a damaged one is told apart by."""
 
 import contextlib
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 
 @contextlib.contextmanager
@@ -26,3 +30,19 @@ def replacing(file: str | Path) -> Iterator[Path]:
         os.replace(unfinished, file)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def arrays_in(file: str | Path) -> dict[str, np.ndarray]:
+    """All arrays of an `.npz` file, by their names.
+
+    Args:
+        file: The file.
+
+    Raises:
+        ValueError: It cannot be read, is of another kind or damaged; the message says what was seen, not which file.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return dict(stored)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"not an .npz file, or damaged ({error})") from error

@@ -353,7 +353,8 @@ def pose_scores(batches: Iterable[tuple[Any, Any, Any]]) -> dict[str, float | in
         ValueError: There are no examples, or the shapes do not fit each other.
     """
     pck = PCK(0.2)
-    metrics = [pck, PCK(0.1), PCP(strict=True), PCP(strict=False), MeanJointError()]
+    shares = [pck, PCK(0.1), PCP(strict=True), PCP(strict=False)]
+    metrics = [*shares, MeanJointError()]
     num_examples = 0
     for y_true, y_pred, weights in batches:
         for metric in metrics:
@@ -362,9 +363,7 @@ def pose_scores(batches: Iterable[tuple[Any, Any, Any]]) -> dict[str, float | in
     if num_examples == 0:
         raise ValueError("There are no examples to measure.")
     scores = {metric.name: float(metric.result()) for metric in metrics}
-    for metric in metrics[:-1]:
-        if not float(ops.sum(metric.counted)):
-            scores[metric.name] = math.nan
+    scores |= {metric.name: math.nan for metric in shares if not float(ops.sum(metric.counted))}
     return {**scores, "num_examples": num_examples, "num_skipped": pck.num_skipped}
 
 

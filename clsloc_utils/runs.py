@@ -181,10 +181,9 @@ def _whole_path_of_source(source: str) -> str:
 
 def _whole_path_of_file(backbone: str) -> str:
     """The absolute path of a backbone's file, also in `NAME:FILE`; names stay as they are, like folders."""
-    name, colon, file = backbone.partition(":")
-    if colon and len(name) > 1:  # One letter would be the drive of a path on Windows.
-        return f"{name}:{_whole_path(file, Path.is_file)}"
-    return _whole_path(backbone, Path.is_file)
+    name, file = checkup.name_and_file(backbone)
+    file = _whole_path(file, Path.is_file)
+    return f"{name}:{file}" if name else file
 
 
 def _whole_path(name: str, is_there: Callable[[Path], bool]) -> str:

@@ -13,8 +13,6 @@ import os
 import secrets
 import shutil
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +24,7 @@ import tensorflow as tf
 
 from clsloc_utils import checkup, distribution, models
 from clsloc_utils.backbones import feature_extractor
-from clsloc_utils.files import replacing
+from clsloc_utils.files import arrays_in, replacing
 from clsloc_utils.losses import get_box_loss, get_joint_loss
 from clsloc_utils.metrics import PCK, BoxAccuracy, ClsLocAccuracy, MeanBoxIoU, MeanJointError, pose_scores
 from clsloc_utils.progress import progress
@@ -772,14 +770,13 @@ def restore_best(model: keras.Model, checkpoint: str | Path) -> int:
 
 def _read_checkpoint(file: Path) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
     """The state, and the arrays by kind."""
+    arrays: dict[str, list[np.ndarray]] = {"model": [], "optimizer": [], "best": []}
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            state = json.loads(str(stored["state"]))
-            arrays: dict[str, list[np.ndarray]] = {"model": [], "optimizer": [], "best": []}
-            for name in stored.files:
-                if name != "state":
-                    arrays[name.partition("/")[0]].append(stored[name])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        stored = arrays_in(file)
+        state = json.loads(str(stored.pop("state")))
+        for name, array in stored.items():
+            arrays[name.partition("/")[0]].append(array)
+    except (ValueError, KeyError) as error:
         raise CheckpointError(f"{file}: unreadable ({error}); delete it to begin anew.") from error
     return state, arrays
 

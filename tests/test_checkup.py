@@ -113,3 +113,18 @@ def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
 def test_embedded_weights_lie_where_the_backbone_looks_for_them():
     expected = [own.weights for own in backbones.OWN_NETWORKS.values() if own.weights]
     assert [checkup.WEIGHTS_FOLDER / name for name in checkup.EMBEDDED_WEIGHTS] == expected
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name", "file"),
+    [
+        ("resnet50:w/x.h5", "resnet50", "w/x.h5"),
+        ("tiny_resnet:a:b.npz", "tiny_resnet", "a:b.npz"),
+        (r"C:\w\x.h5", "", r"C:\w\x.h5"),
+        ("x.h5", "", "x.h5"),
+        ("my:photos/backbone.keras", "", "my:photos/backbone.keras"),
+        ("resnet50", "", "resnet50"),
+    ],
+)
+def test_a_network_and_its_file_are_told_apart(backbone, name, file):
+    assert checkup.name_and_file(backbone) == (name, file)

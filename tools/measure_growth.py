@@ -238,7 +238,7 @@ def main(arguments: list[str] | None = None) -> None:
         print("\n" + json.dumps(measure(stage, images, options.scratch)))
         return
     numbers = options.out / "docs" / "growth.json"
-    rows = measurements.load(numbers, [])
+    rows = measurements.load(numbers) or []
     for folder in ("docs", "images"):
         (options.out / folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:

@@ -8,22 +8,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from clsloc_utils.files import replacing
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def load(file: Path, missing: Any = None) -> Any:
+def load(file: Path) -> Any:
     """The measurements in a file.
 
     Args:
         file: As `save` wrote it.
-        missing: What to return when there is no such file; `None` for an empty dict.
 
     Returns:
-        What was saved.
+        What was saved; an empty dict when there is no such file.
     """
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
-    return {} if missing is None else missing
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def save(file: Path, measurements: Any) -> None:
@@ -43,9 +42,8 @@ def write(file: Path, text: str) -> None:
         file: The file; its folder exists.
         text: Its content.
     """
-    unfinished = file.with_name(f"{file.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, file)
+    with replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def peak_memory() -> int:

@@ -6,7 +6,6 @@ The drawings come from the generator of `toy_voc` under seeds that `toy_voc` nev
 """
 
 import argparse
-import itertools
 import time
 from pathlib import Path
 
@@ -120,13 +119,13 @@ def train(arguments: argparse.Namespace) -> None:
     # Most passes look at smaller images: a convolution learns the same patterns there at a third to half of the price.
     smaller = arguments.epochs - arguments.full_size_epochs
     smallest = 3 * smaller // 4
-    sizes = [80] * smallest + [96] * (smaller - smallest) + [IMAGE_SIZE] * arguments.full_size_epochs
-    steps = arguments.images // arguments.batch_size
-    previous, epoch = None, 0
-    for size, same in itertools.groupby(sizes):
+    stages = [(80, smallest), (96, smaller - smallest), (IMAGE_SIZE, arguments.full_size_epochs)]
+    steps = arguments.epochs * (arguments.images // arguments.batch_size)
+    previous, epochs_done = None, 0
+    for size, epochs in (stage for stage in stages if stage[1]):
         model = classifier(backbones.tiny_resnet(size))
         model.compile(
-            optimizer=optimizer(3e-3, len(sizes) * steps),
+            optimizer=optimizer(3e-3, steps),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
             jit_compile=False,  # On a CPU, TensorFlow's own kernels convolve faster than XLA.
@@ -138,16 +137,15 @@ def train(arguments: argparse.Namespace) -> None:
         small = tf.data.Dataset.from_tensor_slices(held_out).map(
             lambda image, label, size=size: (tf.image.resize(image, (size, size)), label)
         )
-        first, epoch = epoch, epoch + len(list(same))
         model.fit(
             batches.with_options(datasets.options_without_tuner()),
-            initial_epoch=first,
-            epochs=epoch,
+            initial_epoch=epochs_done,
+            epochs=epochs_done + epochs,
             validation_data=small.batch(100),
             callbacks=[saving(model, arguments.out)],
             verbose=2,
         )
-        previous = model
+        previous, epochs_done = model, epochs_done + epochs
     print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - started:.0f} s in all")
 
 

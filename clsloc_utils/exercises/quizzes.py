@@ -101,7 +101,7 @@ class Quiz:
         bundle = {"text/plain": repr(self), "text/html": self.page()}
         if can_show_widgets():
             live, _ = live_bundle(self.widget())
-            bundle |= {kind: content for kind, content in live.items() if kind not in bundle}
+            bundle = {**live, **bundle}
         return bundle
 
 
