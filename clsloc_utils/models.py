@@ -9,6 +9,7 @@ head reads sides, and one also tells every cell of these heatmaps whether it is 
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -484,21 +485,25 @@ def unfrozen(model: keras.Model, part: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def half_precision(model: keras.Model) -> Iterator[None]:
-    """Lets the backbone compute in half precision for a while, from its first layer with weights on.
+def computing_in(features: keras.Model, precision: str | None) -> Iterator[None]:
+    """Lets a backbone compute in another precision for a while, from its first layer with weights on.
 
-    Its weights, the preprocessing and the heads stay float32. A loss must be scaled meanwhile, so that small gradients
-    survive: wrap the optimizer in `keras.optimizers.LossScaleOptimizer`.
+    Its weights and its preprocessing stay float32. With `"mixed_float16"` a loss must be scaled meanwhile, so that
+    small gradients survive: wrap the optimizer in `keras.optimizers.LossScaleOptimizer`. bfloat16 has the range of
+    float32 and needs no scaling (Kalamkar et al., 2019, arXiv 1905.12322).
 
     Args:
-        model: A two-head or pose model.
+        features: The sub-model `"features"` of a two-head or pose model, or what `feature_extractor` returns.
+        precision: `"mixed_float16"`, `"mixed_bfloat16"` or `"float32"`; `None` changes nothing.
+
+    Raises:
+        ValueError: Keras knows no such precision.
     """
-    all_layers = model.get_layer("features").layers
-    computing = all_layers[next(index for index, layer in enumerate(all_layers) if layer.weights) :]
+    computing = list(itertools.dropwhile(lambda layer: not layer.weights, features.layers)) if precision else []
     before = [layer.dtype_policy for layer in computing]
-    for layer in computing:
-        layer.dtype_policy = "mixed_float16"
     try:
+        for layer in computing:
+            layer.dtype_policy = precision
         yield
     finally:
         for layer, policy in zip(computing, before, strict=True):

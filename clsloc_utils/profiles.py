@@ -21,7 +21,8 @@ class Profile:
         fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
         fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
             them, and the highest learning rate.
-        mixed_precision: Whether the backbone computes in half precision while it is fine-tuned, if there is a GPU.
+        mixed_precision: Whether the backbone computes in half precision where that is fast: on a GPU, and on a
+            processor with instructions for it. See `clsloc_utils.recipes.precision_of`.
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
         sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def cache_split(
     copies: int = 1,
     difficult: str = "count",
     batch_size: int = 64,
+    precision: str | None = None,
 ) -> training.FeatureCache:
     """Features of a split's single-object images, computed once and kept on disk.
 
@@ -34,6 +36,7 @@ def cache_split(
         copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
         difficult: As for `pipelines.single_object`.
         batch_size: Images that go through the backbone at a time.
+        precision: As for `training.cache_features`.
 
     Returns:
         The `training.FeatureCache`.
@@ -53,7 +56,9 @@ def cache_split(
 
     key = _pixels_key(source, split, image_size) | {"difficult": difficult}
     key["augmentation"] = repr(pipelines.Augmentation()) if copies > 1 else "none"
-    return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+    return training.cache_features(
+        backbone, batches, key, copies=copies, precision=precision, description=f"Features of {split}"
+    )
 
 
 def _pixels_key(source: datasets.SourceInfo, split: str, image_size: int) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def fine_tune(
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         description: Words for the progress bar.
-        **options: Further ones of `training.fine_tune`, such as `box_weight`, `mixed_precision` and `checkpoint`.
+        **options: Further ones of `training.fine_tune`, such as `box_weight`, `precision` and `checkpoint`.
 
     Returns:
         Keras's `History`.
@@ -121,16 +126,30 @@ def fine_tune(
     )
 
 
-def wants_half_precision(profile: Profile) -> bool:
-    """Whether the backbone computes in half precision while it is fine-tuned.
+def precision_of(profile: Profile) -> str | None:
+    """What the backbone computes in on this machine: half precision, if the profile wants that and it is fast here.
 
     Args:
         profile: Whether it should where that is fast.
 
     Returns:
-        Whether it should here: only with a GPU.
+        As for `models.computing_in`: `"mixed_float16"` with a GPU; `"mixed_bfloat16"` on a processor with instructions
+        for it; else `None`.
     """
-    return profile.mixed_precision and bool(tf.config.list_physical_devices("GPU"))
+    # ResNet-50 gains in all steps (docs/cost.md); the depthwise convolutions of an EfficientNet gained nothing.
+    if not profile.mixed_precision:
+        return None
+    if tf.config.list_physical_devices("GPU"):
+        return "mixed_float16"
+    return "mixed_bfloat16" if _has_bfloat16_instructions() else None
+
+
+def _has_bfloat16_instructions(processors: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies bfloat16 numbers; Linux tells, and without them it is slow."""
+    if not processors.exists():
+        return False
+    flags = re.search(r"^flags\s*:(.*)$", processors.read_text(encoding="utf-8"), re.MULTILINE)
+    return flags is not None and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[1].split())
 
 
 def fine_tune_in_stages(
@@ -139,11 +158,11 @@ def fine_tune_in_stages(
     profile: Profile,
     *,
     seed: int = 0,
-    mixed_precision: bool | None = None,
+    precision: str | None = None,
     checkpoints: Mapping[str, str | Path] | None = None,
     **options: Any,
 ) -> dict[str, keras.callbacks.History]:
-    """Fine-tunes as a profile says: one stage after the other, in half precision if it wants that and there is a GPU.
+    """Fine-tunes as a profile says, one stage after the other.
 
     Each stage starts from the best epoch of the one before, by cls-loc accuracy in validation, of poses by PCK@0.2. A
     backbone without a fine map has no last layers, and no stage for them.
@@ -153,7 +172,7 @@ def fine_tune_in_stages(
         source: As `datasets.info` returns it; what it holds, boxes or poses, is learned.
         profile: Which layers, how long, how fast. With `fine_tune_epochs` 0 nothing is done.
         seed: Of order and augmentation; every stage gets its own. Call `training.set_seed` first to fix the rest.
-        mixed_precision: Whether in half precision; `None` for what `wants_half_precision` says.
+        precision: As for `training.fine_tune`; see `precision_of`.
         checkpoints: Files that keep the state of each stage, by the name of its layers; see `training.Checkpoint`.
         **options: Further ones of `fine_tune` or of `fine_tune_pose`.
 
@@ -172,7 +191,7 @@ def fine_tune_in_stages(
             layers=layers,
             batch_size=profile.batch_size,
             learning_rate=learning_rate,
-            mixed_precision=wants_half_precision(profile) if mixed_precision is None else mixed_precision,
+            precision=precision,
             seed=seed + number,
             checkpoint=(checkpoints or {}).get(layers),
             description=f"Fine-tuning, {layers} layers",
@@ -190,6 +209,7 @@ def cache_pose_split(
     margin: float | None = 0.15,
     augmentation: pipelines.PoseAugmentation | None = None,
     batch_size: int = 64,
+    precision: str | None = None,
 ) -> training.FeatureCache:
     """Features of a split's people, computed once and kept on disk.
 
@@ -201,6 +221,7 @@ def cache_pose_split(
         margin: As for `pipelines.pose_batches`.
         augmentation: How far the augmented copies may go; by default `pipelines.PoseAugmentation()`.
         batch_size: Images that go through the backbone at a time.
+        precision: As for `training.cache_features`.
 
     Returns:
         The `training.FeatureCache`, with the arrays `"joints"` and `"weight"`.
@@ -221,7 +242,9 @@ def cache_pose_split(
 
     key = _pixels_key(source, split, image_size) | {"margin": margin}
     key["augmentation"] = repr(augmentation) if copies > 1 else "none"
-    return training.cache_features(backbone, batches, key, copies=copies, description=f"Features of {split}")
+    return training.cache_features(
+        backbone, batches, key, copies=copies, precision=precision, description=f"Features of {split}"
+    )
 
 
 def fine_tune_pose(
@@ -302,7 +325,8 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         "fine_tuning": [profile.fine_tune_epochs, profile.fine_tune_stages],
         "seed": seed,
     }
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+    precision = precision_of(profile)
+    name = hashlib.sha256(json.dumps(key | {"precision": precision}, sort_keys=True).encode()).hexdigest()[:24]
     file = training.default_cache_directory().parent / "models" / f"{name}.keras"
     if file.exists():
         return keras.saving.load_model(file)
@@ -310,14 +334,14 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     model = models.two_head_model(backbone, source.num_classes)
     training.train_heads(
         model,
-        cache_split(backbone, source, source.train_split, copies=profile.augmented_copies),
-        cache_split(backbone, source, source.validation_split),
+        cache_split(backbone, source, source.train_split, copies=profile.augmented_copies, precision=precision),
+        cache_split(backbone, source, source.validation_split, precision=precision),
         epochs=profile.head_epochs,
         batch_size=profile.batch_size,
         seed=seed,
         description="Training the heads",
     )
-    fine_tune_in_stages(model, source, profile, seed=seed)
+    fine_tune_in_stages(model, source, profile, seed=seed, precision=precision)
     file.parent.mkdir(parents=True, exist_ok=True)
     # A half-written model must not be found by the next run.
     with replacing(file) as unfinished:

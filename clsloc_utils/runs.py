@@ -67,7 +67,7 @@ MEASURES = {
 # All that `resolve_options` returns for both tasks.
 _OPTIONS = (
     *("source", "backbone", "image_size", "copies", "batch_size", "epochs", "fine_tune", "fine_tune_stages"),
-    *("fine_tune_epochs", "mixed_precision", "seed", "train_split", "eval_split", "strategy"),
+    *("fine_tune_epochs", "precision", "seed", "train_split", "eval_split", "strategy"),
 )
 # Options that make sense for one task only.
 _OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head", "heatmap_channels", "rotation")}
@@ -117,9 +117,10 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
     Returns:
         `source`, `backbone` (files as absolute paths), `image_size` (0 for the backbone's own), `copies`, `batch_size`,
         `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_stages` (of the profile's, those that it asks
-        for: which layers learn, and the highest learning rate), `fine_tune_epochs` of each, `mixed_precision` in them,
-        `seed`, `train_split`, `eval_split`, `strategy`; for boxes `box_head` and `loss_weight` (box loss over class
-        loss); for poses `joint_head`, `heatmap_channels` and `rotation`, the degrees that augmented people turn by.
+        for: which layers learn, and the highest learning rate), `fine_tune_epochs` of each, `precision` (what the
+        backbone computes in, as of `recipes.precision_of`), `seed`, `train_split`, `eval_split`, `strategy`; for boxes
+        `box_head` and `loss_weight` (box loss over class loss); for poses `joint_head`, `heatmap_channels` and
+        `rotation`, the degrees that augmented people turn by.
 
     Raises:
         InputError: An option does not fit the task, or another option.
@@ -164,7 +165,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         "fine_tune_stages": [list(stage) for stage in profile.fine_tune_stages if fine_tune in ("all", stage[0])],
         "fine_tune_epochs": 0 if fine_tune == "none" else profile.fine_tune_epochs or profiles.FULL.fine_tune_epochs,
         # Kept, so that a run that is resumed on another machine goes on as it was begun.
-        "mixed_precision": fine_tune != "none" and recipes.wants_half_precision(profile),
+        "precision": recipes.precision_of(profile),
         "seed": 0,
         "train_split": source.train_split,
         "eval_split": source.test_split,
@@ -552,11 +553,12 @@ class _Training:
         self.histories["heads"] = history.history
 
     def _cache(self, split: str, copies: int) -> training.FeatureCache:
+        options = {"copies": copies, "precision": self.options["precision"]}
         with input_errors():
             if self.source.task == "boxes":
-                return recipes.cache_split(self.backbone, self.source, split, copies=copies)
+                return recipes.cache_split(self.backbone, self.source, split, **options)
             return recipes.cache_pose_split(
-                self.backbone, self.source, split, copies=copies, augmentation=self._pose_augmentation()
+                self.backbone, self.source, split, augmentation=self._pose_augmentation(), **options
             )
 
     def _pose_augmentation(self) -> pipelines.PoseAugmentation:
@@ -574,7 +576,7 @@ class _Training:
             self.source,
             dataclasses.replace(profiles.FULL, **{name: self.options[name] for name in kept}),
             seed=self.options["seed"],
-            mixed_precision=self.options["mixed_precision"],
+            precision=self.options["precision"],
             checkpoints={layers: _checkpoint(self.run, f"{layers} layers") for layers in ("last", "all")},
             validate=self.validates,
             **options,
@@ -698,10 +700,15 @@ def sweep(
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     training.set_seed(0)
+    precision = recipes.precision_of(profile)
     with input_errors():
-        train_cache = recipes.cache_split(model, info, info.train_split, copies=copies or profile.augmented_copies)
-        validation_cache, test_cache = (
-            recipes.cache_split(model, info, split) for split in (info.validation_split, info.test_split)
+        train_cache, validation_cache, test_cache = (
+            recipes.cache_split(model, info, split, copies=number, precision=precision)
+            for split, number in (
+                (info.train_split, copies or profile.augmented_copies),
+                (info.validation_split, 1),
+                (info.test_split, 1),
+            )
         )
     found = sweeps.run_sweep(
         train_cache,

@@ -214,6 +214,7 @@ def cache_features(
     copies: int = 1,
     directory: str | Path | None = None,
     total: int | None = None,
+    precision: str | None = None,
     description: str = "features",
 ) -> FeatureCache:
     """Runs a backbone over a data set once and keeps the feature maps on disk, where the next call finds them.
@@ -235,6 +236,8 @@ def cache_features(
         copies: How many times to go through the data.
         directory: Folder of all caches; `None` for `default_cache_directory()`.
         total: Number of images in one copy when known, for the progress bar.
+        precision: What the backbone computes in, as for `clsloc_utils.models.computing_in`. Features of another
+            precision are others.
         description: Words for the progress bar.
 
     Returns:
@@ -242,9 +245,22 @@ def cache_features(
 
     Raises:
         ValueError: The key is not JSON, the batches are empty or malformed, a copy has another number of images than
-            the first, or a feature does not fit half precision.
+            the first, a feature does not fit half precision, or Keras does not know the precision.
     """
     features = _features_of(model)
+    with models.computing_in(features, precision):
+        return _found_or_written(features, batches, key, copies, directory, total, description)
+
+
+def _found_or_written(
+    features: keras.Model,
+    batches: Callable[[int], Iterable] | Iterable,
+    key: Mapping,
+    copies: int,
+    directory: str | Path | None,
+    total: int | None,
+    description: str,
+) -> FeatureCache:
     full_key = {"data": _plain_json(key), "copies": copies, "backbone": backbone_fingerprint(features)}
     root = Path(directory) if directory is not None else default_cache_directory()
     root.mkdir(parents=True, exist_ok=True)
@@ -337,11 +353,12 @@ def _write_cache(folder: Path, features: keras.Model, batches, key: dict, total:
     started = time.perf_counter()
     copies = key["copies"]
     writers: dict[str, _NpyWriter] = {}
+    forward = _forward(features, tf.float16)
     with contextlib.ExitStack() as stack:
         all_images = None if total is None else total * copies
         bar = stack.enter_context(progress(total=all_images, description=description))
         for copy in range(copies):
-            for rows in _rows(features, _batches_of_copy(batches, copy, copies)):
+            for rows in _rows(forward, _batches_of_copy(batches, copy, copies)):
                 for name, values in rows.items():
                     if name not in writers:
                         writer = _NpyWriter(folder / f"{name}.npy", _TARGETS.get(name, np.float16))
@@ -371,9 +388,8 @@ def _check_count(count: int, copy: int) -> None:
         )
 
 
-def _rows(features: keras.Model, batches: Iterable) -> Iterator[dict[str, np.ndarray]]:
+def _rows(forward: Callable[[Any], dict], batches: Iterable) -> Iterator[dict[str, np.ndarray]]:
     """Feature maps and targets, batch by batch."""
-    forward = _forward(features)
     for images, targets, *weights in batches:
         rows = forward(images)
         is_pose = "joints" in targets
@@ -932,7 +948,7 @@ def fine_tune(
     box_weight: float = 1.0,
     label_weight: float = 1.0,
     joint_loss: str | keras.losses.Loss = "l1",
-    mixed_precision: bool = False,
+    precision: str | None = None,
     steps_per_epoch: int | None = None,
     patience: int | None = None,
     checkpoint: str | Path | None = None,
@@ -959,9 +975,9 @@ def fine_tune(
         box_weight: Factor of the box loss in the sum.
         label_weight: Factor of the cross-entropy in the sum.
         joint_loss: As `clsloc_utils.losses.get_joint_loss` takes it. Of these four, a pose model minds this one only.
-        mixed_precision: Whether the backbone computes in half precision meanwhile, for a GPU: its weights, the
-            preprocessing and the heads stay float32, and the loss is scaled so that small gradients survive
-            (Micikevicius et al., 2018, arXiv 1710.03740).
+        precision: What the backbone computes in meanwhile, as for `clsloc_utils.models.computing_in`: its weights, the
+            preprocessing and the heads stay float32. With `"mixed_float16"` the loss is scaled so that small gradients
+            survive (Micikevicius et al., 2018, arXiv 1710.03740).
         steps_per_epoch: Number of batches in an epoch, for the schedule, when `train_batches` cannot tell.
         patience: Epochs without a better validation after which training ends; `None` runs all.
         checkpoint: As for `train_heads`. Batches must be a `tf.data.Dataset` or a `FeatureBatches` then: of these, the
@@ -973,7 +989,8 @@ def fine_tune(
         Keras's `History`, of all epochs.
 
     Raises:
-        ValueError: `layers` is neither `"last"` nor `"all"`, or the number of batches is not known.
+        ValueError: `layers` is neither `"last"` nor `"all"`, the number of batches is not known, or Keras does not
+            know the precision.
         CheckpointError: The checkpoint cannot be read, or is of another training.
     """
     if layers not in ("last", "all"):
@@ -987,10 +1004,11 @@ def fine_tune(
     try:
         with (
             models.unfrozen(model, layers),
-            models.half_precision(model) if mixed_precision else contextlib.nullcontext(),
+            models.computing_in(model.get_layer("features"), precision),
         ):
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-            compiled(optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if mixed_precision else optimizer)
+            scaled = precision == "mixed_float16"
+            compiled(optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer)
             return _fit(
                 model,
                 train_batches,
@@ -1155,15 +1173,21 @@ def _box_prediction(outputs: dict, targets: dict | None, _weights: Any) -> dict[
     return found
 
 
-def _forward(model: keras.Model) -> Callable[[Any], dict[str, np.ndarray]]:
-    """The model as a function from a batch to its outputs, traced once for batches of all sizes.
+def _forward(model: keras.Model, dtype: tf.DType | None = None) -> Callable[[Any], dict[str, np.ndarray]]:
+    """The model as a function from a batch to its outputs, of their own dtype or another one.
+
+    It is traced once for batches of all sizes.
 
     `predict_on_batch` would trace anew for a smaller last batch, and TensorFlow then warns of it.
     """
     signature = keras.tree.map_structure(
         lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), model.input
     )
-    outputs_of = tf.function(lambda inputs: model(inputs, training=False), [signature], autograph=False)
+
+    @tf.function(input_signature=[signature], autograph=False)
+    def outputs_of(inputs: Any) -> dict[str, tf.Tensor]:
+        outputs = model(inputs, training=False)
+        return {name: tf.cast(values, dtype or values.dtype) for name, values in outputs.items()}
 
     def forward(inputs: Any) -> dict[str, np.ndarray]:
         # Older versions of Keras read a model of one input back from its file as one of a list of inputs.

@@ -20,11 +20,17 @@ RECIPE = {
     "backbone": "resnet50",
     "image_size": 224,
     "epochs": 30,
-    "cached": {
-        "flatten": {"seconds": 50.0, "feature_seconds": 40.0, "head_seconds": 10.0, "times_less": 60.0},
-        "spatial": {"seconds": 75.0, "feature_seconds": 40.0, "head_seconds": 35.0, "times_less": 40.0},
-    },
-    "naive_epoch_seconds": 100.0,
+    "cached": [
+        {"head": "flatten", "precision": "float32", "seconds": 50.0, "feature_seconds": 40.0, "head_seconds": 10.0},
+        {
+            "head": "spatial",
+            "precision": "mixed_bfloat16",
+            "seconds": 75.0,
+            "feature_seconds": 25.0,
+            "head_seconds": 50,
+        },
+    ],
+    "naive_epoch_seconds": {"float32": 100.0, "mixed_bfloat16": 80.0},
     "images": 259,
     "machine": "a machine",
 }
@@ -116,11 +122,12 @@ def test_every_stage_counts_what_it_got_ready(voc_folder, data_dir):
 
 def test_words_compare_seconds_of_a_pass_and_rates_of_the_same_images():
     options = bench_pipeline.parse_arguments(["drawings", "train", "--times", "5"])
-    words = bench_pipeline.words(stages(plain=2.0, pipeline=2.5, naive=10.0), options)
+    words = bench_pipeline.words(stages(plain=2.0, pipeline=2.5, the=1.6, naive=10.0), options)
     assert "100 images as TFDS keeps them on disk, 40 of them with one object" in words
     assert "needs 2.50 s where that needs 2.00 s, so it runs at 80% of its speed" in words
     assert "16 images/s where that has 20, 80% of its speed" in words
     assert "one by one, before it looks at the annotations: 4.0 times faster" in words
+    assert "skipping pixels, it is 6.2 times faster" in words
     assert "| plain decoding of the whole split | 100 | 2.00 | 50 | 10 MB | 11 MB |" in words
     assert "mean of 5 passes" in words
 
@@ -136,8 +143,12 @@ def test_what_was_not_measured_is_not_made_up():
 
 def test_the_page_tells_what_was_measured():
     page = bench.page({"recipe": RECIPE, "photos": PHOTOS})
-    assert "| naive recipe | in every epoch | in every epoch | 3,000 s | 1 |" in page
-    assert "| cached features, spatial head | 40.0 s | 35.0 s | 75.0 s | 40 |" in page
+    assert "was measured (100 s in float32 and 80 s in mixed_bfloat16)" in page
+    assert "| naive recipe | float32 | in every epoch | in every epoch | 3,000 s | 1 |" in page
+    assert "| naive recipe | mixed_bfloat16 | in every epoch | in every epoch | 2,400 s | 1.25 |" in page
+    assert "| cached features, flatten head | float32 | 40.0 s | 10.0 s | 50.0 s | 60 |" in page
+    assert "| cached features, spatial head | mixed_bfloat16 | 25.0 s | 50.0 s | 75.0 s | 40 |" in page
+    assert "would make it 120 times less" in page
     assert "is at or past that point after 20 s" in page
     assert "The naive recipe never reaches ours." in page
     assert page.count("Measured on a machine, by `python tools/bench.py --parts") == 2

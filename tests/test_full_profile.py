@@ -54,21 +54,24 @@ def test_every_layer_has_learned_but_no_statistics(profile, model):
     assert not model.get_layer("features").trainable_weights
 
 
-def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(profile, model):
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(model, half):
     images = np.random.default_rng(0).uniform(0, 255, (4, 64, 64, 3)).astype("float32")
     targets = {"label": np.zeros(4, "int32"), "box": np.tile(np.float32([0.2, 0.2, 0.8, 0.8]), (4, 1))}
     features = model.get_layer("features")
-    with models.half_precision(model):
-        assert {layer.compute_dtype for layer in features.layers[3:]} == {"float16"}
+    with models.computing_in(features, f"mixed_{half}"):
+        assert {layer.compute_dtype for layer in features.layers[3:]} == {half}
         assert features.get_layer("preprocessing").compute_dtype == "float32"
         outputs = model(images)
-        assert features(images)["coarse"].dtype == "float16"
+        assert features(images)["coarse"].dtype == half
     assert {output.dtype.name for output in outputs.values()} == {"float32"}
     assert {layer.compute_dtype for layer in (*features.layers, *model.get_layer("heads").layers)} == {"float32"}
     before = features.get_layer("conv5_block3_3_conv").get_weights()
     batches = tf.data.Dataset.from_tensors((images, targets))
     # The first step has a rate of 0, and a step whose scaled gradient overflows is left out: hence more than one.
-    history = training.fine_tune(model, batches, epochs=8, layers="last", mixed_precision=True, show_progress=False)
+    history = training.fine_tune(
+        model, batches, epochs=8, layers="last", precision=f"mixed_{half}", show_progress=False
+    )
     assert np.isfinite(history.history["loss"]).all()
     assert not np.array_equal(before[0], features.get_layer("conv5_block3_3_conv").get_weights()[0])
     assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
@@ -78,30 +81,42 @@ def source_of(task):
     return datasets.SourceInfo("some", (), {}, "train", "validation", "test", "x", task)
 
 
-@pytest.mark.parametrize(
-    ("task", "function", "gpus"),
-    [("boxes", "fine_tune", []), ("boxes", "fine_tune", ["GPU:0"]), ("pose", "fine_tune_pose", ["GPU:0"])],
-)
-def test_stages_are_those_of_the_profile(model, monkeypatch, task, function, gpus):
+@pytest.mark.parametrize(("task", "function"), [("boxes", "fine_tune"), ("pose", "fine_tune_pose")])
+def test_stages_are_those_of_the_profile(model, monkeypatch, task, function):
     calls = []
     monkeypatch.setattr(recipes, function, lambda *_, **options: calls.append(options))
-    monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: gpus)
     checkpoints = {"last": "one.npz", "all": "other.npz"}
-    histories = recipes.fine_tune_in_stages(model, source_of(task), profiles.FULL, seed=7, checkpoints=checkpoints)
+    histories = recipes.fine_tune_in_stages(
+        model, source_of(task), profiles.FULL, seed=7, precision="mixed_float16", checkpoints=checkpoints
+    )
     assert list(histories) == ["last", "all"]
     assert [call["checkpoint"] for call in calls] == ["one.npz", "other.npz"]
     assert [call["layers"] for call in calls] == ["last", "all"]
     assert [call["learning_rate"] for call in calls] == [rate for _, rate in profiles.FULL.fine_tune_stages]
     assert [call["epochs"] for call in calls] == [profiles.FULL.fine_tune_epochs] * 2
-    assert [call["mixed_precision"] for call in calls] == [bool(gpus)] * 2
+    assert [call["precision"] for call in calls] == ["mixed_float16"] * 2
     assert len({call["seed"] for call in calls}) == 2
 
 
-def test_half_precision_that_is_asked_for_needs_no_gpu(model, monkeypatch):
-    calls = []
-    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: calls.append(options["mixed_precision"]))
-    recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FULL, mixed_precision=True)
-    assert calls == [True, True]
+@pytest.mark.parametrize(
+    ("gpus", "flags", "precision"),
+    [
+        (["GPU:0"], "fpu avx512_bf16", "mixed_float16"),
+        ([], "fpu avx512f avx512_bf16 sse", "mixed_bfloat16"),
+        ([], "amx_bf16", "mixed_bfloat16"),
+        ([], "fpu avx512f avx512_bf16_not_quite", None),
+        ([], None, None),
+    ],
+)
+def test_half_precision_is_for_machines_that_are_fast_at_it(monkeypatch, tmp_path, gpus, flags, precision):
+    processors = tmp_path / "cpuinfo"
+    if flags is not None:
+        processors.write_text(f"processor : 0\nmodel name\t: a bf16\nflags\t\t: {flags}\nbugs\t\t: none\n")
+    has_instructions = recipes._has_bfloat16_instructions
+    monkeypatch.setattr(recipes, "_has_bfloat16_instructions", lambda: has_instructions(processors))
+    monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: gpus)
+    assert recipes.precision_of(profiles.FULL) == precision
+    assert recipes.precision_of(profiles.FAST) is None
 
 
 def test_a_backbone_without_a_fine_map_has_no_stage_of_last_layers(monkeypatch):

@@ -26,7 +26,12 @@ def test_projection_counts_forward_passes():
 
 
 def test_page_tells_measured_from_projected(monkeypatch):
-    measured = {"features": (81.0, 1.2), "heads": (0.4, 1.3), "last": (250.0, 2.0), "all": (450.0, 5.5)}
+    seconds = {"features": 81.0, "heads": 0.4, "last": 250.0, "all": 450.0}
+    measured = {
+        "float32": {step: {"seconds": each, "gigabytes": 5.5} for step, each in seconds.items()},
+        "mixed_bfloat16": {step: {"seconds": each * 1.5, "gigabytes": 4.0} for step, each in seconds.items()},
+    }
+    measured["mixed_bfloat16"]["all"]["seconds"] = 300.0
     gpu = {"device": "TestCard", "versions": "keras 3", "backbone": "resnet50", "image_size": 64, "batch_size": 2}
     gpu["measured"] = {
         "float32": {each: {"seconds": 0.7, "gigabytes": 2.0} for each in tool.STEPS},
@@ -38,14 +43,16 @@ def test_page_tells_measured_from_projected(monkeypatch):
     monkeypatch.setattr(tool.os, "cpu_count", lambda: 2)
     lines = tool.table(measured, amounts, {"TestCard": gpu}).splitlines()
     assert lines[0].startswith("| step | 2 CPU cores | its memory, GiB | TestCard, measured | T4, projected |")
-    assert lines[-1].startswith("| fine-tuning, everything | 7.5 min | 5.5 | 0.3 s | 3 s |")
+    assert lines[-1].startswith("| fine-tuning, everything | 5.0 min | 4.0 | 0.3 s | 3 s |"), "the faster precision"
+    assert lines[-2].startswith("| fine-tuning, last stage | 4.2 min | 5.5 | 0.3 s |")
     marked = "a\n<!-- cost: begin -->\nold\n<!-- cost: end -->\nb\n"
     assert tool.marked_blocks.replaced(marked, "cost", "new\n") == marked.replace("old", "new")
     with pytest.raises(ValueError, match="cost: begin"):
         tool.marked_blocks.replaced("a\n<!-- cost: end -->\n", "cost", "new\n")
     assert "| fine-tuning, everything | 0.7 s | 0.3 s | 2.0 |" in before.split("## Measured on a GPU: TestCard")[1]
-    assert "| fine-tuning, everything | 7.5 min | 5.5 |" in before
-    assert "| heads, from cached features | 0.4 s | 1.3 |" in before
+    assert "| step | time for an epoch, float32 | time for an epoch, mixed_bfloat16 | peak memory" in before
+    assert "| fine-tuning, everything | 7.5 min | 5.0 min | 5.5 |" in before
+    assert "| heads, from cached features | 0.4 s | 0.6 s | 5.5 |" in before
     assert "T4" not in before
     assert f"| features of the frozen backbone, once | {905 / 972:.2g} s |" in after
     assert max(len(line) for line in before.splitlines()) <= 120
@@ -61,7 +68,7 @@ def test_a_step_is_measured(monkeypatch):
         return float(passes)
 
     monkeypatch.setattr(tool, "_seconds", seconds)
-    seconds_per_epoch, peak = tool._measured("features", ARGUMENTS)
+    measured = tool._measured("features", "float32", ARGUMENTS)
     assert runs == [1, 3]
-    assert seconds_per_epoch == tool.EPOCH_IMAGES / ARGUMENTS.images
-    assert 0.2 < peak < 20
+    assert measured["seconds"] == tool.EPOCH_IMAGES / ARGUMENTS.images
+    assert 0.2 < measured["gigabytes"] < 20

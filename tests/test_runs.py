@@ -486,7 +486,7 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
     last = runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)
     assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (5, [["last", 3e-4]])
-    assert not last["mixed_precision"], "in this profile"
+    assert last["precision"] is None, "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
 
 
@@ -519,7 +519,7 @@ def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source,
     profile = asked["profile"]
     assert [tuple(stage) for stage in profile.fine_tune_stages] == list(profiles.FULL.fine_tune_stages)
     assert (profile.fine_tune_epochs, profile.batch_size) == (profiles.FULL.fine_tune_epochs, 7)
-    assert (asked["mixed_precision"], asked["seed"], asked["validate"]) == (True, 3, False)
+    assert (asked["precision"], asked["seed"], asked["validate"]) == ("mixed_float16", 3, False)
     assert set(asked["checkpoints"]) == {"last", "all"}
     assert of_task in asked
 

@@ -81,6 +81,13 @@ def test_cache_holds_features_and_targets_of_all_copies(model, cache):
     assert cache.arrays["fine"].shape == (20, 4, 4, 16)
 
 
+def test_all_copies_go_through_one_graph(model, tmp_path, monkeypatch):
+    build, built = training._forward, []
+    monkeypatch.setattr(training, "_forward", lambda *arguments: built.append(arguments) or build(*arguments))
+    training.cache_features(model, batches, KEY, copies=3, directory=tmp_path)
+    assert len(built) == 1
+
+
 def test_second_call_reads_instead_of_computing(model, cache, tmp_path):
     def none(copy):
         pytest.fail("computed again")
@@ -97,6 +104,20 @@ def test_each_ingredient_has_its_own_cache(model, cache, tmp_path):
     kernel.assign_add(np.full(kernel.shape, 1e-6, "float32"))
     paths.add(training.cache_features(model, batches, KEY, copies=2, directory=tmp_path).path)
     assert len(paths) == 4
+
+
+def test_features_of_another_precision_are_others_and_near(model, cache, tmp_path):
+    half = training.cache_features(model, batches, KEY, copies=2, directory=tmp_path, precision="mixed_bfloat16")
+    assert {layer.compute_dtype for layer in model.get_layer("features").layers} == {"float32"}
+    assert half.path != cache.path
+    for level, exact in cache.arrays.items():
+        if level in cache.levels:
+            assert not np.array_equal(half.arrays[level], exact)
+            # bfloat16 keeps eight bits: two or three digits.
+            np.testing.assert_allclose(half.arrays[level], exact, atol=0.03 * np.abs(exact).max())
+    with pytest.raises(ValueError, match="mixed_nothing"):
+        training.cache_features(model, batches, KEY, directory=tmp_path, precision="mixed_nothing")
+    assert training.cache_features(model, batches, KEY, copies=2, directory=tmp_path).path == cache.path
 
 
 def test_fingerprint_minds_what_is_computed_and_not_the_names():

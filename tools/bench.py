@@ -10,7 +10,8 @@ its pictures are made again from all numbers there are. Run it on a machine that
 
 - `recipe`: ResNet-50 at 224 pixels with random weights (time does not depend on them). The naive recipe runs the whole
   network forwards and backwards in every epoch; one epoch is measured, after a warm-up, and taken 30 times. Ours
-  computes the features once and trains the heads for 30 epochs: all of it measured, building of graphs included.
+  computes the features once and trains the heads for 30 epochs: all of it measured, building of graphs included. Both
+  in float32, and both again in the half precision that the full profile takes where the machine is fast at it.
 - `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends.
 - `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
 - `pipeline`: filter, decode, resize, augment, against plain decoding and the loop that decodes everything first.
@@ -30,6 +31,7 @@ matplotlib.use("agg")
 
 import bench_pipeline
 import matplotlib.pyplot as plt
+import measure_cost
 import measure_sweep
 import measurements
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -53,19 +55,27 @@ def recipe(arguments: argparse.Namespace) -> dict:
     source = datasets.info("toy_voc")
     split = f"{source.train_split}[:{arguments.examples}]"
     backbone = load_backbone(arguments.recipe_backbone, image_size=arguments.image_size, weights=None)
-    numbers = {
+    precisions = measure_cost.precisions()
+    cached = [
+        {"head": head, "precision": precision, **cached_seconds(backbone, source, split, head, precision)}
+        for precision in precisions
+        for head in HEADS
+    ]
+    images, targets = decoded(source, split, backbone.input_shape[1])
+    naive = {
+        precision: naive_seconds(backbone, images, targets, source.num_classes, precision) for precision in precisions
+    }
+    return {
         "backbone": arguments.recipe_backbone,
         "image_size": arguments.image_size,
         "epochs": EPOCHS,
-        "cached": {head: cached_seconds(backbone, source, split, head) for head in HEADS},
-        **naive_epoch(backbone, source, split),
+        "images": len(images),
+        "naive_epoch_seconds": naive,
+        "cached": cached,
     }
-    for timings in numbers["cached"].values():
-        timings["times_less"] = EPOCHS * numbers["naive_epoch_seconds"] / timings["seconds"]
-    return numbers
 
 
-def cached_seconds(backbone, source, split: str, head: str) -> dict:
+def cached_seconds(backbone, source, split: str, head: str, precision: str) -> dict:
     """Features of a split from scratch, then 30 epochs of the heads; the seconds of both."""
     from clsloc_utils import pipelines, training
     from clsloc_utils.models import two_head_model
@@ -75,30 +85,40 @@ def cached_seconds(backbone, source, split: str, head: str) -> dict:
     model = two_head_model(backbone, source.num_classes, box_head=head)
     with tempfile.TemporaryDirectory() as folder:
         batches = pipelines.batches(source.name, split, image_size=backbone.input_shape[1], batch_size=32)
-        cache = training.cache_features(model, batches, {"bench": split}, directory=folder)
+        cache = training.cache_features(model, batches, {"bench": split}, precision=precision, directory=folder)
         feature_seconds = time.perf_counter() - started
-        training.train_heads(model, cache, epochs=EPOCHS, description=f"{head} head")
+        training.train_heads(model, cache, epochs=EPOCHS, description=f"{head} head, features in {precision}")
         seconds = time.perf_counter() - started
     return {"seconds": seconds, "feature_seconds": feature_seconds, "head_seconds": seconds - feature_seconds}
 
 
-def naive_epoch(backbone, source, split: str) -> dict:
-    """Seconds of one epoch of the whole network, on images that lie decoded in memory: reading them costs nothing."""
+def decoded(source, split: str, image_size: int) -> tuple:
+    """All images and the naive recipe's targets in memory, so that reading them costs nothing."""
     import numpy as np
-    from naive_recipe import naive_model, naive_targets
+    from naive_recipe import naive_targets
 
-    from clsloc_utils import pipelines, training
+    from clsloc_utils import pipelines
 
-    batches = list(pipelines.batches(source.name, split, image_size=backbone.input_shape[1], batch_size=32))
-    images = np.concatenate([images for images, _ in batches])
+    batches = list(pipelines.batches(source.name, split, image_size=image_size, batch_size=32))
     pairs = [naive_targets(targets, source.num_classes) for _, targets in batches]
     targets = [np.concatenate(part) for part in zip(*pairs, strict=True)]
+    return np.concatenate([images for images, _ in batches]), targets
+
+
+def naive_seconds(backbone, images, targets: list, num_classes: int, precision: str) -> float:
+    """Seconds of one epoch of the whole network."""
+    from naive_recipe import naive_model
+
+    from clsloc_utils import models, training
+
     training.set_seed(0)
-    model = naive_model(backbone, source.num_classes)
-    model.fit(images[:64], [values[:64] for values in targets], batch_size=32, verbose=0)  # builds the graph
-    started = time.perf_counter()
-    model.fit(images, targets, batch_size=32, verbose=0, callbacks=[training.ProgressBar("naive recipe, one epoch")])
-    return {"naive_epoch_seconds": time.perf_counter() - started, "images": len(images)}
+    with models.computing_in(backbone, precision):
+        model = naive_model(backbone, num_classes)
+        model.fit(images[:64], [values[:64] for values in targets], batch_size=32, verbose=0)  # builds the graph
+        bar = training.ProgressBar(f"naive recipe in {precision}, one epoch")
+        started = time.perf_counter()
+        model.fit(images, targets, batch_size=32, verbose=0, callbacks=[bar])
+        return time.perf_counter() - started
 
 
 # --- on photos, to the same quality -----------------------------------------------------------------------------------
@@ -284,26 +304,39 @@ What does it save to compute features once, to train many settings side by side,
 def recipe_words(numbers: dict) -> str:
     """The part `recipe`."""
     epochs = numbers["epochs"]
-    naive = epochs * numbers["naive_epoch_seconds"]
+    naive = {precision: epochs * seconds for precision, seconds in numbers["naive_epoch_seconds"].items()}
+    as_written = naive["float32"]
+    bound = as_written / min(timings["feature_seconds"] for timings in numbers["cached"])
     rows = [
-        f"| training | features, once | heads, {epochs} epochs | in all | times less |",
-        "| --- | ---: | ---: | ---: | ---: |",
-        f"| naive recipe | in every epoch | in every epoch | {naive:,.0f} s | 1 |",
+        f"| training | backbone in | features, once | heads, {epochs} epochs | in all | times less |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    bound = naive / min(timings["feature_seconds"] for timings in numbers["cached"].values())
-    for head, timings in numbers["cached"].items():
+    for precision, seconds in naive.items():
+        times = as_written / seconds
+        rows.append(
+            f"| naive recipe | {precision} | in every epoch | in every epoch | {seconds:,.0f} s | {times:.3g} |"
+        )
+    for timings in numbers["cached"]:
         seconds = [f"{timings[name]:,.1f} s" for name in ("feature_seconds", "head_seconds", "seconds")]
-        rows.append(f"| cached features, {head} head | {' | '.join(seconds)} | {timings['times_less']:.0f} |")
+        rows.append(
+            f"| cached features, {timings['head']} head | {timings['precision']} | {' | '.join(seconds)} | "
+            f"{as_written / timings['seconds']:.3g} |"
+        )
+    epoch_seconds = " and ".join(
+        f"{seconds:.0f} s in {precision}" for precision, seconds in numbers["naive_epoch_seconds"].items()
+    )
     return "\n\n".join(
         [
             f"![Seconds of the naive recipe and of cached features with each head](../images/{PICTURES['recipe']})",
             f"`{numbers['backbone']}` at {numbers['image_size']} pixels with random weights, {numbers['images']} drawn "
             "images with one object. One epoch of the naive recipe, forwards and backwards through the whole network, "
-            f"was measured ({numbers['naive_epoch_seconds']:.0f} s), on images that lay decoded in memory and after "
-            f"the graph was built; it is taken {epochs} times. The rest was measured as a whole, from JPEGs to trained "
-            "heads, building of graphs included.",
+            f"was measured ({epoch_seconds}), on images that lay decoded in memory and after the graph was built; it "
+            f"is taken {epochs} times. The rest was measured as a whole, from JPEGs to trained heads, building of "
+            "graphs included.",
             "\n".join(rows),
-            f"Heads that cost nothing would make it {bound:.0f} times less; the features take the rest.",
+            "Times less than the naive recipe as it is written, in float32. Heads that cost nothing would make it "
+            f"{bound:.0f} times less; the features take the rest. Half precision is the full profile's choice on a GPU "
+            "and on processors with instructions for it; heads learn in float32 in any case.",
         ]
     )
 
@@ -379,13 +412,12 @@ WRITERS: dict[str, tuple[str, Callable[[dict], str], str]] = {
 
 def draw_recipe(numbers: dict):
     """Bars of seconds, on a logarithmic axis."""
-    names = ["naive recipe", *(f"cached features,\n{head} head" for head in numbers["cached"])]
-    seconds = [
-        numbers["epochs"] * numbers["naive_epoch_seconds"],
-        *(each["seconds"] for each in numbers["cached"].values()),
-    ]
-    figure, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
-    bars = axes.barh(names, seconds, color=[NAIVE_COLOUR, *[OUR_COLOUR] * len(numbers["cached"])])
+    naive, cached = numbers["naive_epoch_seconds"], numbers["cached"]
+    names = [f"naive recipe\nin {precision}" for precision in naive]
+    names += [f"cached features, {each['head']} head\nin {each['precision']}" for each in cached]
+    seconds = [numbers["epochs"] * each for each in naive.values()] + [each["seconds"] for each in cached]
+    figure, axes = plt.subplots(figsize=(7, 0.6 + 0.5 * len(names)), layout="constrained")
+    bars = axes.barh(names, seconds, color=[NAIVE_COLOUR] * len(naive) + [OUR_COLOUR] * len(cached))
     axes.bar_label(bars, [f"{each:,.0f} s" for each in seconds], padding=4)
     axes.set(xscale="log", xlim=(1, 6 * max(seconds)))
     axes.xaxis.set_major_formatter("{x:,.0f}")

@@ -8,7 +8,8 @@ The page also shows the GPUs of docs/gpu.json, which tools/measure_gpu.py measur
 Each step runs in a process of its own, so that its peak of memory is its own, on about a hundred random images: neither
 time nor memory depends on what is in them, nor on the weights, which are random too. The difference between several
 passes over these images and one pass is the time without start-up; it is scaled to the 905 single-object images of
-VOC 2007's training split.
+VOC 2007's training split. The backbone computes in float32, and then in the half precision that the full profile takes
+where the machine is fast at it.
 """
 
 import argparse
@@ -50,25 +51,26 @@ PUBLISHED_SOURCE = (
 # --- Measuring --------------------------------------------------------------------------------------------------------
 
 
-def measured_apart(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
+def measured_apart(step: str, precision: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Runs a step in a new process.
 
     Args:
         step: A key of `STEPS`.
+        precision: That of the backbone, as for `models.computing_in`; the heads compute in float32.
         arguments: Of the command line.
 
     Returns:
-        Seconds for one pass over `EPOCH_IMAGES` images, and the peak of the process's memory in GiB.
+        `seconds` for one pass over `EPOCH_IMAGES` images, and the peak of the process's memory in `gigabytes` (GiB).
     """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (step, arguments))
+        return pool.apply(_measured, (step, precision, arguments))
 
 
-def _measured(step: str, arguments: argparse.Namespace) -> tuple[float, float]:
+def _measured(step: str, precision: str, arguments: argparse.Namespace) -> dict[str, float]:
     passes = STEPS[step][1]
     with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
-        seconds = seconds_per_epoch(_prepared(step, arguments, Path(folder)), passes, arguments.images)
-    return seconds, measurements.peak_memory() / GIGABYTE
+        seconds = seconds_per_epoch(_prepared(step, precision, arguments, Path(folder)), passes, arguments.images)
+    return {"seconds": seconds, "gigabytes": measurements.peak_memory() / GIGABYTE}
 
 
 def seconds_per_epoch(run: Callable[[int], object], passes: int, images: int) -> float:
@@ -86,6 +88,13 @@ def seconds_per_epoch(run: Callable[[int], object], passes: int, images: int) ->
     run(1)
     short, long = _seconds(run, 1), _seconds(run, passes)
     return (long - short) / (passes - 1) * EPOCH_IMAGES / images
+
+
+def precisions() -> list[str]:
+    """float32, and the half precision of the full profile if this machine is fast at one."""
+    from clsloc_utils import profiles, recipes
+
+    return list(filter(None, ("float32", recipes.precision_of(profiles.FULL))))
 
 
 def random_examples(model, count: int) -> tuple:
@@ -113,7 +122,7 @@ def _seconds(run: Callable[[int], object], passes: int) -> float:
     return time.perf_counter() - begin
 
 
-def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callable[[int], object]:
+def _prepared(step: str, precision: str, arguments: argparse.Namespace, folder: Path) -> Callable[[int], object]:
     """A function that takes a number of passes and runs the step as often over the images."""
     # Imported here: the process that only waits needs no TensorFlow, and its memory must not count.
     from clsloc_utils import quiet
@@ -130,14 +139,18 @@ def _prepared(step: str, arguments: argparse.Namespace, folder: Path) -> Callabl
 
     def cached(copies: int) -> training.FeatureCache:
         key = {"random images": arguments.images, "never found again": time.perf_counter()}
-        return training.cache_features(model, lambda _: batches, key, copies=copies, directory=folder)
+        return training.cache_features(
+            model, lambda _: batches, key, copies=copies, directory=folder, precision=precision
+        )
 
     if step == "features":
         return cached
     if step == "heads":
         cache = cached(1)
         return lambda passes: training.train_heads(model, cache, epochs=passes, show_progress=False)
-    return lambda passes: training.fine_tune(model, batches, epochs=passes, layers=step, show_progress=False)
+    return lambda passes: training.fine_tune(
+        model, batches, epochs=passes, layers=step, precision=precision, show_progress=False
+    )
 
 
 def two_head_model(arguments: argparse.Namespace):
@@ -209,7 +222,7 @@ def projected_seconds(amounts: dict[str, float], forward: float, forward_float32
 
 
 def page(
-    measured: dict[str, tuple[float, float]],
+    measured: dict[str, dict[str, dict]],
     amounts: dict[str, float],
     gpus: dict[str, dict],
     machine: str,
@@ -218,7 +231,7 @@ def page(
     """The page in Markdown.
 
     Args:
-        measured: Of each step the seconds and the GiB.
+        measured: Of each precision and step what `measured_apart` returns.
         amounts: As `work` returns them.
         gpus: As `tools/measure_gpu.py` saves them.
         machine: What `measured` was measured on, in words.
@@ -228,7 +241,6 @@ def page(
         Its text.
     """
     command = f"python tools/measure_cost.py --images {arguments.images} --batch-size {arguments.batch_size}"
-    rows = [f"| {STEPS[step][0]} | {_time(seconds)} | {peak:.1f} |" for step, (seconds, peak) in measured.items()]
     billions = {part: f"{amount / 1e9:.2f}" for part, amount in amounts.items()}
     projections = {gpu: projected_seconds(amounts, *speed) for gpu, speed in PUBLISHED_FORWARD.items()}
     projected = [
@@ -244,15 +256,13 @@ box head. This page is written by `{command} --write`.
 
 ## Measured
 
-On {machine}; float32; batches of {arguments.batch_size}.
+On {machine}; batches of {arguments.batch_size}.
 
-| step | time for an epoch | peak memory of the process, GiB |
-| --- | --- | --- |
-{chr(10).join(rows)}
+{_steps_table(measured, "process")}
 
 Measured on {arguments.images} random images, start-up subtracted, and scaled to {EPOCH_IMAGES}: neither the weights,
 random too, nor what is in the images changes the time. Features are computed once for each augmented copy of an image;
-the heads then pass over them in every epoch. The memory includes TensorFlow itself.
+the heads then pass over them in every epoch. The memory, the largest of all precisions, includes TensorFlow itself.
 
 {"".join(_measured_on(gpu) for gpu in gpus.values())}## Projected onto other GPUs, not measured
 
@@ -272,7 +282,7 @@ Nobody has run this course on these cards yet. The times follow from counting, w
 """
 
 
-def table(measured: dict[str, tuple[float, float]], amounts: dict[str, float], gpus: dict[str, dict]) -> str:
+def table(measured: dict[str, dict[str, dict]], amounts: dict[str, float], gpus: dict[str, dict]) -> str:
     """The short table of the README; arguments as for `page`.
 
     Returns:
@@ -283,22 +293,33 @@ def table(measured: dict[str, tuple[float, float]], amounts: dict[str, float], g
     titles += [f"{gpu}, projected" for gpu in projections]
     rows = [titles, ["---"] * len(titles)]
     for step, (name, _) in STEPS.items():
-        seconds, peak = measured[step]
-        of_gpus = [min(precision[step]["seconds"] for precision in gpu["measured"].values()) for gpu in gpus.values()]
-        of_gpus += [projection[step] for projection in projections.values()]
-        rows.append([name, _time(seconds), f"{peak:.1f}", *map(_time, of_gpus)])
+        ours, *of_gpus = (
+            min((precision[step] for precision in each.values()), key=lambda one: one["seconds"])
+            for each in (measured, *(gpu["measured"] for gpu in gpus.values()))
+        )
+        seconds = [one["seconds"] for one in of_gpus] + [projection[step] for projection in projections.values()]
+        rows.append([name, _time(ours["seconds"]), f"{ours['gigabytes']:.1f}", *map(_time, seconds)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _measured_on(gpu: dict) -> str:
-    """The section about one GPU."""
-    by_precision = gpu["measured"]
-    rows = []
+def _steps_table(by_precision: dict[str, dict[str, dict]], whose: str) -> str:
+    """A row for each step, a column for each precision, and the memory."""
+    rows = [
+        f"| step | {' | '.join(f'time for an epoch, {precision}' for precision in by_precision)} | "
+        f"peak memory of the {whose}, GiB |",
+        f"| --- |{' --- |' * len(by_precision)} --- |",
+    ]
     for step, (name, _) in STEPS.items():
         each = [measured[step] for measured in by_precision.values()]
         seconds = " | ".join(_time(one["seconds"]) for one in each)
         peaks = [one["gigabytes"] for one in each if one["gigabytes"] is not None]  # Not every device tells.
         rows.append(f"| {name} | {seconds} | {f'{max(peaks):.1f}' if peaks else '-'} |")
+    return "\n".join(rows)
+
+
+def _measured_on(gpu: dict) -> str:
+    """The section about one GPU."""
+    by_precision = gpu["measured"]
     steps = math.ceil(EPOCH_IMAGES / gpu["batch_size"])
     heads = max(measured["heads"]["seconds"] for measured in by_precision.values())
     return f"""\
@@ -308,9 +329,7 @@ The same model, losses and metrics on Keras's JAX backend; {gpu["versions"]}; `{
 {gpu["image_size"]} pixels, batches of {gpu["batch_size"]}. The images are random and lie in memory already: none is
 read, decoded or augmented.
 
-| step | {" | ".join(f"time for an epoch, {precision}" for precision in by_precision)} | peak memory of the card, GiB |
-| --- |{" --- |" * len(by_precision)} --- |
-{chr(10).join(rows)}
+{_steps_table(by_precision, "card")}
 
 By `KERAS_BACKEND=jax python tools/measure_gpu.py --out docs/gpu.json`. The heads have next to nothing to compute: their
 {_time(heads)} for {steps} steps are what it takes to begin a step, and a fast card mostly waits for that.
@@ -331,10 +350,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="images in a batch (default 32)")
     parser.add_argument("--write", action="store_true", help="write docs/cost.md and the table of README.md")
     arguments = parser.parse_args()
-    measured = {}
-    for step, (name, _) in STEPS.items():
-        measured[step] = measured_apart(step, arguments)
-        print(f"{name}: {_time(measured[step][0])} an epoch, {measured[step][1]:.1f} GiB", file=sys.stderr, flush=True)
+    measured: dict[str, dict[str, dict]] = {}
+    for precision in precisions():
+        for step, (name, _) in STEPS.items():
+            measured.setdefault(precision, {})[step] = one = measured_apart(step, precision, arguments)
+            took = f"{_time(one['seconds'])} an epoch, {one['gigabytes']:.1f} GiB"
+            print(f"{name}, {precision}: {took}", file=sys.stderr, flush=True)
     amounts, gpus = work(arguments), measurements.load(GPU_MEASUREMENTS)
     text = page(measured, amounts, gpus, measurements.machine(), arguments)
     if arguments.write:

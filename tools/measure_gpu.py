@@ -70,7 +70,7 @@ def _prepared(
     images, targets = random_examples(model, arguments.images)
     with (
         models.unfrozen(model, step) if step in ("last", "all") else contextlib.nullcontext(),
-        models.half_precision(model) if precision == "mixed_float16" else contextlib.nullcontext(),
+        models.computing_in(features, precision),
     ):
         if step == "features":
             yield lambda passes: [_maps(features, images, arguments) for _ in range(passes)], 0
