@@ -702,13 +702,12 @@ def sweep(
     training.set_seed(0)
     precision = recipes.precision_of(profile)
     with input_errors():
-        train_cache, validation_cache, test_cache = (
-            recipes.cache_split(model, info, split, copies=number, precision=precision)
-            for split, number in (
-                (info.train_split, copies or profile.augmented_copies),
-                (info.validation_split, 1),
-                (info.test_split, 1),
-            )
+        train_cache = recipes.cache_split(
+            model, info, info.train_split, copies=copies or profile.augmented_copies, precision=precision
+        )
+        validation_cache, test_cache = (
+            recipes.cache_split(model, info, split, precision=precision)
+            for split in (info.validation_split, info.test_split)
         )
     found = sweeps.run_sweep(
         train_cache,

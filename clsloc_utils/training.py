@@ -249,38 +249,26 @@ def cache_features(
     """
     features = _features_of(model)
     with models.computing_in(features, precision):
-        return _found_or_written(features, batches, key, copies, directory, total, description)
-
-
-def _found_or_written(
-    features: keras.Model,
-    batches: Callable[[int], Iterable] | Iterable,
-    key: Mapping,
-    copies: int,
-    directory: str | Path | None,
-    total: int | None,
-    description: str,
-) -> FeatureCache:
-    full_key = {"data": _plain_json(key), "copies": copies, "backbone": backbone_fingerprint(features)}
-    root = Path(directory) if directory is not None else default_cache_directory()
-    root.mkdir(parents=True, exist_ok=True)
-    name = _sha256_of_json(full_key)[:24]
-    # Two notebooks may want the same features at once: the second one waits and finds them.
-    with filelock.FileLock(root / f"{name}.lock"):
-        path = root / name
-        if path.exists():
-            try:
-                return FeatureCache.open(path, full_key)
-            except FeatureCacheError as error:
-                print(f"Feature cache not used, computing it again: {error}.")
-        for left_over in root.glob(f"{name}.part-*"):
-            shutil.rmtree(left_over)
-        with _temporary_folder(root, f"{name}.part-") as folder:
-            _write_cache(folder, features, batches, full_key, total, description)
+        full_key = {"data": _plain_json(key), "copies": copies, "backbone": backbone_fingerprint(features)}
+        root = Path(directory) if directory is not None else default_cache_directory()
+        root.mkdir(parents=True, exist_ok=True)
+        name = _sha256_of_json(full_key)[:24]
+        # Two notebooks may want the same features at once: the second one waits and finds them.
+        with filelock.FileLock(root / f"{name}.lock"):
+            path = root / name
             if path.exists():
-                shutil.rmtree(path)
-            os.replace(folder, path)
-        return FeatureCache.open(path, full_key)
+                try:
+                    return FeatureCache.open(path, full_key)
+                except FeatureCacheError as error:
+                    print(f"Feature cache not used, computing it again: {error}.")
+            for left_over in root.glob(f"{name}.part-*"):
+                shutil.rmtree(left_over)
+            with _temporary_folder(root, f"{name}.part-") as folder:
+                _write_cache(folder, features, batches, full_key, total, description)
+                if path.exists():
+                    shutil.rmtree(path)
+                os.replace(folder, path)
+            return FeatureCache.open(path, full_key)
 
 
 def default_cache_directory() -> Path:

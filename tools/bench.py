@@ -31,7 +31,6 @@ matplotlib.use("agg")
 
 import bench_pipeline
 import matplotlib.pyplot as plt
-import measure_cost
 import measure_sweep
 import measurements
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -55,7 +54,7 @@ def recipe(arguments: argparse.Namespace) -> dict:
     source = datasets.info("toy_voc")
     split = f"{source.train_split}[:{arguments.examples}]"
     backbone = load_backbone(arguments.recipe_backbone, image_size=arguments.image_size, weights=None)
-    precisions = measure_cost.precisions()
+    precisions = measurements.precisions()
     cached = [
         {"head": head, "precision": precision, **cached_seconds(backbone, source, split, head, precision)}
         for precision in precisions

@@ -17,13 +17,13 @@ median counts; for the memory over the data once and several times: what streams
 
 import argparse
 import concurrent.futures
-import contextlib
 import multiprocessing
 import os
 import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from unittest import mock
 
 import psutil
 
@@ -75,7 +75,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[dict]:
         seconds = [_measured_apart(stage, arguments, arguments.times)["seconds"] for _ in range(TIMED_RUNS)]
         # Linux's allocator keeps freed memory for each thread apart, up to hundreds of megabytes over time; with one
         # pool for all threads the memory is the pipeline's own, and the threads wait for each other.
-        with _environment_variable("MALLOC_ARENA_MAX", "1"):
+        with mock.patch.dict(os.environ, MALLOC_ARENA_MAX="1"):
             once, often = (_measured_apart(stage, arguments, times) for times in (1, arguments.times))
         yield {
             "stage": stage,
@@ -90,20 +90,6 @@ def _measured_apart(stage: str, arguments: argparse.Namespace, times: int) -> di
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
         return process.submit(_measured, stage, arguments, times).result()
-
-
-@contextlib.contextmanager
-def _environment_variable(name: str, value: str) -> Iterator[None]:
-    """Sets a variable for the processes that are started within the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def _measured(stage: str, arguments: argparse.Namespace, times: int) -> dict:

@@ -90,13 +90,6 @@ def seconds_per_epoch(run: Callable[[int], object], passes: int, images: int) ->
     return (long - short) / (passes - 1) * EPOCH_IMAGES / images
 
 
-def precisions() -> list[str]:
-    """float32, and the half precision of the full profile if this machine is fast at one."""
-    from clsloc_utils import profiles, recipes
-
-    return list(filter(None, ("float32", recipes.precision_of(profiles.FULL))))
-
-
 def random_examples(model, count: int) -> tuple:
     """Images of noise for a two-head model, float32 0..255 `[count, S, S, 3]`, and random targets.
 
@@ -351,7 +344,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/cost.md and the table of README.md")
     arguments = parser.parse_args()
     measured: dict[str, dict[str, dict]] = {}
-    for precision in precisions():
+    for precision in measurements.precisions():
         for step, (name, _) in STEPS.items():
             measured.setdefault(precision, {})[step] = one = measured_apart(step, precision, arguments)
             took = f"{_time(one['seconds'])} an epoch, {one['gigabytes']:.1f} GiB"

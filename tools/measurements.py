@@ -54,6 +54,13 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def precisions() -> list[str]:
+    """What backbones are measured in: float32, and the half precision of the full profile where it is fast."""
+    from clsloc_utils import profiles, recipes
+
+    return list(filter(None, ("float32", recipes.precision_of(profiles.FULL))))
+
+
 def machine() -> str:
     """This machine in words: cores, processor, GPUs, versions."""
     import tensorflow as tf
