@@ -66,3 +66,10 @@ def test_too_few_photos_are_refused_before_anything_is_written(few, tmp_path):
 def test_files_are_not_written_among_others(folder):
     with pytest.raises(ValueError, match="holds files already"):
         datasets.write_drawn_folder(folder)
+
+
+def test_a_drawn_folder_says_that_it_is_drawn_and_photos_do_not(voc_folder, tmp_path):
+    folder = datasets.write_drawn_folder(tmp_path / "drawn", per_class=5, crowds=1)
+    with pytest.warns(UserWarning, match="problems"):
+        assert datasets.info(folder, data_dir=tmp_path / "data").drawn
+    assert not datasets.info(voc_folder, data_dir=tmp_path / "data").drawn

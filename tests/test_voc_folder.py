@@ -409,7 +409,7 @@ def test_prepared_data_is_used_again_until_a_file_changes(writer, tmp_path, monk
 
 
 def test_an_interrupted_preparation_is_not_taken_for_done(writer, tmp_path, monkeypatch):
-    example = module._AnnotatedImage.example
+    example = module.AnnotatedImage.example
 
     def fail_late(self):
         if self.name == "good_3":
@@ -417,7 +417,7 @@ def test_an_interrupted_preparation_is_not_taken_for_done(writer, tmp_path, monk
         return example(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module._AnnotatedImage, "example", fail_late)
+        patch.setattr(module.AnnotatedImage, "example", fail_late)
         with pytest.raises(KeyboardInterrupt):
             loaded(writer.folder, tmp_path)
     assert len(loaded(writer.folder, tmp_path)) == 5

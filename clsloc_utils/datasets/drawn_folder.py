@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from clsloc_utils.datasets.voc_folder import ANNOTATION_FOLDER, IMAGE_FOLDER
+from clsloc_utils.datasets.voc_folder import ANNOTATION_FOLDER, DRAWING, IMAGE_FOLDER
 from clsloc_utils.drawing.scenes import Scene, draw_scene
 
 CLASS_NAMES = ("bottle", "cat", "chair", "pottedplant")
@@ -87,6 +87,7 @@ def _write(folder: Path, name: str, scene: Scene) -> None:
     scene.image.save(folder / IMAGE_FOLDER / f"{name}.jpg", quality=88)
     annotation = ElementTree.Element("annotation")
     ElementTree.SubElement(annotation, "filename").text = f"{name}.jpg"
+    ElementTree.SubElement(ElementTree.SubElement(annotation, "source"), "image").text = DRAWING
     size = ElementTree.SubElement(annotation, "size")
     for field, value in zip(("width", "height", "depth"), (*scene.image.size, 3), strict=True):
         ElementTree.SubElement(size, field).text = str(value)

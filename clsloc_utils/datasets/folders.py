@@ -44,7 +44,7 @@ class Problem(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FolderReport:
-    """What a folder in VOC or LSP layout holds, and what is wrong with it.
+    """What a folder of photos holds, and what is wrong with it.
 
     Attributes:
         folder: The folder.
@@ -52,12 +52,16 @@ class FolderReport:
         class_names: The classes, in the order of their labels; `None` for a folder in LSP layout, which has none.
         problems: Every fault found, a list of `Problem(file, reason, detail)`. An image with a fault in any of its
             objects is left out as a whole: without that object it could pass for an image with a single one.
+        understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
+        drawn: Whether the files say that the pictures are drawings; photographs are the rule.
     """
 
     folder: str
     num_examples: Mapping[str, int]
     class_names: Sequence[str] | None
     problems: Sequence[Problem]
+    understood: str = ""
+    drawn: bool = False
 
     @property
     def counts(self) -> dict[str, int]:

@@ -16,8 +16,11 @@ import tensorflow_datasets as tfds
 
 from clsloc_utils import checkup
 from clsloc_utils.datasets import lsp_folder, voc_folder
+from clsloc_utils.datasets.box_folder import BoxFolder
 from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
 
+# The layouts of folders with boxes, in the order in which a folder is tried.
+_BOX_FOLDERS: tuple[type[BoxFolder], ...] = (voc_folder.VocFolder,)
 # The TFDS builders behind each name; their splits are joined.
 _STOCK_SOURCES = {
     "voc/2007": ("voc/2007",),
@@ -25,6 +28,7 @@ _STOCK_SOURCES = {
     "voc/2007+2012": ("voc/2007", "voc/2012"),
 }
 _POSE_RELEASES = ("lsp", "lspet")
+_DRAWN_SOURCES = ("toy_voc", "toy_pose")
 SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose", *_POSE_RELEASES)
 PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
 """Images with exactly one object by source and split, as others who filtered the same data have published them."""
@@ -49,6 +53,8 @@ class SourceInfo:
         test_split: The examples to report on.
         fingerprint: Changes when the examples do: names and versions of the prepared data.
         task: What the annotations are for: `"boxes"` or `"pose"`.
+        drawn: Whether the images are drawings, not photographs.
+        understood: Of a folder, how it was read, in one line; empty for other sources.
     """
 
     name: str
@@ -59,6 +65,8 @@ class SourceInfo:
     test_split: str
     fingerprint: str
     task: str = "boxes"
+    drawn: bool = False
+    understood: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -236,7 +244,8 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     if _is_meant_as_lsp(folder):
         _refuse_class_names(os.fspath(folder), class_names)
         return lsp_folder.report(folder)
-    return voc_folder.report(folder, class_names=class_names)
+    layout = _box_layout(folder) or voc_folder.VocFolder  # which says what is missing
+    return layout.check(folder, class_names)
 
 
 def options_without_tuner() -> tf.data.Options:
@@ -263,8 +272,10 @@ def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.Dataset
     train_split, validation_split, test_split = _roles(annotated)
     features = builders[0].info.features
     is_pose = "joints" in features
+    name = os.fspath(source)
+    folder_report = getattr(builders[0], "report", None)  # of a folder's builder
     return SourceInfo(
-        name=os.fspath(source),
+        name=name,
         class_names=() if is_pose else tuple(features["objects"]["label"].names),
         splits=splits,
         train_split=train_split,
@@ -272,6 +283,8 @@ def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.Dataset
         test_split=test_split,
         fingerprint="+".join(_fingerprint(builder) for builder in builders),
         task="pose" if is_pose else "boxes",
+        drawn=name in _DRAWN_SOURCES or (folder_report is not None and folder_report.drawn),
+        understood=folder_report.understood if folder_report else "",
     )
 
 
@@ -392,24 +405,30 @@ def _refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
 
 def _prepared_folder(
     folder: str, root: Path, *, strict: bool, class_names: Sequence[str] | None
-) -> voc_folder.VocFolder | lsp_folder.LspFolder:
-    if _is_meant_as_lsp(folder):
+) -> BoxFolder | lsp_folder.LspFolder:
+    layout = _box_layout(folder)
+    if layout is not None:
+        builder = _prepared(lambda: layout(folder, class_names=class_names, strict=strict, data_dir=root), root)
+    elif _is_meant_as_lsp(folder):
         _refuse_class_names(folder, class_names)
         builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, data_dir=root), root)
-    elif voc_folder.in_voc_layout(folder):
-        builder = _prepared(
-            lambda: voc_folder.VocFolder(folder, class_names=class_names, strict=strict, data_dir=root), root
-        )
     else:
+        layouts = ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder))
         raise ValueError(
-            f"{folder!r} is neither a known source nor a folder in VOC or LSP layout. Known sources: "
-            f"{', '.join(SOURCES)}. {voc_folder.LAYOUT}. {lsp_folder.LAYOUT}.{_inner_folder_hint(folder)}"
+            f"{folder!r} is neither a known source nor a folder of a known layout. Known sources: "
+            f"{', '.join(SOURCES)}. {layouts}.{_inner_folder_hint(folder)}"
         )
     _tell_problems(builder, strict)
     return builder
 
 
-def _tell_problems(builder: voc_folder.VocFolder | lsp_folder.LspFolder, strict: bool) -> None:
+def _box_layout(folder: str | os.PathLike) -> type[BoxFolder] | None:
+    """The builder that reads a folder of boxes; `None` if none does."""
+    path = Path(folder).expanduser()
+    return next((each for each in _BOX_FOLDERS if path.is_dir() and each.recognizes(path)), None)
+
+
+def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> None:
     if builder.report.problems:
         if strict:
             raise_on_problems(builder.report)
@@ -421,13 +440,13 @@ def _inner_folder_hint(folder: str) -> str:
     """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
     path = Path(folder).expanduser()
     inner_folders = sorted(path.iterdir()) if path.is_dir() else []
-    inner = [inner for inner in inner_folders if voc_folder.in_voc_layout(inner) or lsp_folder.in_lsp_layout(inner)]
+    inner = [inner for inner in inner_folders if _box_layout(inner) or lsp_folder.in_lsp_layout(inner)]
     return f" Did you mean {inner[0]}?" if inner else ""
 
 
 def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
-    """Whether a folder has one of LSP's two pieces and nothing of VOC's: what lacks is then said in LSP's words."""
-    if voc_folder.in_voc_layout(folder):
+    """Whether a folder has one of LSP's two pieces and no layout of boxes: what lacks is then said in LSP's words."""
+    if _box_layout(folder) is not None:
         return False
     path = Path(folder).expanduser()
     return (path / lsp_folder.IMAGE_FOLDER).is_dir() or (path / lsp_folder.JOINTS_FILE).is_file()

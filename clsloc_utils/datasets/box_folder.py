@@ -1,0 +1,347 @@
+"""What all folders of photos with boxes share, whatever tool wrote them: the builder, the check of a box, the splits.
+
+A layout is a module with a subclass of `BoxFolder`, which says what its files are and how they are read. Boxes become
+what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixels from 1 is not undone.
+"""
+
+import abc
+import collections
+import dataclasses
+import hashlib
+import io
+import os
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import tensorflow_datasets as tfds
+from PIL import Image, ImageOps
+
+from clsloc_utils.datasets.folders import (
+    UNCLEAR_ORIENTATION,
+    FaultError,
+    FolderReport,
+    Problem,
+    files_of,
+    fingerprint_of,
+    place_of_data,
+    raise_on_problems,
+    with_progress,
+)
+from clsloc_utils.datasets.voc_features import voc_features
+
+OUTSIDE_BOX = "box outside the image"
+INVERTED_BOX = "inverted box"
+EMPTY_BOX = "empty box"
+UNKNOWN_CLASS = "unknown class"
+
+# VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
+# and is then moved onto the border. Anything further out is a mistake of the annotation.
+BORDER_TOLERANCE = 1.0
+# Without lists of one's own the photos are cut here into train, validation and test.
+SPLIT_SHARES = {"train": 0.7, "validation": 0.85, "test": 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class AnnotatedImage:
+    """An image without a fault, and its objects in the form that `voc_features` encodes.
+
+    Attributes:
+        name: What tells it from all other images of the folder.
+        path: Its file.
+        objects: A dict for each object, as `annotated_object` makes it.
+        turned: Whether the boxes hold for the photo as its EXIF tag turns it, not as its pixels are stored.
+        drawn: Whether its annotation says that it is a drawing.
+    """
+
+    name: str
+    path: Path
+    objects: Sequence[Mapping]
+    turned: bool = False
+    drawn: bool = False
+
+    def example(self) -> dict:
+        """The example as `voc_features` encodes it."""
+        return {
+            "image": turned_jpeg(self.path) if self.turned else self.path.read_bytes(),
+            "image/filename": self.path.name,
+            "objects": self.objects,
+            "labels": sorted({item["label"] for item in self.objects}),
+            "labels_no_difficult": sorted({item["label"] for item in self.objects if not item["is_difficult"]}),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What reading all annotations of a folder gave.
+
+    Attributes:
+        splits: The good images by split; a split without one is left out.
+        class_names: The classes, in the order of their labels.
+        problems: What is wrong.
+        understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
+    """
+
+    splits: Mapping[str, Sequence[AnnotatedImage]]
+    class_names: Sequence[str]
+    problems: Sequence[Problem]
+    understood: str = ""
+
+    def report(self, folder: Path) -> FolderReport:
+        """The report on it."""
+        return FolderReport(
+            folder=str(folder),
+            num_examples={split: len(images) for split, images in self.splits.items()},
+            class_names=tuple(self.class_names),
+            problems=self.problems,
+            understood=self.understood,
+            drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
+        )
+
+
+class BoxFolder(tfds.core.GeneratorBasedBuilder):
+    """TFDS builder of a folder of photos with boxes, with the features of TFDS's `voc`."""
+
+    VERSION = tfds.core.Version("1.1.0")
+    LAYOUT: ClassVar[str]  # what a folder of this layout holds, in one sentence, for messages
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        *,
+        class_names: Sequence[str] | None = None,
+        strict: bool = False,
+        data_dir: str | os.PathLike,
+    ):
+        """Opens the folder; reads no image before `download_and_prepare`.
+
+        Args:
+            folder: The folder, see the top of the module for what it must hold.
+            class_names: The classes, in the order of their labels; an image with an object of another class is a
+                problem. By default those that the layout names, or else the classes of the usable images, in
+                alphabetical order. As in TFDS's `voc`, a name is compared in lower case.
+            strict: Whether any problem makes `download_and_prepare` raise instead of leaving the bad images out.
+            data_dir: Where prepared data goes. The path below it contains the `fingerprint` of the folder, so that
+                data prepared before a file changed is never taken for the new state; what it has been stays there
+                until someone deletes it.
+
+        Raises:
+            ValueError: The folder lacks something without which it cannot be read.
+        """
+        self.folder = self.checked_layout(folder)
+        self.fingerprint = fingerprint_of(self.files(self.folder), self.folder, class_names and list(class_names))
+        self._given_class_names = class_names
+        self._strict = strict
+        super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
+
+    @classmethod
+    @abc.abstractmethod
+    def recognizes(cls, folder: Path) -> bool:
+        """Whether an existing folder is of this layout, by the names in it."""
+
+    @classmethod
+    @abc.abstractmethod
+    def checked_layout(cls, folder: str | os.PathLike) -> Path:
+        """The folder as an absolute path; raises a `ValueError` if it is not of this layout."""
+
+    @classmethod
+    @abc.abstractmethod
+    def files(cls, folder: Path) -> Iterable[Path]:
+        """All files that the examples depend on."""
+
+    @classmethod
+    @abc.abstractmethod
+    def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
+        """Reads and checks all files that the splits need."""
+
+    @classmethod
+    def check(cls, folder: str | os.PathLike, class_names: Sequence[str] | None = None) -> FolderReport:
+        """Checks every file of a folder, without preparing it.
+
+        Args:
+            folder: The folder.
+            class_names: The classes that are allowed, all by default.
+
+        Returns:
+            The `FolderReport`.
+
+        Raises:
+            ValueError: The folder lacks something without which it cannot be read.
+        """
+        folder = cls.checked_layout(folder)
+        return cls.scan(folder, class_names).report(folder)
+
+    @property
+    def report(self) -> FolderReport:
+        """The report of the prepared data."""
+        stored = self.info.metadata
+        return FolderReport(
+            folder=str(self.folder),
+            num_examples={name: split.num_examples for name, split in self.info.splits.items()},
+            class_names=tuple(self.info.features["objects"]["label"].names),
+            problems=[Problem(*problem) for problem in stored["problems"]],
+            understood=stored["understood"],
+            drawn=stored["drawn"],
+        )
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=f"{type(self).__name__}: {self.LAYOUT}.",
+            features=voc_features(None),
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        del dl_manager  # nothing to download
+        scan = self.scan(self.folder, self._given_class_names)
+        folder_report = scan.report(self.folder)
+        if self._strict:
+            raise_on_problems(folder_report)
+        if not scan.splits:
+            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.")
+        self.info.metadata["problems"] = [list(problem) for problem in scan.problems]
+        self.info.metadata["understood"] = folder_report.understood
+        self.info.metadata["drawn"] = folder_report.drawn
+        features = self.info.features
+        for label in (
+            features["objects"]["label"],
+            features["labels"].feature,
+            features["labels_no_difficult"].feature,
+        ):
+            label.names = list(scan.class_names)
+        return {name: self._generate_examples(images) for name, images in scan.splits.items()}
+
+    def _generate_examples(self, images: Sequence[AnnotatedImage]) -> Iterator[tuple[str, dict]]:
+        for image in with_progress(images, len(images), f"Preparing {self.folder.name}"):
+            yield image.name, image.example()
+
+
+# Objects.
+
+
+def annotated_object(
+    label: str,
+    corners: tuple[float, float, float, float],
+    size: tuple[int, int],
+    *,
+    allowed: Sequence[str] | None = None,
+    pose: str = "unspecified",
+    is_truncated: bool = False,
+    is_difficult: bool = False,
+) -> dict:
+    """One object in the form that `voc_features` encodes, checked.
+
+    Args:
+        label: Its class.
+        corners: `xmin, ymin, xmax, ymax`, in pixels of an image whose left and upper border are 0.
+        size: Width and height of the image, in pixels.
+        allowed: The classes that may be; `None` for any.
+        pose: One of `VOC_POSES`.
+        is_truncated: VOC's flag.
+        is_difficult: VOC's flag.
+
+    Returns:
+        The dict. A side up to `BORDER_TOLERANCE` outside the image was moved onto its border.
+
+    Raises:
+        FaultError: The box is inverted, empty or outside the image, or the class is not allowed.
+    """
+    if allowed is not None and label not in allowed:
+        raise FaultError(UNKNOWN_CLASS, f"{label!r} is none of {', '.join(allowed)}")
+    return {
+        "label": label,
+        "bbox": _checked_box(label, corners, size),
+        "pose": pose,
+        "is_truncated": is_truncated,
+        "is_difficult": is_difficult,
+    }
+
+
+def _checked_box(label: str, corners: tuple[float, float, float, float], size: tuple[int, int]) -> tfds.features.BBox:
+    """The box relative to the size of the image, as TFDS's `voc` has it, without an offset of one pixel."""
+    relative = {}
+    for axis, low, high, side in zip("xy", corners[:2], corners[2:], size, strict=True):
+        values = f"{label} has {axis}min {low:g}, {axis}max {high:g}"
+        if high < low:
+            raise FaultError(INVERTED_BOX, values)
+        if low < -BORDER_TOLERANCE or high > side + BORDER_TOLERANCE:
+            raise FaultError(OUTSIDE_BOX, f"{values} in an image of {text_of_size(size)}")
+        low, high = max(low, 0.0), min(high, float(side))
+        if high <= low:
+            raise FaultError(EMPTY_BOX, values)
+        relative[axis] = (low / side, high / side)
+    return tfds.features.BBox(
+        ymin=relative["y"][0], xmin=relative["x"][0], ymax=relative["y"][1], xmax=relative["x"][1]
+    )
+
+
+def text_of_size(size: tuple[int, int]) -> str:
+    """A size in words."""
+    return f"{size[0]} x {size[1]} pixels"
+
+
+# Photos.
+
+
+def is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: tuple[int, int] | None) -> bool:
+    """Whether the boxes were drawn on the photo as its EXIF orientation turns it.
+
+    A camera held upright often stores the photo lying and adds a tag that makes viewers turn it. Annotation tools
+    differ in whether they follow it, and decoders used for training ignore it. The annotated size tells, for a quarter
+    turn of a photo that is not square; where it cannot tell, guessing would put boxes on the wrong pixels.
+
+    Args:
+        orientation: The value of the EXIF tag, 1 if there is none.
+        stored_size: Width and height of the photo as its pixels are stored.
+        annotated_size: Width and height as the annotation gives them, if it does.
+
+    Raises:
+        FaultError: Nothing tells.
+    """
+    if orientation not in range(2, 9):
+        return False
+    if orientation >= 5 and stored_size[0] != stored_size[1] and annotated_size is not None:
+        return annotated_size == stored_size[::-1]
+    raise FaultError(
+        UNCLEAR_ORIENTATION,
+        f"EXIF orientation {orientation}, and nothing tells whether the boxes are drawn on the photo as stored or as "
+        "viewers turn it; save the photo without that tag, the way its boxes are",
+    )
+
+
+def turned_jpeg(path: Path) -> bytes:
+    """The photo turned as its EXIF orientation says, as a JPEG without the tag."""
+    buffer = io.BytesIO()
+    with Image.open(path) as image:
+        ImageOps.exif_transpose(image).convert("RGB").save(buffer, format="JPEG", quality=95)
+    return buffer.getvalue()
+
+
+# Names and splits.
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
+    """The files of a folder that end in one of the suffixes, by name without ending."""
+    files = collections.defaultdict(list)
+    for path in files_of(folder):
+        if path.suffix.lower() in suffixes:
+            files[normalized(path.stem)].append(path)
+    return files
+
+
+def normalized(name: str) -> str:
+    """One form for a name whose accents macOS stores as separate characters, and other systems do not."""
+    return unicodedata.normalize("NFC", name)
+
+
+def split_by_hash(names: Iterable[str]) -> dict[str, list[str]]:
+    """Cuts the names, ordered by a hash of theirs, into 70 % train, 15 % validation and 15 % test."""
+    ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode(errors="surrogateescape")).digest())
+    splits, start = {}, 0
+    for split, share in SPLIT_SHARES.items():
+        stop = round(share * len(ordered))
+        splits[split] = ordered[start:stop]
+        start = stop
+    return splits
