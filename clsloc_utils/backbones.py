@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from clsloc_utils import checkup
+from clsloc_utils import checkup, efficientnet
 from clsloc_utils.files import arrays_in
 
 APPLICATION_IMAGE_SIZE = 224
@@ -231,27 +231,42 @@ _WEIGHTS = Path(__file__).parent / "weights"
 
 @dataclasses.dataclass(frozen=True)
 class OwnNetwork:
-    """A network of this module as `load_backbone` finds it.
+    """A network of this package as `load_backbone` finds it.
 
     Attributes:
         build: From the side of the square input in pixels to the model with random weights.
         image_size: The usual side.
         weights: The file of its pretrained weights; `None` if there are none.
-        command: What makes this file.
+        remedy: What to do where this file is missing.
+        pretrained_on: What it has learned from, `"drawings"` or `"photographs"`.
+        load_weights: Reads a file of weights into the model.
     """
 
     build: Callable[[int], keras.Model]
     image_size: int
     weights: Path | None = None
-    command: str | None = None
+    remedy: str = ""
+    pretrained_on: str = ""
+    load_weights: Callable[[keras.Model, str | Path], None] = load_weights
+
+
+def _drawings_network(name: str, image_size: int, script: str) -> OwnNetwork:
+    remedy = f"Make them with `python tools/{script}`, or pass weights=None for random ones."
+    return OwnNetwork(tiny_resnet, image_size, _WEIGHTS / f"{name}.npz", remedy, pretrained_on="drawings")
 
 
 # The first two are one network, pretrained on two questions: which class is drawn, and where are the joints of a drawn
 # person.
 OWN_NETWORKS = {
-    "tiny_resnet": OwnNetwork(tiny_resnet, 128, _WEIGHTS / "tiny_resnet.npz", "python tools/pretrain_tiny_resnet.py"),
-    "tiny_resnet_people": OwnNetwork(
-        tiny_resnet, 160, _WEIGHTS / "tiny_resnet_people.npz", "python tools/pretrain_on_people.py"
+    "tiny_resnet": _drawings_network("tiny_resnet", 128, "pretrain_tiny_resnet.py"),
+    "tiny_resnet_people": _drawings_network("tiny_resnet_people", 160, "pretrain_on_people.py"),
+    "efficientnet_lite0": OwnNetwork(
+        efficientnet.efficientnet_lite0,
+        224,
+        efficientnet.weights_file(),
+        efficientnet.REMEDY,
+        pretrained_on="photographs",
+        load_weights=efficientnet.load_imagenet_weights,
     ),
     "alexnet": OwnNetwork(alexnet, 224),
 }
@@ -329,8 +344,8 @@ def _with_imagenet_weights(build: Callable, function_name: str) -> keras.Model:
             f"connect to the internet and run again; or fetch {file} from that address on another machine and put it "
             f"into {folder}, where Keras finds it, or anywhere else and set CLSLOC_BACKBONE={name}:FILE (in code, "
             f"load_backbone({name!r}, weights=FILE)); or take a backbone that was saved whole, CLSLOC_BACKBONE="
-            "FILE.keras; or pass weights=None for random weights; or take the backbone 'tiny_resnet', whose weights "
-            "come with the course."
+            "FILE.keras; or pass weights=None for random weights; or take the backbone 'efficientnet_lite0', whose "
+            "ImageNet weights come with the course's packages."
         ) from error
 
 
@@ -348,6 +363,22 @@ def _load_application_weights(model: keras.Model, file: str | Path, function_nam
         ) from error
 
 
+def pretrained_on(backbone: str) -> str:
+    """What kind of pictures the weights of a backbone have learned from, as far as its name tells.
+
+    Args:
+        backbone: As `load_backbone` takes it, in words.
+
+    Returns:
+        `"photographs"`, `"drawings"`, or empty where nothing tells: for random weights, and for files.
+    """
+    name = backbone.lower().replace("_", "")
+    for own_name, own in OWN_NETWORKS.items():
+        if own_name.replace("_", "") == name:
+            return own.pretrained_on
+    return "photographs" if name in application_names() else ""
+
+
 # --- the lookup -------------------------------------------------------------------------------------------------------
 
 
@@ -359,18 +390,19 @@ def load_backbone(
     """A backbone by name, from a file, or a model checked to be one.
 
     Args:
-        name_or_file_or_model: `"tiny_resnet"`, pretrained to name drawings, or `"tiny_resnet_people"`, the same network
-            pretrained to find the joints of drawn people; `"alexnet"`; a model of `keras.applications` with or without
-            underscores (`"resnet50"`, `"mobilenet_v2"`), one of these names with a file of weights
-            (`"resnet50:FILE"`), the path of a `.keras` file, or a `keras.Model` that takes RGB 0..255, its
-            preprocessing inside.
+        name_or_file_or_model: `"efficientnet_lite0"`, pretrained on ImageNet's photographs; `"tiny_resnet"`, pretrained
+            to name drawings, or `"tiny_resnet_people"`, the same network pretrained to find the joints of drawn people;
+            `"alexnet"`; a model of `keras.applications` with or without underscores (`"resnet50"`, `"mobilenet_v2"`),
+            one of these names with a file of weights (`"resnet50:FILE"`), the path of a `.keras` file, or a
+            `keras.Model` that takes RGB 0..255, its preprocessing inside.
         image_size: Side of the square input in pixels; `None` for the network's usual one (128 for `tiny_resnet`, 160
             for `tiny_resnet_people`, 224 for the others). A file or model with an input of fixed size keeps its own:
             read `backbone.input_shape[1]`.
         weights: `"default"` for the ones that belong to the name (ours for `tiny_resnet`, ImageNet's for
-            `keras.applications`, random ones for `alexnet`, the file's own), `None` for random ones, or a file: `.npz`
-            from `save_weights` for `tiny_resnet` and `alexnet`; for `keras.applications` the `.h5` file without the top
-            (`..._notop.h5`) that Keras itself would download, or a `.weights.h5` file.
+            `efficientnet_lite0` and `keras.applications`, random ones for `alexnet`, the file's own), `None` for random
+            ones, or a file: `.npz` from `save_weights` for `tiny_resnet` and `alexnet`; the `.pth` file of its package
+            for `efficientnet_lite0`; for `keras.applications` the `.h5` file without the top (`..._notop.h5`) that
+            Keras itself would download, or a `.weights.h5` file.
 
     Returns:
         A `keras.Model` that maps float32 RGB 0..255 `[B, S, S, 3]` to one feature map `[B, h, w, C]`.
@@ -391,7 +423,7 @@ def load_backbone(
                 f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."
             )
         return _fixed_size(_saved_model(text), image_size, text, weights)
-    if text.endswith((".h5", ".npz")) and weights == "default":
+    if text.endswith(checkup.WEIGHTS_SUFFIXES) and weights == "default":
         text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
     own_names = {own.replace("_", ""): own for own in OWN_NETWORKS}
@@ -431,18 +463,15 @@ def _name_and_weights(text: str) -> tuple[str, str]:
 
 
 def _own_backbone(name: str, image_size: int | None, weights: str | Path | None) -> keras.Model:
-    """A network of this module with the weights asked for."""
+    """A network of this package with the weights asked for."""
     own = OWN_NETWORKS[name]
     model = own.build(image_size or own.image_size)
     if weights == "default":
         weights = own.weights
         if weights is not None and not weights.is_file():
-            raise FileNotFoundError(
-                f"{weights}: the pretrained weights of {name} are missing. Make them with "
-                f"`{own.command}`, or pass weights=None for random ones."
-            )
+            raise FileNotFoundError(f"{weights}: the pretrained weights of {name} are missing. {own.remedy}")
     if weights is not None:
-        load_weights(model, weights)
+        own.load_weights(model, weights)
     return model
 
 

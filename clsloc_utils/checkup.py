@@ -18,7 +18,7 @@ from clsloc_utils import quiet
 from clsloc_utils.profiles import PROFILES
 
 DISTRIBUTION = "clsloc_utils"
-_WEIGHTS = (".h5", ".npz")
+WEIGHTS_SUFFIXES = (".h5", ".npz", ".pth")
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
@@ -253,7 +253,7 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
 
 
 def name_and_file(backbone: str) -> tuple[str, str]:
-    """The parts of `NAME:FILE`, a network and a file of weights, `.h5` or `.npz`.
+    """The parts of `NAME:FILE`, a network and a file of weights, `.h5`, `.npz` or `.pth`.
 
     Args:
         backbone: As `CLSLOC_BACKBONE` has it; the path may hold further colons.
@@ -263,13 +263,13 @@ def name_and_file(backbone: str) -> tuple[str, str]:
     """
     name, colon, file = backbone.partition(":")
     # One letter would be the drive of a path on Windows.
-    is_pair = colon and len(name) > 1 and file.endswith(_WEIGHTS)
+    is_pair = colon and len(name) > 1 and file.endswith(WEIGHTS_SUFFIXES)
     return (name, file) if is_pair else ("", backbone)
 
 
 def _named_file(backbone: str) -> str:
     """The file in `FILE.keras` or `NAME:FILE.h5`; none in a name."""
-    return name_and_file(backbone)[1] if backbone.endswith((*_WEIGHTS, ".keras")) else ""
+    return name_and_file(backbone)[1] if backbone.endswith((*WEIGHTS_SUFFIXES, ".keras")) else ""
 
 
 def _named_folder(data: str) -> str:

@@ -157,7 +157,7 @@ def _add_backbone(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backbone",
         metavar="NAME|FILE",
-        help="tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name with a file of its "
+        help="efficientnet_lite0, tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name with a file of its "
         "weights (resnet50:FILE.h5), or a .keras file",
     )
     command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
@@ -396,7 +396,7 @@ def _sweep(parsed: argparse.Namespace, results: TextIO) -> int:
     folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-sweep")
     kept_apart = ("command", "source", "out")
     options = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
-    for text in runs.sweep(parsed.source, folder, **options):
+    for text in runs.sweep(parsed.source, folder, log=_say, **options):
         print(text, file=results)
     return DONE
 

@@ -2,12 +2,15 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Everything that differs between two cores without internet and a GPU with it.
+    """All that differs between two cores without internet and a GPU with it, and between drawings and photographs.
+
+    A backbone sees well what it was pretrained on, so it follows the data: `on` gives a profile for either kind.
 
     Attributes:
         name: `"fast"`, `"full"`, or that name with `" (overridden)"` when a variable changed a field.
@@ -15,6 +18,8 @@ class Profile:
         backbone: Name or file of the backbone, or `NAME:FILE`, as `clsloc_utils.backbones.load_backbone` takes it.
         image_size: Side of the square images that enter the backbone, in pixels. A backbone file's own size wins over
             it.
+        backbone_is_named: Whether somebody chose the backbone, for boxes and for joints; then no data changes it, and
+            images enter it at its own usual size.
         batch_size: Images in a batch.
         augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
         head_epochs: Passes over the cached features while the heads learn.
@@ -54,6 +59,22 @@ class Profile:
     pose_rotation: float
     heatmap_channels: int
     pose_epochs: int
+    backbone_is_named: bool = False
+
+    def on(self, *, drawn: bool, task: str = "boxes") -> "Profile":
+        """The profile for pictures of one kind.
+
+        Args:
+            drawn: Whether they are drawings, not photographs.
+            task: `"boxes"` or `"pose"`: which fields follow.
+
+        Returns:
+            The profile, with another backbone, image size and other lengths of training where these differ.
+        """
+        changed = dict(_ON[self.name.split()[0], drawn, task])
+        if self.backbone_is_named:
+            del changed["backbone" if task == "boxes" else "pose_backbone"]
+        return dataclasses.replace(self, **changed)
 
 
 FAST = Profile(
@@ -99,6 +120,42 @@ FULL = Profile(
     heatmap_channels=128,
     pose_epochs=20,
 )
+# What follows the kind of the pictures, by profile, whether they are drawings, and task.
+_OF_BOXES = ("backbone", "image_size", "augmented_copies", "head_epochs", "sweep_epochs")
+_OF_POSES = ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs")
+
+
+def _fields(profile: Profile, names: Sequence[str], **changed: Any) -> dict[str, Any]:
+    return {name: getattr(profile, name) for name in names} | changed
+
+
+_ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
+    ("fast", True, "boxes"): _fields(FAST, _OF_BOXES),
+    ("fast", False, "boxes"): {
+        "backbone": "efficientnet_lite0",
+        "image_size": 224,
+        "augmented_copies": 6,
+        "head_epochs": 12,
+        "sweep_epochs": 12,
+    },
+    ("fast", True, "pose"): _fields(FAST, _OF_POSES),
+    ("fast", False, "pose"): {
+        "pose_backbone": "efficientnet_lite0",
+        "pose_image_size": 224,
+        "pose_copies": 10,
+        "pose_rotation": 40.0,
+        "heatmap_channels": 128,
+        "pose_epochs": 12,
+    },
+    ("full", True, "boxes"): _fields(FULL, _OF_BOXES, backbone="tiny_resnet", image_size=128),
+    ("full", False, "boxes"): _fields(FULL, _OF_BOXES),
+    ("full", True, "pose"): _fields(
+        FULL, _OF_POSES, pose_backbone="tiny_resnet_people", pose_image_size=160, pose_rotation=15.0
+    ),
+    ("full", False, "pose"): _fields(FULL, _OF_POSES),
+}
+DRAWN_SOURCES = ("toy_voc", "toy_pose")
+"""The sources of drawings by name; all others hold photographs, except the folders that the course itself draws."""
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}
 
 
@@ -111,7 +168,7 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
             joints). The last three override the profile's own.
 
     Returns:
-        The `Profile`.
+        The `Profile`, for drawings or for photographs, as the names of its sources tell.
 
     Raises:
         ValueError: `CLSLOC_PROFILE` names no profile.
@@ -129,4 +186,6 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
     overrides = {field: environment[variable] for field, variable in variables.items() if environment.get(variable)}
     if not overrides:
         return profile
-    return dataclasses.replace(profile, name=f"{profile.name} (overridden)", **overrides)
+    named = "backbone" in overrides
+    changed = dataclasses.replace(profile, name=f"{name} (overridden)", backbone_is_named=named, **overrides)
+    return changed.on(drawn=changed.data in DRAWN_SOURCES).on(drawn=changed.pose_data in DRAWN_SOURCES, task="pose")

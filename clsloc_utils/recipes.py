@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,63 @@ import keras
 import tensorflow as tf
 
 from clsloc_utils import datasets, models, pipelines, training
-from clsloc_utils.backbones import load_backbone
+from clsloc_utils.backbones import load_backbone, pretrained_on
 from clsloc_utils.files import replacing
 from clsloc_utils.models import TwoHeadModel
 from clsloc_utils.profiles import Profile
+
+
+def choose_backbone(profile: Profile, source: datasets.SourceInfo) -> keras.Model:
+    """The backbone of a profile for a source: one that was pretrained on such pictures. Prints which, and why.
+
+    Args:
+        profile: As `profiles.current_profile` returns it.
+        source: As `datasets.info` returns it.
+
+    Returns:
+        As `backbones.load_backbone` returns it; the side of its images is `backbone.input_shape[1]`.
+
+    Raises:
+        FileNotFoundError: As `backbones.load_backbone`, like the next two.
+        ConnectionError: See there.
+        ValueError: See there.
+    """
+    name, image_size = backbone_of(profile, source)
+    print(reason_for_backbone(name, source))
+    return load_backbone(name, image_size=image_size)
+
+
+def backbone_of(profile: Profile, source: datasets.SourceInfo) -> tuple[str, int | None]:
+    """The name of the backbone of a profile for a source, and the side of its images; `None` for its usual one.
+
+    Args:
+        profile: As `profiles.current_profile` returns it.
+        source: As `datasets.info` returns it.
+    """
+    profile = profile.on(drawn=source.drawn, task=source.task)
+    if source.task == "pose":
+        name, image_size = profile.pose_backbone, profile.pose_image_size
+    else:
+        name, image_size = profile.backbone, profile.image_size
+    return name, None if profile.backbone_is_named else image_size
+
+
+def reason_for_backbone(backbone: str, source: datasets.SourceInfo) -> str:
+    """A line on a backbone: what it was pretrained on, and what the source holds; warns where drawings meet photographs.
+
+    Args:
+        backbone: As `backbones.load_backbone` takes it, in words.
+        source: As `datasets.info` returns it.
+    """
+    learned, holds = pretrained_on(backbone), "drawings" if source.drawn else "photographs"
+    if learned == "drawings" and holds == "photographs":
+        warnings.warn(
+            f"backbone {backbone} was pretrained on drawings and sees little in photographs, which {source.name} "
+            "holds. Leave CLSLOC_BACKBONE or --backbone out, or take efficientnet_lite0.",
+            stacklevel=3,
+        )
+    pretrained = f", pretrained on {learned}" if learned else ""
+    return f"Backbone {backbone}{pretrained}; {source.name} holds {holds}."
 
 
 def cache_split(
@@ -312,8 +366,10 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     Returns:
         The model, compiled, with the spatial head; the test split had no part in its training.
     """
-    backbone = load_backbone(profile.backbone, image_size=profile.image_size)
     source = datasets.info(profile.data)
+    profile = profile.on(drawn=source.drawn)
+    name, image_size = backbone_of(profile, source)
+    backbone = load_backbone(name, image_size=image_size)
     key = {
         "source": source.fingerprint,
         "pipelines_version": pipelines.VERSION,

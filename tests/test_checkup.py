@@ -111,7 +111,7 @@ def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
 
 
 def test_embedded_weights_lie_where_the_backbone_looks_for_them():
-    expected = [own.weights for own in backbones.OWN_NETWORKS.values() if own.weights]
+    expected = [own.weights for own in backbones.OWN_NETWORKS.values() if own.pretrained_on == "drawings"]
     assert [checkup.WEIGHTS_FOLDER / name for name in checkup.EMBEDDED_WEIGHTS] == expected
 
 
