@@ -157,8 +157,8 @@ def _add_backbone(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backbone",
         metavar="NAME|FILE",
-        help="efficientnet_lite0, tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name with a file of its "
-        "weights (resnet50:FILE.h5), or a .keras file",
+        help="efficientnet_lite0, tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name "
+        "with a file of its weights (resnet50:FILE.h5), or a .keras file (default: one pretrained on such pictures)",
     )
     command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
 

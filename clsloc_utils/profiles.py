@@ -69,11 +69,14 @@ class Profile:
             task: `"boxes"` or `"pose"`: which fields follow.
 
         Returns:
-            The profile, with another backbone, image size and other lengths of training where these differ.
+            The profile for them: fields that hold what this profile has for the other kind are changed, all others
+            stay as somebody set them.
         """
-        changed = dict(_ON[self.name.split()[0], drawn, task])
+        base = self.name.split()[0]
+        wanted, other = _ON[base, drawn, task], _ON[base, not drawn, task]
+        changed = {field: value for field, value in wanted.items() if getattr(self, field) == other[field]}
         if self.backbone_is_named:
-            del changed["backbone" if task == "boxes" else "pose_backbone"]
+            changed.pop("backbone" if task == "boxes" else "pose_backbone", None)
         return dataclasses.replace(self, **changed)
 
 

@@ -54,7 +54,7 @@ def backbone_of(profile: Profile, source: datasets.SourceInfo) -> tuple[str, int
 
 
 def reason_for_backbone(backbone: str, source: datasets.SourceInfo) -> str:
-    """A line on a backbone: what it was pretrained on, and what the source holds; warns where drawings meet photographs.
+    """A line on a backbone: what it was pretrained on, and what the source holds; warns if it only knows drawings.
 
     Args:
         backbone: As `backbones.load_backbone` takes it, in words.

@@ -158,7 +158,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
     defaults = {
         "backbone": backbone,
         # A network that the profile does not know has a size of its own.
-        "image_size": image_size or 0 if given.get("backbone", backbone) == backbone else 0,
+        "image_size": (image_size or 0) if given.get("backbone", backbone) == backbone else 0,
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,

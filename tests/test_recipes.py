@@ -101,3 +101,41 @@ def test_fine_tuning_on_people_moves_the_backbone_with_the_margin_asked_for(smal
     assert "val_pck_20" in history.history
     assert all(not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True))
     assert not features.trainable_weights
+
+
+@pytest.mark.parametrize(
+    ("backbone", "drawn", "line"),
+    [
+        (
+            "efficientnet_lite0",
+            False,
+            "Backbone efficientnet_lite0, pretrained on photographs; mine holds photographs.",
+        ),
+        ("tiny_resnet", True, "Backbone tiny_resnet, pretrained on drawings; mine holds drawings."),
+        ("resnet50", True, "Backbone resnet50, pretrained on photographs; mine holds drawings."),
+        ("net.keras", False, "Backbone net.keras; mine holds photographs."),
+    ],
+)
+def test_a_line_says_which_backbone_and_why(backbone, drawn, line, recwarn):
+    source = datasets.SourceInfo("mine", ("a",), {"train": 1}, "train", "train", "train", "", drawn=drawn)
+    assert recipes.reason_for_backbone(backbone, source) == line
+    assert not recwarn
+
+
+@pytest.mark.parametrize(("backbone", "task"), [("tiny_resnet", "boxes"), ("tiny_resnet_people", "pose")])
+def test_a_backbone_that_knows_drawings_is_warned_of_on_photographs(backbone, task):
+    source = datasets.SourceInfo("mine", ("a",), {"train": 1}, "train", "train", "train", "", task=task)
+    with pytest.warns(UserWarning, match=f"backbone {backbone} was pretrained on drawings .* take efficientnet_lite0"):
+        recipes.reason_for_backbone(backbone, source)
+
+
+def test_the_backbone_of_a_profile_follows_the_source():
+    photographs = datasets.SourceInfo("mine", ("a",), {"train": 1}, "train", "train", "train", "")
+    drawings = dataclasses.replace(photographs, drawn=True)
+    people = dataclasses.replace(photographs, task="pose")
+    assert recipes.backbone_of(profiles.FAST, photographs) == ("efficientnet_lite0", 224)
+    assert recipes.backbone_of(profiles.FAST, drawings) == ("tiny_resnet", 128)
+    assert recipes.backbone_of(profiles.FULL, drawings) == ("tiny_resnet", 128)
+    assert recipes.backbone_of(profiles.FULL, people) == ("resnet50", 224)
+    named = profiles.current_profile({"CLSLOC_BACKBONE": "mobilenet_v2"})
+    assert recipes.backbone_of(named, photographs) == ("mobilenet_v2", None)
