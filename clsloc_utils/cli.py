@@ -128,6 +128,11 @@ def _add_train(commands) -> None:
     _add_backbone(train)
     train.add_argument("--box-head", choices=["pooled", "flatten", "spatial"], help="for boxes (default: spatial)")
     train.add_argument(
+        "--label-head",
+        choices=["pooled", "in_box"],
+        help="for boxes: name by the whole map, or also by what is in the box found (default: in_box)",
+    )
+    train.add_argument(
         "--joint-head", choices=["direct", "soft_argmax", "heatmap"], help="for poses (default: heatmap)"
     )
     train.add_argument("--loss-weight", type=_weight, metavar="W", help="box loss over class loss (default: 1)")
@@ -360,6 +365,8 @@ def _train(parsed: argparse.Namespace, results: TextIO) -> int:
         result = runs.train(parsed.source, run, given, resume=parsed.resume, log=_say)
     if result.metrics is not None:
         print(_measures_table(result.metrics), file=results)
+        if result.verdict:
+            print(f"{result.verdict}.", file=results)
         print(f"{run / runs.REPORT} shows curves and examples.", file=results)
     return STOPPED if result.interrupted else DONE
 
@@ -430,8 +437,10 @@ def _measures_table(metrics: Mapping[str, Any]) -> str:
     lines = [f"{'':20}{'model':>10}{'baseline':>10}"]
     for name, value in metrics.items():
         if name != "baseline":
-            cells = (_cell(each) for each in (value, metrics["baseline"][name]))
-            lines.append(f"{name:20}" + "".join(f"{cell:>10}" for cell in cells))
+            baseline = metrics["baseline"][name]
+            line = f"{name:20}" + "".join(f"{_cell(each):>10}" for each in (value, baseline))
+            missed = name != "num_examples" and None not in (value, baseline) and value <= baseline
+            lines.append(line + ("  no better" if missed else ""))
     return "\n".join(lines)
 
 

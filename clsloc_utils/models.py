@@ -224,6 +224,53 @@ def _normalized(inputs, name: str):
     return layers.ReLU(dtype="float32", name=f"{name}_relu")(outputs)
 
 
+# --- class heads ------------------------------------------------------------------------------------------------------
+
+LABEL_HEADS = ("pooled", "in_box")
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class BoxPooling(layers.Layer):
+    """Averages a feature map over the part of it that a box covers.
+
+    The average over a whole map drowns a small object in what surrounds it. Fast R-CNN (Girshick 2015, arXiv
+    1504.08083) looks into each box that is proposed; here the box head proposes one. Cells that the box covers in part
+    count in part. No gradient reaches the box: it is moved to where the object ends, not to where it is easily named.
+    """
+
+    def call(self, features, box):
+        """Features `[B, H, W, C]` and boxes rel_xyxy `[B, 4]` to `[B, C]`."""
+        height, width = features.shape[1:3]
+        box = ops.stop_gradient(box)
+        columns, rows = _covered(box[:, 0], box[:, 2], width), _covered(box[:, 1], box[:, 3], height)
+        weights = ops.expand_dims(rows, 2) * ops.expand_dims(columns, 1)
+        weights = weights / ops.sum(weights, axis=(1, 2), keepdims=True)
+        return ops.sum(features * ops.expand_dims(weights, 3), axis=(1, 2))
+
+    def compute_output_shape(self, features_shape, box_shape):
+        """One value for each channel."""
+        return (features_shape[0], features_shape[-1])
+
+
+def _covered(low, high, cells: int):
+    """How much of each of `cells` equal parts of 0..1 lies between low `[B]` and high `[B]`: `[B, cells]`."""
+    borders = ops.linspace(0.0, 1.0, cells + 1)
+    ends = ops.minimum(ops.expand_dims(high, 1), borders[1:])
+    begins = ops.maximum(ops.expand_dims(low, 1), borders[:-1])
+    # A box without a size covers no cell; the small number makes it look everywhere.
+    return ops.maximum(ends - begins, 0.0) + 1e-6
+
+
+def _label_logits(coarse, box, num_classes: int, label_head: str, dropout: float):
+    """Scores of the classes from the average of the map and, if wanted, from the average within the box."""
+    outputs = layers.GlobalAveragePooling2D(dtype="float32", name="label_pool")(coarse)
+    if label_head == "in_box":
+        in_box = BoxPooling(dtype="float32", name="label_in_box")(coarse, box)
+        outputs = layers.Concatenate(dtype="float32", name="label_join")([outputs, in_box])
+    outputs = layers.Dropout(dropout, dtype="float32", name="label_dropout")(outputs)
+    return layers.Dense(num_classes, dtype="float32", name="label_logits")(outputs)
+
+
 # Each box head with the feature levels it reads.
 BOX_HEADS: dict[str, tuple[Callable, tuple[str, ...]]] = {
     "pooled": (pooled_box, ("coarse",)),
@@ -349,6 +396,7 @@ def two_head_model(
     num_classes: int,
     box_head: str = "spatial",
     *,
+    label_head: str = "pooled",
     dropout: float = 0.3,
     freeze_backbone: bool = True,
 ) -> TwoHeadModel:
@@ -362,6 +410,8 @@ def two_head_model(
         backbone: As `clsloc_utils.backbones.load_backbone` takes or returns it.
         num_classes: Number of classes.
         box_head: `"pooled"`, `"flatten"` or `"spatial"`.
+        label_head: What the class head reads: `"pooled"`, the average of the last map, or `"in_box"`, also its average
+            within the box that the box head found.
         dropout: Share of the pooled features that are hidden from the class head at each training step.
         freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later
             with `clsloc_utils.training.fine_tune`.
@@ -371,15 +421,17 @@ def two_head_model(
         float32, also under mixed precision; a box is rel_xyxy with `0 <= xmin <= xmax <= 1`, and y likewise.
 
     Raises:
-        ValueError: The box head is unknown, `num_classes` is below 1, or the backbone lacks the level the head reads.
+        ValueError: A head is unknown, `num_classes` is below 1, or the backbone lacks the level the head reads.
     """
     if box_head not in BOX_HEADS:
         raise ValueError(f"box_head is {box_head!r}; take one of {', '.join(BOX_HEADS)}.")
+    if label_head not in LABEL_HEADS:
+        raise ValueError(f"label_head is {label_head!r}; take one of {', '.join(LABEL_HEADS)}.")
     if num_classes < 1:
         raise ValueError(f"num_classes is {num_classes}; it must be 1 or more.")
     _, levels = BOX_HEADS[box_head]
     inputs, maps = _image_and_maps(backbone, levels, freeze_backbone)
-    heads = _heads(maps, num_classes, box_head, dropout)
+    heads = _heads(maps, num_classes, box_head, label_head, dropout)
     return TwoHeadModel(inputs, _named_outputs(heads(maps)), name="two_head_model")
 
 
@@ -534,14 +586,12 @@ def _head_inputs(maps: dict) -> dict:
     return {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
 
 
-def _heads(maps: dict, num_classes: int, box_head: str, dropout: float) -> TwoHeadModel:
+def _heads(maps: dict, num_classes: int, box_head: str, label_head: str, dropout: float) -> TwoHeadModel:
     """The sub-model from feature maps to label and box."""
     inputs = _head_inputs(maps)
-    outputs = layers.GlobalAveragePooling2D(dtype="float32", name="label_pool")(inputs["coarse"])
-    outputs = layers.Dropout(dropout, dtype="float32", name="label_dropout")(outputs)
-    logits = layers.Dense(num_classes, dtype="float32", name="label_logits")(outputs)
     build_box, _ = BOX_HEADS[box_head]
     box = SortSides(dtype="float32", name="box_sorted")(build_box(**inputs))
+    logits = _label_logits(inputs["coarse"], box, num_classes, label_head, dropout)
     return TwoHeadModel(inputs, _named_outputs({"label": logits, "box": box}), name="heads")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from clsloc_utils import metrics, plotting
+from clsloc_utils.backbones import pretrained_on
 from clsloc_utils.boxes import iou
 
 _NAMES = {
@@ -22,6 +23,8 @@ _NAMES = {
 }
 _HEADLINE = {"boxes": "clsloc_accuracy_50", "pose": "pck_20"}
 _BASELINE = {"boxes": "majority class and mean box", "pose": "mean pose"}
+# A model that looks should beat the baselines in each of these.
+_JUDGED_BY = {"boxes": ("accuracy", "mean_iou", "clsloc_accuracy_50"), "pose": ("pck_20",)}
 _CURVES = {
     "boxes": ("loss", "label_accuracy", "box_mean_iou", "clsloc_accuracy_50"),
     "pose": ("loss", "pck_20", "mean_error"),
@@ -39,6 +42,7 @@ th, td { padding: 0.35rem 0.9rem; border-bottom: 1px solid #d5dae0; text-align: 
 td { overflow-wrap: anywhere; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead th, p.note { color: #57606a; }
+p.warning { border-left: 0.3rem solid #b35900; padding-left: 0.8rem; }
 """
 
 
@@ -60,6 +64,33 @@ def in_order_of_quality(predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     ious = np.asarray(iou(predictions["true_box"], predictions["box"]))
     right = predictions["label"] == predictions["true_label"]
     return np.argsort(-(ious + right), kind="stable")
+
+
+def verdict(config: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
+    """What to say of a model that does not beat the baselines, which never look; empty for one that does.
+
+    Args:
+        config: The content of `config.json`.
+        measures: The content of `metrics.json`.
+    """
+    baseline = measures["baseline"]
+    missed = [
+        f"{name} {measures[name]:.3f}, without looking {baseline[name]:.3f}"
+        for name in _JUDGED_BY[config["task"]]
+        if None not in (measures[name], baseline[name]) and measures[name] <= baseline[name]
+    ]
+    if not missed:
+        return ""
+    remedies = [
+        "look at the worst examples in report.html, whether their labels are right",
+        "train longer (--epochs) or the backbone too (--fine-tune all)",
+        "add photos (clsloc curve shows what more of them would bring)",
+    ]
+    if pretrained_on(config["options"]["backbone"]) == "drawings" and not config.get("drawn", False):
+        remedies.insert(0, "take a backbone that knows photographs (--backbone efficientnet_lite0)")
+    return f"This model is no better than an answer without looking ({'; '.join(missed)}). Remedies: " + "; ".join(
+        remedies
+    )
 
 
 def report_page(
@@ -88,12 +119,14 @@ def report_page(
     task, options = config["task"], config["options"]
     headline = _HEADLINE[task]
     note = "<p class='note'>The training was stopped early; these are the results of the best epoch until then.</p>"
+    poor = verdict(config, measures)
     sections = [
         f"<h1>{_text(name)}</h1>",
         f"<p>{_text(_NAMES[headline])}: <strong>{_share(measures[headline])}</strong> of {measures['num_examples']} "
         f"images ({_text(options['source'])}, {_text(options['eval_split'])}); "
         f"{_BASELINE[task]} without looking: {_share(measures['baseline'][headline])}.</p>",
         note if interrupted else "",
+        f"<p class='warning'>{_text(poor)}.</p>" if poor else "",
         "<h2>Measures</h2>",
         _measures_table(task, measures),
         "<h2>Epoch by epoch</h2>",

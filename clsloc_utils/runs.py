@@ -70,7 +70,10 @@ _OPTIONS = (
     *("fine_tune_epochs", "precision", "seed", "train_split", "eval_split", "strategy"),
 )
 # Options that make sense for one task only.
-_OPTIONS_OF_TASK = {"boxes": ("box_head", "loss_weight"), "pose": ("joint_head", "heatmap_channels", "rotation")}
+_OPTIONS_OF_TASK = {
+    "boxes": ("box_head", "label_head", "loss_weight"),
+    "pose": ("joint_head", "heatmap_channels", "rotation"),
+}
 _OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
 _EXAMPLES_IN_REPORT = 8
 
@@ -97,10 +100,12 @@ class TrainResult:
     Attributes:
         metrics: The content of `metrics.json`; `None` when nothing was learned before an interruption.
         interrupted: Whether the user stopped it early.
+        verdict: What to tell the user of a model that does not beat the baselines; empty for one that does.
     """
 
     metrics: dict | None
     interrupted: bool = False
+    verdict: str = ""
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -119,8 +124,8 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         `epochs`, `fine_tune` (`"none"`, `"last"` or `"all"`), `fine_tune_stages` (of the profile's, those that it asks
         for: which layers learn, and the highest learning rate), `fine_tune_epochs` of each, `precision` (what the
         backbone computes in, as of `recipes.precision_of`), `seed`, `train_split`, `eval_split`, `strategy`; for boxes
-        `box_head` and `loss_weight` (box loss over class loss); for poses `joint_head`, `heatmap_channels` and
-        `rotation`, the degrees that augmented people turn by.
+        `box_head`, `label_head` and `loss_weight` (box loss over class loss); for poses `joint_head`,
+        `heatmap_channels` and `rotation`, the degrees that augmented people turn by.
 
     Raises:
         InputError: An option does not fit the task, or another option.
@@ -143,6 +148,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
     if source.task == "boxes":
         of_task = {
             "box_head": "spatial",
+            "label_head": "in_box",
             "loss_weight": 1.0,
             "copies": profile.augmented_copies,
             "epochs": profile.head_epochs,
@@ -304,6 +310,8 @@ def _read_config(run: Path) -> dict:
         raise InputError(
             f"{file}: altered, its task is {config['task']!r}, not {' or '.join(_OPTIONS_OF_TASK)}; {_REMEDY}."
         )
+    if config["task"] == "boxes" and isinstance(config["options"], dict):
+        config["options"].setdefault("label_head", "pooled")  # what runs had before there was another one
     _check_names(file, config["options"], (*_OPTIONS, *_OPTIONS_OF_TASK[config["task"]]))
     return config
 
@@ -409,7 +417,8 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         _check_same_run(run, stored, {**given, "source": source}, info)
         if (run / METRICS).exists() and not _checkpoints(run):
             log(f"{run} is complete; nothing is left to do.")
-            return TrainResult(_read_json(run / METRICS, (*MEASURES[info.task], "baseline")))
+            metrics = _read_json(run / METRICS, (*MEASURES[info.task], "baseline"))
+            return TrainResult(metrics, verdict=reports.verdict(stored, metrics))
     log(recipes.reason_for_backbone(options["backbone"], info))
     for role in ("train_split", "eval_split"):
         _check_split(info, options[role])
@@ -465,7 +474,7 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
 def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
     if "joint_head" in options:
         return pose_model(backbone, joint_head=options["joint_head"], heatmap_channels=options["heatmap_channels"])
-    return two_head_model(backbone, num_classes, options["box_head"])
+    return two_head_model(backbone, num_classes, options["box_head"], label_head=options["label_head"])
 
 
 def _new_config(
@@ -474,6 +483,7 @@ def _new_config(
     return {
         "options": dict(options),
         "task": info.task,
+        "drawn": info.drawn,
         "class_names": list(info.class_names),
         "validation_split": validation_split,
         "data": info.fingerprint,
@@ -527,13 +537,14 @@ class _Training:
                 self.log("Stopped before the first epoch was over: nothing is learned yet. --resume begins anew.")
                 return TrainResult(None, interrupted=True)
             self.log("Stopped; this is the best model so far. --resume goes on from the last whole epoch.")
-            return TrainResult(self._write_results(interrupted=True), interrupted=True)
+            metrics = self._write_results(interrupted=True)
+            return TrainResult(metrics, interrupted=True, verdict=reports.verdict(self.config, metrics))
         metrics = self._write_results()
         if not self.is_chief:
             return TrainResult(None)
         for checkpoint in _checkpoints(self.run).values():
             checkpoint.unlink()
-        return TrainResult(metrics)
+        return TrainResult(metrics, verdict=reports.verdict(self.config, metrics))
 
     def _train_heads(self) -> None:
         train_cache = self._cache(self.source.train_split, self.options["copies"])

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -282,3 +283,41 @@ def test_heads_stay_in_single_precision():
     assert {each.dtype.name for each in outputs.values()} == {"float32"}
     assert_valid(outputs["box"])
     assert np.isfinite(history.history["loss"]).all()
+
+
+# --- class heads
+
+
+def test_box_pooling_averages_what_the_box_covers():
+    features = np.arange(16, dtype="float32").reshape(1, 4, 4, 1)
+    pooling = models.BoxPooling()
+
+    def pooled(*box):
+        return float(pooling(features, np.array([box], "float32"))[0, 0])
+
+    assert pooled(0, 0, 1, 1) == pytest.approx(features.mean(), abs=1e-3)
+    assert pooled(0.25, 0.5, 0.75, 0.75) == pytest.approx((9 + 10) / 2, abs=1e-3)
+    assert pooled(0, 0, 0.375, 0.25) == pytest.approx((2 * 0 + 1 * 1) / 3, abs=1e-3), "half of the second column"
+    assert pooled(0.3, 0.3, 0.3, 0.3) == pytest.approx(features.mean(), abs=1e-3), "a box without a size"
+
+
+def test_a_class_head_that_looks_into_the_box_does_not_move_the_box(tmp_path):
+    model = models.two_head_model(small_backbone(), 3, label_head="in_box")
+    heads = model.get_layer("heads")
+    maps = {
+        name: np.random.default_rng(1).random((2, *each.shape[1:]), "float32") for name, each in heads.input.items()
+    }
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(heads(maps)["label"] ** 2)
+    gradients = tape.gradient(loss, heads.trainable_variables)
+    moved = [
+        each.path for each, gradient in zip(heads.trainable_variables, gradients, strict=True) if gradient is not None
+    ]
+    assert {path.split("/")[0] for path in moved} == {"label_logits"}
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        again.predict_on_batch(images())["label"], model.predict_on_batch(images())["label"], rtol=1e-4, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="label_head is 'box'; take one of pooled, in_box"):
+        models.two_head_model(small_backbone(), 3, label_head="box")

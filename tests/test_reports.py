@@ -1,0 +1,37 @@
+"""What a report says of a model that is no better than an answer without looking."""
+
+import pytest
+
+from clsloc_utils import cli, reports
+
+GOOD = {"accuracy": 0.9, "mean_iou": 0.8, "box_accuracy_50": 0.9, "clsloc_accuracy_50": 0.85, "num_examples": 9}
+BASELINE = {"accuracy": 0.57, "mean_iou": 0.54, "box_accuracy_50": 0.6, "clsloc_accuracy_50": 0.3, "num_examples": 9}
+
+
+def config(task="boxes", backbone="efficientnet_lite0", drawn=False):
+    return {"task": task, "drawn": drawn, "options": {"backbone": backbone}}
+
+
+def test_a_model_that_beats_the_baselines_needs_no_word():
+    assert reports.verdict(config(), {**GOOD, "baseline": BASELINE}) == ""
+    unmeasured = {"pck_20": None, "pck_10": None, "pcp_strict": None, "num_examples": 1}
+    assert reports.verdict(config("pose"), {**unmeasured, "baseline": unmeasured}) == ""
+
+
+@pytest.mark.parametrize("value", [0.52, 0.57])
+def test_a_model_that_does_not_is_told_so_with_numbers_and_remedies(value):
+    measures = {**GOOD, "accuracy": value, "baseline": BASELINE}
+    told = reports.verdict(config(), measures)
+    assert f"no better than an answer without looking (accuracy {value:.3f}, without looking 0.570)" in told
+    assert "--fine-tune all" in told
+    assert "efficientnet_lite0" not in told
+    assert "--backbone efficientnet_lite0" in reports.verdict(config(backbone="tiny_resnet"), measures)
+    assert "--backbone" not in reports.verdict(config(backbone="tiny_resnet", drawn=True), measures)
+    table = cli._measures_table(measures).splitlines()
+    assert [line.startswith("accuracy") for line in table] == [line.endswith("  no better") for line in table]
+
+
+def test_poses_are_judged_by_pck():
+    measures = {"pck_20": 0.04, "pck_10": 0.2, "pcp_strict": 0.3, "num_examples": 9}
+    told = reports.verdict(config("pose"), {**measures, "baseline": measures | {"pck_10": 0.3}})
+    assert "(pck_20 0.040, without looking 0.040)" in told
