@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     _add_sweep(commands)
+    _add_curve(commands)
     _add_progress(commands)
     return command_line
 
@@ -225,6 +226,26 @@ def _add_sweep(commands) -> None:
     sweep.add_argument("--seeds", type=_whole_number(1), default=3, metavar="N", help="models of each (default: 3)")
     sweep.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of each model")
     sweep.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-sweep)")
+
+
+def _add_curve(commands) -> None:
+    curve = _add_command(
+        commands,
+        "curve",
+        _curve,
+        "say whether more photos would help",
+        "Trains heads on 1/16, 1/8, 1/4, 1/2 and all of the training photos, several draws of each, and shows their "
+        "scores beside that of an answer without looking.",
+    )
+    curve.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    _add_backbone(curve)
+    _add_reading(curve)
+    curve.set_defaults(copies=3, batch_size=32)
+    curve.add_argument(
+        "--epochs", type=_whole_number(1), default=6, metavar="N", help="passes over a part (default: 6)"
+    )
+    curve.add_argument("--draws", type=_whole_number(1), default=3, metavar="N", help="draws of a part (default: 3)")
+    curve.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-curve)")
 
 
 def _add_progress(commands) -> None:
@@ -400,10 +421,22 @@ def _predict(parsed: argparse.Namespace, results: TextIO) -> int:
 def _sweep(parsed: argparse.Namespace, results: TextIO) -> int:
     from clsloc_utils import runs
 
-    folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-sweep")
+    return _study(runs.sweep, parsed, results, "sweep")
+
+
+@_with_tensorflow
+def _curve(parsed: argparse.Namespace, results: TextIO) -> int:
+    from clsloc_utils import runs
+
+    return _study(runs.curve, parsed, results, "curve")
+
+
+def _study(study: Callable, parsed: argparse.Namespace, results: TextIO, name: str) -> int:
+    """Many trainings with one table at the end."""
+    folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-{name}")
     kept_apart = ("command", "source", "out")
     options = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
-    for text in runs.sweep(parsed.source, folder, log=_say, **options):
+    for text in study(parsed.source, folder, log=_say, **options):
         print(text, file=results)
     return DONE
 

@@ -21,7 +21,7 @@ from matplotlib import patches, patheffects, ticker, transforms
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clsloc_utils import metrics, sweeps
+from clsloc_utils import learning_curves, metrics, sweeps
 from clsloc_utils.boxes import iou
 from clsloc_utils.joints import BONES, JOINT_NAMES, LIMBS, NUM_JOINTS, side_of, side_of_bone
 
@@ -964,6 +964,40 @@ def weight_sweep(
         axes.plot([], [], "o", color="black", markersize=12, markerfacecolor="none", label="learned weights")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)
     return axes.figure
+
+
+def learning_curve(
+    rows: Sequence[Mapping], baseline: Mapping[str, float], measures: Sequence[str] = SWEEP_MEASURES
+) -> Figure:
+    """What more training images bring.
+
+    Args:
+        rows: As `clsloc_utils.learning_curves.learning_curve` returns them.
+        baseline: The measures of an answer without looking, by name.
+        measures: Which to draw.
+
+    Returns:
+        A figure with one axes for each measure: its median over the draws, each draw as a point, and the baseline as a
+        dashed line. Numbers of images stand on a logarithmic axis: each is twice the one before.
+    """
+    summary = learning_curves.summarize(rows, measures)
+    sizes = [each["num_images"] for each in summary]
+    figure = _new_figure(height=3.4)
+    for axes, measure, colour in zip(
+        figure.subplots(1, len(measures), squeeze=False)[0], measures, PALETTE, strict=False
+    ):
+        axes.plot(sizes, [each[measure] for each in summary], color=colour, linewidth=2, label="median of the draws")
+        points = [(row["num_images"], row[measure]) for row in rows]
+        axes.plot(*zip(*points, strict=True), "o", color=colour, alpha=0.6, markersize=5, label="one draw")
+        axes.axhline(baseline[measure], color="#606060", linestyle="dashed", label="without looking")
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
+        axes.set(xlabel="training photos", title=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    return figure
 
 
 def _rows_of_one_loss(rows: Iterable[Mapping], box_loss: str | None) -> tuple[list[dict], list[dict]]:

@@ -37,6 +37,7 @@ from clsloc_utils import (
     checkup,
     datasets,
     distribution,
+    learning_curves,
     pipelines,
     plotting,
     profiles,
@@ -64,6 +65,7 @@ MEASURES = {
     "boxes": ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"),
     "pose": ("pck_20", "pck_10", "pcp_strict", "num_examples"),
 }
+CURVE_MEASURES = {"boxes": ("accuracy", "mean_iou", "clsloc_accuracy_50"), "pose": ("pck_10", "pck_20")}
 # All that `resolve_options` returns for both tasks.
 _OPTIONS = (
     *("source", "backbone", "image_size", "copies", "batch_size", "epochs", "fine_tune", "fine_tune_stages"),
@@ -173,12 +175,22 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         # Kept, so that a run that is resumed on another machine goes on as it was begun.
         "precision": recipes.precision_of(profile),
         "seed": 0,
-        "train_split": source.train_split,
+        "train_split": _all_that_may_be_learned(source),
         "eval_split": source.test_split,
         "strategy": "auto",
     }
     chosen = {"source": _whole_path_of_source(source.name)} | defaults | given
     return chosen | {"backbone": _whole_path_of_file(chosen["backbone"])}
+
+
+def _all_that_may_be_learned(source: datasets.SourceInfo) -> str:
+    """The training images, and those for validation where they are only a part cut from the same split.
+
+    The recipe is fixed and its learning rate ends at 0, so there is little to choose on a few images; learned from,
+    they are worth more. A validation split of its own is left alone.
+    """
+    train, validation = source.train_split, source.validation_split
+    return f"{train}+{validation}" if train.split("[")[0] == validation.split("[")[0] else train
 
 
 def _whole_path_of_source(source: str) -> str:
@@ -274,8 +286,7 @@ def _validation_split(source: datasets.SourceInfo, options: Mapping[str, Any], l
     for role in ("train_split", "eval_split"):
         if _overlap(source, split, options[role]):
             log(
-                f"{split!r}, where the best epoch would be chosen, shares images with --{role.replace('_', '-')} "
-                f"{options[role]!r}: the last epoch counts."
+                f"No images are left to choose the best epoch on ({split!r} is in {options[role]!r}): the last one counts."
             )
             return None
     try:
@@ -565,22 +576,13 @@ class _Training:
         self.histories["heads"] = history.history
 
     def _cache(self, split: str, copies: int) -> training.FeatureCache:
-        options = {"copies": copies, "precision": self.options["precision"]}
-        with input_errors():
-            if self.source.task == "boxes":
-                return recipes.cache_split(self.backbone, self.source, split, **options)
-            return recipes.cache_pose_split(
-                self.backbone, self.source, split, augmentation=self._pose_augmentation(), **options
-            )
-
-    def _pose_augmentation(self) -> pipelines.PoseAugmentation:
-        return pipelines.PoseAugmentation(rotation=self.options["rotation"])
+        return _cache_of(self.backbone, self.source, split, self.options, copies)
 
     def _fine_tune(self) -> None:
         if self.source.task == "boxes":
             options = {"box_weight": self.options["loss_weight"]}
         else:
-            options = {"augmentation": self._pose_augmentation()}
+            options = {"augmentation": _pose_augmentation(self.options)}
         # The profile that the run was begun with, as far as it counts here.
         kept = ("fine_tune_stages", "fine_tune_epochs", "batch_size")
         histories = recipes.fine_tune_in_stages(
@@ -645,6 +647,21 @@ class _Training:
             file.write_text(page, encoding="utf-8", errors="backslashreplace")
         _write_json(self.run / METRICS, metrics)
         return metrics
+
+
+def _cache_of(
+    backbone: keras.Model, source: datasets.SourceInfo, split: str, options: Mapping[str, Any], copies: int
+) -> training.FeatureCache:
+    """Features of a split, as the options of a run want them."""
+    reading = {"copies": copies, "precision": options["precision"]}
+    with input_errors():
+        if source.task == "boxes":
+            return recipes.cache_split(backbone, source, split, **reading)
+        return recipes.cache_pose_split(backbone, source, split, augmentation=_pose_augmentation(options), **reading)
+
+
+def _pose_augmentation(options: Mapping[str, Any]) -> pipelines.PoseAugmentation:
+    return pipelines.PoseAugmentation(rotation=options["rotation"])
 
 
 def _write_history(file: Path, histories: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -747,6 +764,91 @@ def sweep(
         tested,
         f"{folder} holds sweep.csv, sweep.json, sweep.png and front.png.",
     ]
+
+
+# --- learning curves ------------------------------------------------------------------------------------------------
+
+
+def curve(
+    source: str,
+    folder: str | Path,
+    *,
+    backbone: str | None = None,
+    image_size: int | None = None,
+    copies: int = 3,
+    batch_size: int = 32,
+    epochs: int = 6,
+    draws: int = 3,
+    log=print,
+) -> list[str]:
+    """Says what more photos would bring; writes `curve.csv` and `curve.png`.
+
+    Args:
+        source: A name or a folder.
+        folder: Where to; it holds no curve yet.
+        backbone: As `load_backbone` takes it; `None` for the one that fits the source.
+        image_size: Side of the images, in pixels; `None` for the backbone's usual one.
+        copies: Versions of each training image.
+        batch_size: Images in a batch.
+        epochs: Passes over each part of the images.
+        draws: Trainings on each part.
+        log: Called with each remark.
+
+    Returns:
+        What to tell the user: the table, what it says, the files.
+
+    Raises:
+        InputError: Something cannot be used.
+    """
+    folder = Path(folder).expanduser()
+    if (folder / "curve.csv").exists():
+        raise InputError(f"{folder}: holds a curve already; name another folder with --out.")
+    info = find_source(source)
+    for split in (info.train_split, info.test_split):
+        _check_split(info, split)
+    given = {"backbone": backbone, "image_size": image_size, "copies": copies}
+    with input_errors():
+        options = resolve_options(given, info, profiles.current_profile())
+        log(recipes.reason_for_backbone(options["backbone"], info))
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    network, model = _build(options, info)
+    train_cache = _cache_of(network, info, info.train_split, options, copies)
+    test_cache = _cache_of(network, info, info.test_split, options, 1)
+    rows = learning_curves.learning_curve(
+        model.get_layer("heads"),
+        train_cache,
+        test_cache,
+        draws=draws,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=options["seed"],
+    )
+    measures = CURVE_MEASURES[info.task]
+    plain = {name: values[: train_cache.num_examples] for name, values in train_cache.arrays.items()}
+    judged = baselines.baseline_metrics if info.task == "boxes" else baselines.pose_baseline_metrics
+    baseline = judged(plain, test_cache.arrays)
+    summary = learning_curves.summarize(rows, measures)
+    with replacing(folder / "curve.png") as file:
+        file.write_bytes(plotting.png(plotting.learning_curve(rows, baseline, measures)))
+    with replacing(folder / "curve.csv") as file, open(file, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return [
+        _curve_table(summary, baseline, measures),
+        f"\n{learning_curves.verdict(summary, measures[-1])}",
+        f"{folder} holds curve.csv and curve.png.",
+    ]
+
+
+def _curve_table(summary: Sequence[Mapping], baseline: Mapping[str, float], measures: Sequence[str]) -> str:
+    lines = [f"{'images':>16}" + "".join(f"{name:>26}" for name in measures)]
+    for row in summary:
+        cells = (f"{row[name]:.3f} ({row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f})" for name in measures)
+        lines.append(f"{row['num_images']:>16}" + "".join(f"{cell:>26}" for cell in cells))
+    lines.append(f"{'without looking':>16}" + "".join(f"{baseline[name]:>26.3f}" for name in measures))
+    return "\n".join([*lines, "Medians of the draws, in brackets the lowest and the highest."])
 
 
 # --- judging ----------------------------------------------------------------------------------------------------------

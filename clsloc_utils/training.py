@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -68,17 +68,33 @@ class FeatureCache:
             14, 2]`, x and y relative to the image; `"weight"`: float32 `[N, 14]`, 0 for a joint without a label. The
             rows of copy 0, the plain images, come first, then those of copy 1, and so on.
         copies: How many versions of each image there are.
+        images: The numbers of the images that batches are made of; `None` for all. `arrays` has all of them always.
     """
 
     path: Path
     manifest: dict
     arrays: dict[str, np.ndarray]
     copies: int
+    images: np.ndarray | None = None
 
     @property
     def num_examples(self) -> int:
         """Number of images, augmented copies not counted."""
-        return len(self.arrays["coarse"]) // self.copies
+        return len(self.arrays["coarse"]) // self.copies if self.images is None else len(self.images)
+
+    def of_images(self, images: Sequence[int] | np.ndarray) -> "FeatureCache":
+        """The same features on disk, but batches of some images only, with all their copies.
+
+        Args:
+            images: Their numbers, from 0.
+        """
+        return dataclasses.replace(self, images=np.asarray(images))
+
+    def rows(self, copies: int) -> np.ndarray:
+        """The rows of `arrays` that belong to these images and so many copies."""
+        count = len(self.arrays["coarse"]) // self.copies
+        images = np.arange(count) if self.images is None else self.images
+        return (np.arange(copies)[:, np.newaxis] * count + images).reshape(-1)
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -148,13 +164,13 @@ class FeatureBatches(keras.utils.PyDataset):
             raise FeatureCacheError(f"{cache.path}: {copies} copies are asked for, it has {cache.copies}")
         self.cache, self.batch_size, self.seed = cache, batch_size, seed
         self.levels = tuple(levels) if levels is not None else cache.levels
-        self.num_rows = cache.num_examples * (cache.copies if copies is None else copies)
+        self.rows = cache.rows(cache.copies if copies is None else copies)
         self.epoch = 0
         self._order_of_epoch: tuple[int | None, np.ndarray | None] = (None, None)
 
     def __len__(self) -> int:
         """Number of batches."""
-        return -(-self.num_rows // self.batch_size)
+        return -(-len(self.rows) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
@@ -190,9 +206,9 @@ class FeatureBatches(keras.utils.PyDataset):
 
     def _order(self) -> np.ndarray:
         if self.seed is None:
-            return np.arange(self.num_rows)
+            return self.rows
         if self._order_of_epoch[0] != self.epoch:
-            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_rows)
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.rows)
             self._order_of_epoch = (self.epoch, order)
         return self._order_of_epoch[1]
 

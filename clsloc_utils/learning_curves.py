@@ -1,0 +1,118 @@
+"""How many photos are enough? Heads trained on ever larger parts of the training images, several draws of each.
+
+One score says nothing about whether more photos would raise it. The curve of the score over their number does: where it
+still climbs from one half to all of them, more will help; where it is flat, something else is missing.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from clsloc_utils import training
+from clsloc_utils.models import PoseModel, TwoHeadModel
+from clsloc_utils.progress import progress
+
+PARTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""The parts of the training images, each twice as large as the one before."""
+MIN_STEPS = 100
+"""Steps that a training takes at least: a few photos make a few batches, and a head must have time to learn them."""
+
+
+def learning_curve(
+    heads: TwoHeadModel | PoseModel,
+    train_cache: training.FeatureCache,
+    test_cache: training.FeatureCache,
+    *,
+    parts: Sequence[float] = PARTS,
+    draws: int = 3,
+    epochs: int = 6,
+    batch_size: int = 32,
+    seed: int = 0,
+) -> list[dict[str, float | int]]:
+    """Trains heads anew on parts of the training images, and measures them on images that no part has.
+
+    Args:
+        heads: The `"heads"` of a two-head or pose model; only their architecture counts, they are left as they are.
+        train_cache: Features of the training images.
+        test_cache: Features of other images.
+        parts: Shares of the training images. A part that would be less than one image has one.
+        draws: How often each part is drawn. All of the images are the same in every draw; the start of the heads and
+            the order of the batches are not.
+        epochs: Passes over the part, and as many more as it takes to make `MIN_STEPS` steps.
+        batch_size: Examples in a batch.
+        seed: Of all chance.
+
+    Returns:
+        A dict for each training: `num_images`, `draw`, and the measures of `training.evaluate`.
+    """
+    count = train_cache.num_examples
+    trainings = [(max(1, round(part * count)), draw) for part in parts for draw in range(draws)]
+    rows = []
+    for num_images, draw in progress(trainings, description="Parts of the photos"):
+        images = np.random.default_rng((seed, draw)).permutation(count)[:num_images]
+        training.set_seed(seed + draw)
+        fresh = type(heads).from_config(heads.get_config())
+        batches = math.ceil(num_images * train_cache.copies / batch_size)
+        training.train_heads(
+            fresh,
+            train_cache.of_images(np.sort(images)),
+            epochs=max(epochs, math.ceil(MIN_STEPS / batches)),
+            batch_size=batch_size,
+            seed=seed + draw,
+            show_progress=False,
+        )
+        rows.append({"num_images": num_images, "draw": draw, **training.evaluate(fresh, test_cache)})
+    return rows
+
+
+def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> list[dict[str, float]]:
+    """The median of each measure over the draws, its lowest and its highest.
+
+    Args:
+        rows: As `learning_curve` returns them.
+        measures: Names of the measures.
+
+    Returns:
+        A dict for each number of images, the smallest first: `num_images`, and for each measure its name, and its name
+        with `_low` and `_high` behind it.
+    """
+    draws_of: dict[float, list[Mapping[str, float]]] = {}
+    for row in rows:
+        draws_of.setdefault(row["num_images"], []).append(row)
+    summary = []
+    for num_images, draws in sorted(draws_of.items()):
+        values = {name: [row[name] for row in draws] for name in measures}
+        summary.append(
+            {"num_images": num_images}
+            | {name: float(np.median(each)) for name, each in values.items()}
+            | {f"{name}_low": min(each) for name, each in values.items()}
+            | {f"{name}_high": max(each) for name, each in values.items()}
+        )
+    return summary
+
+
+def verdict(summary: Sequence[Mapping[str, float]], measure: str) -> str:
+    """What the curve says on more photos.
+
+    Args:
+        summary: As `summarize` returns it.
+        measure: The measure that counts.
+
+    Returns:
+        A sentence or two: what the last doubling brought, beside how much draws of one size differ.
+    """
+    if len(summary) < 2:
+        return "One size makes no curve."
+    half, whole = summary[-2:]
+    gain = whole[measure] - half[measure]
+    spread = half[f"{measure}_high"] - half[f"{measure}_low"]
+    brought = (
+        f"From {half['num_images']} to {whole['num_images']} images the median of {measure} went from "
+        f"{half[measure]:.3f} to {whole[measure]:.3f}; draws of {half['num_images']} differ by {spread:.3f}."
+    )
+    if gain > spread:
+        return f"{brought} It still climbs: more photos will help."
+    if gain > 0:
+        return f"{brought} The gain is no larger than chance: more photos may help a little."
+    return f"{brought} It climbs no more: better labels or a better model will help, more such photos will not."

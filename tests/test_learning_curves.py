@@ -1,0 +1,107 @@
+"""Learning curves: which images each training sees, what a curve says, and the command."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_models import small_backbone
+
+from clsloc_utils import cli, learning_curves, models, plotting, training
+
+
+@pytest.fixture(scope="module")
+def caches(tmp_path_factory):
+    """Features of 32 images with two copies each, and of 16 others."""
+    chance = np.random.default_rng(0)
+
+    def cache(count, copies, name):
+        images = chance.uniform(0, 255, (count, 32, 32, 3)).astype("float32")
+        targets = {"label": np.arange(count) % 3, "box": np.tile([0.2, 0.3, 0.7, 0.8], (count, 1)).astype("float32")}
+        folder = tmp_path_factory.mktemp("features")
+        return training.cache_features(
+            small_backbone(), lambda copy: [(images + copy, targets)], {"name": name}, copies=copies, directory=folder
+        )
+
+    return cache(32, 2, "train"), cache(16, 1, "test")
+
+
+def test_batches_of_some_images_hold_all_their_copies_and_nothing_else(caches):
+    train_cache, _ = caches
+    some = train_cache.of_images([3, 5, 31])
+    assert some.num_examples == 3
+    np.testing.assert_array_equal(some.rows(2), [3, 5, 31, 35, 37, 63])
+    rows = np.concatenate([features["coarse"] for features, _ in some.batches(4, seed=1)])
+    expected = train_cache.arrays["coarse"][some.rows(2)]
+    assert len(rows) == 6
+    assert {row.tobytes() for row in rows} == {row.tobytes() for row in expected}
+    plain = np.concatenate([features["coarse"] for features, _ in some.batches(2, copies=1)])
+    np.testing.assert_array_equal(plain, train_cache.arrays["coarse"][[3, 5, 31]])
+
+
+def test_each_part_is_drawn_anew_and_holds_the_smaller_one(caches, monkeypatch):
+    seen = []
+
+    def train_heads(heads, cache, *, epochs, batch_size, **_):
+        seen.append((set(cache.images.tolist()), epochs, heads))
+
+    monkeypatch.setattr(training, "train_heads", train_heads)
+    heads = models.two_head_model(small_backbone(), 3).get_layer("heads")
+    rows = learning_curves.learning_curve(heads, *caches, parts=(1 / 16, 1 / 2, 1), draws=2, epochs=30, batch_size=16)
+    assert [(row["num_images"], row["draw"]) for row in rows] == [(2, 0), (2, 1), (16, 0), (16, 1), (32, 0), (32, 1)]
+    images = [each for each, _, _ in seen]
+    assert images[0] < images[2] < images[4]
+    assert images[1] < images[3] < images[5]
+    assert images[0] != images[1]
+    assert [epochs for _, epochs, _ in seen] == [100, 100, 50, 50, 30, 30], "100 steps at least"
+    assert len({id(each) for _, _, each in seen} | {id(heads)}) == 7, "fresh heads each time"
+
+
+def test_more_images_that_teach_bring_more(caches):
+    heads = models.two_head_model(small_backbone(), 3).get_layer("heads")
+    rows = learning_curves.learning_curve(heads, *caches, parts=(1 / 16, 1), draws=1, epochs=1)
+    assert all(row["mean_iou"] > 0.3 for row in rows)
+    assert rows[0]["num_examples"] == 16
+
+
+def row(count, draw, value):
+    return {"num_images": count, "draw": draw, "accuracy": value}
+
+
+@pytest.mark.parametrize(
+    ("half", "whole", "words"),
+    [
+        ((0.5, 0.51, 0.52), (0.6, 0.61, 0.62), "from 0.510 to 0.610; draws of 8 differ by 0.020. It still climbs"),
+        ((0.5, 0.55, 0.6), (0.56, 0.56, 0.6), "The gain is no larger than chance"),
+        ((0.6, 0.6, 0.6), (0.5, 0.6, 0.7), "It climbs no more"),
+    ],
+)
+def test_what_a_curve_says(half, whole, words):
+    rows = [row(16, draw, value) for draw, value in enumerate(whole)]
+    rows += [row(8, draw, value) for draw, value in enumerate(half)]
+    summary = learning_curves.summarize(rows, ["accuracy"])
+    assert [each["num_images"] for each in summary] == [8, 16]
+    assert (summary[0]["accuracy_low"], summary[0]["accuracy_high"]) == (min(half), max(half))
+    assert words in learning_curves.verdict(summary, "accuracy")
+    figure = plotting.learning_curve(rows, {"accuracy": 0.3}, ["accuracy"])
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["8", "16"]
+    assert [line.get_ydata()[0] for line in axes.lines if line.get_label() == "without looking"] == [0.3]
+
+
+@pytest.mark.slow
+def test_the_command_writes_table_and_figure(voc_folder, data_dir, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
+    small_backbone(64).save(tmp_path / "small.keras")
+    command = ["curve", str(voc_folder), "--backbone", str(tmp_path / "small.keras"), "--draws", "1", "--epochs", "1"]
+    assert cli.main([*command, "--out", str(tmp_path / "curve")]) == 0
+    printed = capsys.readouterr().out
+    assert "without looking" in printed
+    with open(tmp_path / "curve" / "curve.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(each["num_images"]) for each in rows] == [1, 2, 3, 6, 12]
+    assert rows[-1]["accuracy"][:4] in printed
+    with Image.open(tmp_path / "curve" / "curve.png") as picture:
+        assert picture.size[0] == 960
+    assert cli.main([*command, "--out", str(tmp_path / "curve")]) == 2
+    assert "holds a curve already" in capsys.readouterr().err
