@@ -285,9 +285,7 @@ def _validation_split(source: datasets.SourceInfo, options: Mapping[str, Any], l
     split = source.validation_split
     for role in ("train_split", "eval_split"):
         if _overlap(source, split, options[role]):
-            log(
-                f"No images are left to choose the best epoch on ({split!r} is in {options[role]!r}): the last one counts."
-            )
+            log(f"{split!r} is in {options[role]!r}: no images are left to choose an epoch on, the last one counts.")
             return None
     try:
         _check_split(source, split)

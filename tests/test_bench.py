@@ -39,8 +39,15 @@ PHOTOS = {
     "test_photos": 94,
     "ours": [{"seconds": 20.0, "mean_iou": 0.5}, {"seconds": 25.0, "mean_iou": 0.8}],
     "naive": [{"seconds": 60.0, "mean_iou": 0.2}, {"seconds": 120.0, "mean_iou": 0.3}],
+    "plain": [
+        {"seconds": 100.0, "mean_iou": 0.5},
+        {"seconds": 200.0, "mean_iou": 0.55},
+        {"seconds": 300.0, "mean_iou": 0.5},
+    ],
     "ours_seconds_to_naive": 20.0,
     "naive_seconds_to_ours": None,
+    "plain_best": {"seconds": 200.0, "mean_iou": 0.55},
+    "ours_seconds_to_plain_best": 25.0,
     "machine": "a machine",
 }
 
@@ -106,6 +113,9 @@ def test_curves_are_compared_at_each_others_ends():
         "naive_seconds_to_ours": None,
     }
     assert bench.compared(PHOTOS["naive"], PHOTOS["ours"])["naive_seconds_to_ours"] == 20.0
+    assert bench.best_of_plain(PHOTOS["ours"], PHOTOS["plain"]) == {
+        name: PHOTOS[name] for name in ("plain_best", "ours_seconds_to_plain_best")
+    }
 
 
 # --- the pipeline -----------------------------------------------------------------------------------------------------
@@ -151,6 +161,8 @@ def test_the_page_tells_what_was_measured():
     assert "would make it 120 times less" in page
     assert "is at or past that point after 20 s" in page
     assert "The naive recipe never reaches ours." in page
+    assert "Its best mean IoU is 0.550, after 200 s (`--plain-epochs 3`)" in page
+    assert "the spatial head is there after 25 s, 0.12 of that time." in page
     assert page.count("Measured on a machine, by `python tools/bench.py --parts") == 2
     assert page.count("Not measured yet") == 2
 

@@ -2,7 +2,7 @@
 
     python tools/bench.py                                  # all parts that need nothing but the embedded data
     python tools/bench.py --parts recipe
-    python tools/bench.py --parts photos --photos my_photos --backbone my_backbone.keras
+    python tools/bench.py --parts photos --photos my_photos
     python tools/bench.py --parts                          # none: only the page and its pictures again
 
 Each part runs in a process of its own and replaces its numbers in `docs/speed.json`; then the page `docs/speed.md` and
@@ -12,7 +12,8 @@ its pictures are made again from all numbers there are. Run it on a machine that
   network forwards and backwards in every epoch; one epoch is measured, after a warm-up, and taken 30 times. Ours
   computes the features once and trains the heads for 30 epochs: all of it measured, building of graphs included. Both
   in float32, and both again in the half precision that the full profile takes where the machine is fast at it.
-- `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends.
+- `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends; and
+  what somebody who knows Keras would write first: the backbone frozen, two heads on its average, `fit` on the photos.
 - `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
 - `pipeline`: filter, decode, resize, augment, against plain decoding and the loop that decodes everything first.
 """
@@ -138,13 +139,35 @@ def photos(arguments: argparse.Namespace) -> dict:
     train = pipelines.batches(source.name, source.train_split, counted=True, **reading)
     ours = curve_of_ours(backbone(), source, test)
     naive = curve_of_naive(backbone(), source.num_classes, train, test, arguments.naive_epochs)
+    plain = curve_of_plain_keras(backbone(), source.num_classes, train, test, arguments.plain_epochs)
     return {
         "train_photos": sum(len(targets["label"]) for _, targets in train),
         "test_photos": sum(len(targets["label"]) for _, targets in test),
         "ours": ours,
         "naive": naive,
+        "plain": plain,
         **compared(ours, naive),
+        **best_of_plain(ours, plain),
     }
+
+
+def best_of_plain(ours: Sequence[dict], plain: Sequence[dict]) -> dict:
+    """How long either way takes to the best mean IoU of the plain one.
+
+    Args:
+        ours: Points of `"seconds"` and `"mean_iou"`, in the order of time.
+        plain: Likewise.
+
+    Returns:
+        `"plain_best"`, the best point of the plain one; `"ours_seconds_to_plain_best"`, `None` if it is never reached.
+    """
+    best = max(plain, key=lambda point: point["mean_iou"])
+    return {"plain_best": best, "ours_seconds_to_plain_best": seconds_to(ours, best["mean_iou"])}
+
+
+def seconds_to(curve: Sequence[dict], goal: float) -> float | None:
+    """When a curve first reaches a mean IoU; `None` if it never does."""
+    return next((point["seconds"] for point in curve if point["mean_iou"] >= goal), None)
 
 
 def compared(ours: Sequence[dict], naive: Sequence[dict]) -> dict:
@@ -157,13 +180,9 @@ def compared(ours: Sequence[dict], naive: Sequence[dict]) -> dict:
     Returns:
         `"ours_seconds_to_naive"` and `"naive_seconds_to_ours"`, `None` where that never happens.
     """
-
-    def first(curve: Sequence[dict], goal: float) -> float | None:
-        return next((point["seconds"] for point in curve if point["mean_iou"] >= goal), None)
-
     return {
-        "ours_seconds_to_naive": first(ours, naive[-1]["mean_iou"]),
-        "naive_seconds_to_ours": first(naive, ours[-1]["mean_iou"]),
+        "ours_seconds_to_naive": seconds_to(ours, naive[-1]["mean_iou"]),
+        "naive_seconds_to_ours": seconds_to(naive, ours[-1]["mean_iou"]),
     }
 
 
@@ -206,6 +225,31 @@ def curve_of_naive(backbone, num_classes: int, train, test, epochs: int) -> list
     pairs = train.map(lambda images, targets: (images, naive_targets(targets, num_classes))).cache()
     callbacks = curve.callbacks(as_two_head_model(model), "naive recipe")
     model.fit(pairs, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+    return curve.points
+
+
+def curve_of_plain_keras(backbone, num_classes: int, train, test, epochs: int) -> list[dict]:
+    """Frozen backbone, average pooling, two Dense heads, cross-entropy and MSE, `fit` over the photos in each epoch."""
+    import keras
+
+    from clsloc_utils import training
+    from clsloc_utils.models import TwoHeadModel
+
+    curve = Curve(test)
+    training.set_seed(0)
+    backbone.trainable = False
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone(backbone.input, training=False))
+    outputs = {
+        "label": keras.layers.Dense(num_classes, name="label")(pooled),
+        "box": keras.layers.Dense(4, activation="sigmoid", name="box")(pooled),
+    }
+    model = TwoHeadModel(backbone.input, outputs)
+    model.compile(
+        optimizer="adam",
+        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mse"},
+        jit_compile=False,
+    )
+    model.fit(train, epochs=epochs, verbose=0, callbacks=curve.callbacks(model, "plain Keras"))
     return curve.points
 
 
@@ -344,10 +388,21 @@ def photos_words(numbers: dict) -> str:
     """The part `photos`."""
     ours, naive = numbers["ours"], numbers["naive"]
     rows = ["| training | epochs | seconds in all | mean IoU at the end |", "| --- | ---: | ---: | ---: |"]
-    for name, curve in (("naive recipe", naive), ("cached features, spatial head", ours)):
+    plain, best = numbers["plain"], numbers["plain_best"]
+    for name, curve in (
+        ("naive recipe", naive),
+        ("frozen backbone, pooled heads, plain Keras", plain),
+        ("cached features, spatial head", ours),
+    ):
         rows.append(f"| {name} | {len(curve)} | {curve[-1]['seconds']:,.0f} | {curve[-1]['mean_iou']:.3f} |")
     to_naive, to_ours = numbers["ours_seconds_to_naive"], numbers["naive_seconds_to_ours"]
     reached = "never gets there" if to_naive is None else f"is at or past that point after {to_naive:,.0f} s"
+    to_best = numbers["ours_seconds_to_plain_best"]
+    times = (
+        "never gets there"
+        if to_best is None
+        else f"is there after {to_best:,.0f} s, {to_best / best['seconds']:.2f} of that time"
+    )
     back = "never reaches ours" if to_ours is None else f"reaches ours after {to_ours:,.0f} s"
     return "\n\n".join(
         [
@@ -359,6 +414,9 @@ def photos_words(numbers: dict) -> str:
             f"The naive recipe ends at a mean IoU of {naive[-1]['mean_iou']:.3f}, after {naive[-1]['seconds']:,.0f} s "
             f"(`--naive-epochs {len(naive)}`). "
             f"The spatial head {reached}, its features and its first epoch included. The naive recipe {back}.",
+            "What somebody who knows Keras would write first freezes the backbone, puts two dense heads on its "
+            f"average, and runs the photos through it in each epoch. Its best mean IoU is {best['mean_iou']:.3f}, after "
+            f"{best['seconds']:,.0f} s (`--plain-epochs {len(plain)}`); the spatial head {times}.",
         ]
     )
 
@@ -399,7 +457,7 @@ WRITERS: dict[str, tuple[str, Callable[[dict], str], str]] = {
     "photos": (
         "On photos, to the same mean IoU",
         photos_words,
-        "python tools/bench.py --parts photos --photos FOLDER --backbone FILE",
+        "python tools/bench.py --parts photos --photos FOLDER",
     ),
     "sweep": ("A sweep of loss weights", sweep_words, "python tools/bench.py --parts sweep"),
     "pipeline": ("The input pipeline", pipeline_words, "python tools/bench.py --parts pipeline"),
@@ -431,6 +489,7 @@ def draw_photos(numbers: dict):
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for name, label, colour, marker in (
         ("naive", "naive recipe", NAIVE_COLOUR, "s"),
+        ("plain", "frozen backbone, pooled heads", "#606060", "^"),
         ("ours", "cached features, spatial head", OUR_COLOUR, "o"),
     ):
         seconds, mean_iou = ([point[key] for point in numbers[name]] for key in ("seconds", "mean_iou"))
@@ -493,14 +552,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--recipe-backbone", default="resnet50", help="name, in the part recipe (default: resnet50)")
     parser.add_argument("--image-size", type=int, default=224, help="pixels, unless the backbone says (default: 224)")
     parser.add_argument("--photos", help="a folder in VOC layout, for the part photos")
-    parser.add_argument("--backbone", default="resnet50", help="name or file, for the part photos")
+    parser.add_argument("--backbone", default="efficientnet_lite0", help="name or file, for the part photos")
     parser.add_argument("--naive-epochs", type=int, default=EPOCHS, help="of the naive recipe, in the part photos")
+    parser.add_argument("--plain-epochs", type=int, default=EPOCHS, help="of plain Keras, in the part photos")
     parser.add_argument("--out", type=Path, default=measurements.REPOSITORY, help="folder of docs/ and images/")
     options = parser.parse_args(arguments)
     if options.parts is None:
         options.parts = [part for part in PARTS if part != "photos" or options.photos]
     if "photos" in options.parts and options.photos is None:
-        parser.error("--parts photos needs --photos FOLDER, and --backbone NAME or FILE")
+        parser.error("--parts photos needs --photos FOLDER")
     return options
 
 
