@@ -415,8 +415,8 @@ def photos_words(numbers: dict) -> str:
             f"(`--naive-epochs {len(naive)}`). "
             f"The spatial head {reached}, its features and its first epoch included. The naive recipe {back}.",
             "What somebody who knows Keras would write first freezes the backbone, puts two dense heads on its "
-            f"average, and runs the photos through it in each epoch. Its best mean IoU is {best['mean_iou']:.3f}, after "
-            f"{best['seconds']:,.0f} s (`--plain-epochs {len(plain)}`); the spatial head {times}.",
+            f"average, and runs the photos through it in each epoch. Its best mean IoU is {best['mean_iou']:.3f}, "
+            f"after {best['seconds']:,.0f} s (`--plain-epochs {len(plain)}`); the spatial head {times}.",
         ]
     )
 
