@@ -23,7 +23,7 @@ from clsloc_utils import distribution, runs
 from conftest import needs_sigkill
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SECONDS = 120
+SECONDS = 600
 """After this long a process that waits for another one in vain is ended."""
 
 

@@ -265,7 +265,7 @@ def _write_until_killed(directory, written):
         for batch in batches(copy):
             yield batch
             written.set()
-            time.sleep(60)
+            time.sleep(600)
 
     keras.utils.set_random_seed(0)
     training.cache_features(models.two_head_model(small_backbone(), 3), endless, KEY, directory=directory)
@@ -278,7 +278,8 @@ def test_a_killed_run_is_cleaned_up_by_the_next(model, tmp_path):
     written = context.Event()
     process = context.Process(target=_write_until_killed, args=(tmp_path, written))
     process.start()
-    assert written.wait(120)
+    while process.is_alive() and not written.wait(1):
+        pass
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert list(tmp_path.glob("*.part-*")), "it was in the middle of writing"
