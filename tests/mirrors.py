@@ -13,8 +13,8 @@ class Served:
     """A file of a mirror, and what goes wrong with it: one fault a request, the last one from then on if `always`.
 
     A fault is a status, `"loop"`, `"other part"` than asked for, or where in the file the server hangs up or falls
-    silent: `("cut", 1000)`, `("stall", 1000)`. It is silent for a minute, then the rest comes. `None` is none. `etag` may be a date, for a server that
-    knows the time of the file only.
+    silent: `("cut", 1000)`, `("stall", 1000)`. After a minute of silence the rest comes. `None` is none. `etag` may be
+    a date, for a server that knows the time of the file only.
     """
 
     data: bytes
