@@ -185,12 +185,13 @@ def test_ends_leave_the_other_task_where_it_began(caches, result):
 def test_the_weight_decides_what_is_learned(caches):
     result = sweep(caches, settings=sweeps.weight_grid(2, 0.1, 10), epochs=25)
     class_only, _, box_minded, box_only = result.summary()
-    assert class_only["accuracy"] > 0.85
-    assert class_only["mean_iou"] < 0.5
-    assert box_only["mean_iou"] > 0.65
+    # Between what is learned and what is not lies a wide gap, whatever the seeds: 0.3 to 1, and 0.2 to 0.6.
+    for learned in (class_only, box_minded):
+        assert learned["accuracy"] > 0.8
     assert box_only["accuracy"] < 0.7
-    assert box_minded["mean_iou"] > 0.65
-    assert box_minded["accuracy"] > 0.7
+    for learned in (box_only, box_minded):
+        assert learned["mean_iou"] > 0.45
+    assert class_only["mean_iou"] < 0.35
     assert result.best().name in ("ratio 0.1", "ratio 10")
 
 
@@ -451,5 +452,7 @@ def test_adam_hardly_sees_the_scale_and_sgd_does(caches):
     )
     measured = {(row["optimizer"], row["scale"]): row["mean_iou"] for row in rows}
     assert set(measured) == {("adam", 0.001), ("adam", 1.0), ("sgd", 0.001), ("sgd", 1.0)}
-    assert abs(measured["adam", 0.001] - measured["adam", 1.0]) < 0.03
-    assert measured["sgd", 1.0] - measured["sgd", 0.001] > 0.1
+    # Not nothing: gradients so small come near Adam's epsilon, and from other seeds it ends elsewhere.
+    lost_by_sgd = measured["sgd", 1.0] - measured["sgd", 0.001]
+    assert lost_by_sgd > 0.3
+    assert abs(measured["adam", 0.001] - measured["adam", 1.0]) < lost_by_sgd / 2
