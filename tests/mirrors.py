@@ -13,8 +13,8 @@ class Served:
     """A file of a mirror, and what goes wrong with it: one fault a request, the last one from then on if `always`.
 
     A fault is a status, `"loop"`, `"other part"` than asked for, or where in the file the server hangs up or falls
-    silent: `("cut", 1000)`, `("stall", 1000)`. `None` is none. `etag` may be a date, for a server that
-    knows the time of the file only.
+    silent: `("cut", 1000)`, `("stall", 1000)`. After a minute of silence the rest comes. `None` is none. `etag` may be
+    a date, for a server that knows the time of the file only.
     """
 
     data: bytes
@@ -88,8 +88,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.server.sent[self.path].append(len(part))
         self.wfile.write(part)
         self.wfile.flush()
-        if kind == "stall":
-            self.server.closing.wait(20)
+        if kind == "stall" and not self.server.closing.wait(60):
+            self.wfile.write(body[len(part) :])
         self.close_connection = True
         return None
 

@@ -15,6 +15,11 @@ from clsloc_utils import backbones, efficientnet
 from conftest import write_official_weights
 
 
+@pytest.fixture(autouse=True)
+def seed():
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture
 def images():
     """Two RGB images of 64 pixels, 0..255."""
@@ -34,6 +39,11 @@ def multiply_adds(model):
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     convolutions = [layer for layer in model.layers if isinstance(layer, kinds)]
     return sum(int(np.prod(layer.kernel.shape)) * int(np.prod(layer.output.shape[1:3])) for layer in convolutions)
+
+
+def assert_near(maps, expected):
+    """The same maps, whatever TensorFlow has fused: sums are rounded by their largest terms, also where they are 0."""
+    np.testing.assert_allclose(maps, expected, atol=1e-4 * np.abs(expected).max())
 
 
 # --- tiny_resnet
@@ -394,8 +404,8 @@ def test_levels_are_the_last_maps_of_their_sizes(images):
     model = backbones.tiny_resnet(64)
     levels = backbones.feature_extractor(model).predict_on_batch(images)
     fine = keras.Model(model.input, model.get_layer("stage2_block2_out").output)
-    np.testing.assert_array_equal(levels["coarse"], model.predict_on_batch(images))
-    np.testing.assert_array_equal(levels["fine"], fine.predict_on_batch(images))
+    assert_near(levels["coarse"], model.predict_on_batch(images))
+    assert_near(levels["fine"], fine.predict_on_batch(images))
 
 
 @pytest.mark.parametrize(
@@ -407,7 +417,7 @@ def test_levels_are_found_inside_a_nested_model(wrap, images):
     outer = wrap([scale, inner])
     levels = backbones.feature_extractor(outer).predict_on_batch(images)
     assert levels["fine"].shape == (2, 8, 8, 64)
-    np.testing.assert_allclose(levels["coarse"], inner.predict_on_batch(images), rtol=1e-5)
+    assert_near(levels["coarse"], inner.predict_on_batch(images))
 
 
 def test_a_backbone_without_a_fine_level_says_so():

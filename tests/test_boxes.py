@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 
 from clsloc_utils import boxes
 
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True)
+PROPERTY = settings(max_examples=60, derandomize=True)
 GRID = 24
 IOU_DRAWING = Path(__file__).parent.parent / "images" / "iou.svg"
 

@@ -113,7 +113,7 @@ def test_a_reader_that_has_seen_enough_is_no_fault():
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         process.stdout.close()
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -121,7 +121,7 @@ def test_module_is_the_same_command_and_needs_no_tensorflow():
     code = "import runpy, sys; sys.argv = ['clsloc', '--version']\n"
     code += "try:\n    runpy.run_module('clsloc_utils', run_name='__main__')\n"
     code += "finally:\n    assert 'tensorflow' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout == f"clsloc {__version__}\n"
 
 

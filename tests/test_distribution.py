@@ -23,7 +23,7 @@ from clsloc_utils import distribution, runs
 from conftest import needs_sigkill
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SECONDS = 120
+SECONDS = 600
 """After this long a process that waits for another one in vain is ended."""
 
 
@@ -106,7 +106,7 @@ def started(strategy, folder, *arguments, config=None):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])}
     environment.pop("TF_CONFIG", None)
     if config is not None:
-        environment["TF_CONFIG"] = json.dumps(config)
+        environment |= {"TF_CONFIG": json.dumps(config), "TF_GRPC_REUSE_PORT": "1"}
     command = [sys.executable, str(REPOSITORY / "tests" / "replicas.py"), strategy, str(folder), *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -122,18 +122,25 @@ def finish(process):
     return process.returncode, output
 
 
+@contextlib.contextmanager
 def two_addresses():
-    """Addresses on this machine that are free."""
+    """Addresses on this machine that are free, kept so until the workers, which need a while to start, are done."""
     with socket.socket() as first, socket.socket() as second:
         for each in (first, second):
+            if hasattr(socket, "SO_REUSEPORT"):  # Without it the workers could not have the addresses beside us.
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             each.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (first, second)]
+        if not hasattr(socket, "SO_REUSEPORT"):
+            first.close()
+            second.close()
+        yield addresses
 
 
 def two_machines(folder, *arguments, more_of_second=()):
     """Exit codes and outputs of two workers that train together."""
-    addresses = two_addresses()
     with (
+        two_addresses() as addresses,
         started("multiworker", folder, *arguments, config=cluster(0, addresses)) as first,
         started("multiworker", folder, *arguments, *more_of_second, config=cluster(1, addresses)) as second,
     ):

@@ -106,7 +106,7 @@ def evaluation(draw):
     return y_true, y_pred, labels, logits, generator.uniform(0, 2, size), cuts
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(evaluation(), st.booleans())
 def test_any_split_into_batches_gives_what_the_whole_gives(data, weighted):
     y_true, y_pred, labels, logits, weights, cuts = data

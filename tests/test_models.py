@@ -95,7 +95,7 @@ def test_only_the_spatial_head_needs_a_fine_map():
 
 
 @pytest.mark.parametrize("head", HEADS)
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(scale=st.sampled_from([0.0, 1.0, 30.0, 1e4]), seed=st.integers(0, 1000))
 def test_boxes_are_valid_whatever_the_weights(head, scale, seed):
     heads = _cached_heads(head)

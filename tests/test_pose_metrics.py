@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clsloc_utils import baselines, joints, losses, metrics
 
-SETTINGS = settings(deadline=None, max_examples=40)
+SETTINGS = settings(max_examples=40)
 # In lengths of a torso or limb: so far beyond a threshold the metrics, in float32, may still call a joint right, which
 # the loops, in float64, call wrong. What happens exactly at a threshold has tests of its own.
 EDGE = 2e-5

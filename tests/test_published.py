@@ -360,9 +360,7 @@ def test_killed_in_a_download_then_two_processes_at_once(register, mirrors, offi
     mirrors[0].files[f"/{TRAINVAL}"].faults = [("stall", size // 2)]
     with other_process(tmp_path) as process:
         part = tmp_path / "downloads" / "manual" / f"{TRAINVAL}.part"
-        for _ in range(600):
-            if part.is_file() and part.stat().st_size > size // 4:
-                break
+        while process.poll() is None and not (part.is_file() and part.stat().st_size > size // 4):
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
     kept = part.stat().st_size

@@ -170,7 +170,7 @@ def assert_killed_it_ends_the_same(unbroken, run, arguments, *stages):
     arguments = ["train", *arguments, "--out", str(run), "--resume"]
     for stage in stages:
         command = [sys.executable, "-c", KILLED, stage, *arguments]
-        killed = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+        killed = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         assert (run / f"{stage}.checkpoint.npz").exists()
         assert not (run / "metrics.json").exists()
@@ -550,7 +550,7 @@ def test_command_line_offers_the_heads_that_exist():
 
 def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_folder):
     command = [sys.executable, "-m", "clsloc_utils", "evaluate", str(finished), str(voc_folder), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert json.loads(done.stdout) == json.loads((finished / "metrics.json").read_text())
     assert "Evaluation" in done.stderr, "the bar is elsewhere"
 

@@ -1,5 +1,6 @@
 """Sweeps of loss weights: side by side as alone, ends that train one task only, tables that come back."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -138,18 +139,34 @@ def test_a_channel_that_never_changes_does_no_harm(caches):
 # --- side by side -----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def double_precision():
+    """Trainings in float64 for one test, as far as they can be: IoU is computed in float32 whatever it is given.
+
+    Other sums of the same numbers are rounded otherwise, and each step magnifies that; with a box on the kink of a
+    loss, or a gradient near 0 under Adam, far beyond any bound. In float64 there are eight digits more to lose.
+    """
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", list(sweeps.OPTIMIZERS))
-def test_side_by_side_is_as_alone(caches, optimizer):
-    settings = [*SETTINGS, Setting(0.2, 0.8, "l1")]
+def test_side_by_side_is_as_alone(caches, optimizer, double_precision):
+    box_losses = itertools.cycle(["l1", "l2", "l1"])
+    settings = [dataclasses.replace(each, box_loss=next(box_losses)) for each in [*SETTINGS, Setting(0.2, 0.8)]]
     together = sweep(caches, settings=settings, optimizer=optimizer)
     for column, row in [(0, 0), (2, 1), (5, 1), (6, 0)]:
         alone = sweep(caches, settings=[settings[column]], seeds=[row], optimizer=optimizer)
         for name, values in weights_of(alone, 0, 0).items():
-            np.testing.assert_allclose(values, weights_of(together, row, column)[name], atol=2e-4, err_msg=name)
+            assert values.dtype == "float64"
+            np.testing.assert_allclose(values, weights_of(together, row, column)[name], atol=1e-9, err_msg=name)
         same = together.rows[column * 2 + row]
         assert [same[name] for name in ("setting", "seed")] == [alone.rows[0][name] for name in ("setting", "seed")]
-        np.testing.assert_allclose(alone.outputs["box"][0, 0], together.outputs["box"][row, column], atol=1e-3)
+        np.testing.assert_allclose(alone.outputs["box"][0, 0], together.outputs["box"][row, column], atol=1e-9)
 
 
 def test_ends_leave_the_other_task_where_it_began(caches, result):
@@ -168,12 +185,13 @@ def test_ends_leave_the_other_task_where_it_began(caches, result):
 def test_the_weight_decides_what_is_learned(caches):
     result = sweep(caches, settings=sweeps.weight_grid(2, 0.1, 10), epochs=25)
     class_only, _, box_minded, box_only = result.summary()
-    assert class_only["accuracy"] > 0.85
-    assert class_only["mean_iou"] < 0.5
-    assert box_only["mean_iou"] > 0.65
+    # Between what is learned and what is not lies a wide gap, whatever the seeds: 0.3 to 1, and 0.2 to 0.6.
+    for learned in (class_only, box_minded):
+        assert learned["accuracy"] > 0.8
     assert box_only["accuracy"] < 0.7
-    assert box_minded["mean_iou"] > 0.65
-    assert box_minded["accuracy"] > 0.7
+    for learned in (box_only, box_minded):
+        assert learned["mean_iou"] > 0.45
+    assert class_only["mean_iou"] < 0.35
     assert result.best().name in ("ratio 0.1", "ratio 10")
 
 
@@ -199,12 +217,12 @@ def test_boxes_are_valid(result):
     assert np.all(boxes[..., :2] <= boxes[..., 2:])
 
 
-def test_a_model_that_diverges_leaves_the_others_alone(caches):
-    settings = [Setting(0.5, 0.5), Setting(1e30, 1e30)]
+def test_a_model_that_diverges_leaves_the_others_alone(caches, double_precision):
+    settings = [Setting(0.5, 0.5, "l1"), Setting(1e30, 1e30, "l1")]
     both = sweep(caches, settings=settings, seeds=[0], optimizer="sgd")
     alone = sweep(caches, settings=settings[:1], seeds=[0], optimizer="sgd")
     assert not np.isfinite(weights_of(both, 0, 1)["trunk_kernel"]).all()
-    np.testing.assert_allclose(both.outputs["box"][0, 0], alone.outputs["box"][0, 0], atol=1e-3)
+    np.testing.assert_allclose(both.outputs["box"][0, 0], alone.outputs["box"][0, 0], atol=1e-9)
     assert both.rows[1]["mean_iou"] < 0.05
     assert np.isfinite(both.outputs["score"]).all()
 
@@ -434,5 +452,7 @@ def test_adam_hardly_sees_the_scale_and_sgd_does(caches):
     )
     measured = {(row["optimizer"], row["scale"]): row["mean_iou"] for row in rows}
     assert set(measured) == {("adam", 0.001), ("adam", 1.0), ("sgd", 0.001), ("sgd", 1.0)}
-    assert abs(measured["adam", 0.001] - measured["adam", 1.0]) < 0.03
-    assert measured["sgd", 1.0] - measured["sgd", 0.001] > 0.1
+    # Not nothing: gradients so small come near Adam's epsilon, and from other seeds it ends elsewhere.
+    lost_by_sgd = measured["sgd", 1.0] - measured["sgd", 0.001]
+    assert lost_by_sgd > 0.3
+    assert abs(measured["adam", 0.001] - measured["adam", 1.0]) < lost_by_sgd / 2

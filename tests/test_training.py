@@ -74,7 +74,8 @@ def test_cache_holds_features_and_targets_of_all_copies(model, cache):
         for index, (images, targets) in enumerate(batches(copy)):
             part = slice(rows.start + 4 * index, rows.start + 4 * index + len(images))
             for level, values in features.predict_on_batch(images).items():
-                np.testing.assert_array_equal(cache.arrays[level][part], values.astype("float16"))
+                # One step of float16: another graph may round a value that lies between two of them to the other.
+                np.testing.assert_allclose(cache.arrays[level][part], values, rtol=2**-10, atol=1e-6)
             for name, values in targets.items():
                 np.testing.assert_array_equal(cache.arrays[name][part], values)
     assert isinstance(cache.arrays["coarse"], np.memmap)
@@ -265,7 +266,7 @@ def _write_until_killed(directory, written):
         for batch in batches(copy):
             yield batch
             written.set()
-            time.sleep(60)
+            time.sleep(600)
 
     keras.utils.set_random_seed(0)
     training.cache_features(models.two_head_model(small_backbone(), 3), endless, KEY, directory=directory)
@@ -278,7 +279,8 @@ def test_a_killed_run_is_cleaned_up_by_the_next(model, tmp_path):
     written = context.Event()
     process = context.Process(target=_write_until_killed, args=(tmp_path, written))
     process.start()
-    assert written.wait(120)
+    while process.is_alive() and not written.wait(1):
+        pass
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert list(tmp_path.glob("*.part-*")), "it was in the middle of writing"
@@ -574,7 +576,7 @@ def test_predict_keeps_the_order_and_adds_the_truth(model, cache):
     outputs = model.predict_on_batch(images)
     plain = training.predict(model, images)
     np.testing.assert_array_equal(plain["label"], outputs["label"].argmax(axis=1))
-    np.testing.assert_allclose(plain["box"], outputs["box"], rtol=1e-5)
+    np.testing.assert_allclose(plain["box"], outputs["box"], rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(plain["probabilities"].sum(axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(plain["score"], plain["probabilities"].max(axis=1))
     assert "true_label" not in plain

@@ -38,9 +38,9 @@ from clsloc_utils.exercises import quiz
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 TOKEN = "try"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-START_SECONDS = 60
-RUN_SECONDS = 90
-SETTLE_SECONDS = 10
+START_SECONDS = 300
+RUN_SECONDS = 600
+SETTLE_SECONDS = 60
 """How long a number may take to follow a movement; it takes some hundredths of a second."""
 
 # Each widget once. The boxes are round numbers and one joint alone is wrong, so that all results can be worked out by
