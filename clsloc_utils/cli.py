@@ -1,8 +1,8 @@
 """The command `clsloc`: the course's jobs without a notebook, for long runs and for machines without a browser.
 
 What a command found goes to standard output, and with `--json` nothing but JSON; progress and remarks go to standard
-error. Exit codes: 0 done; 2 wrong usage or input, or no room or no right to write, with one line on standard error; 1 a
-fault of ours, with a traceback; 130 stopped by Ctrl-C.
+error. Exit codes: 0 done; 2 wrong usage or input, or no room or no right to write, with one line on standard error (for
+each photo that `predict` cannot use; the others are done); 1 a fault of ours, with a traceback; 130 stopped by Ctrl-C.
 """
 
 import argparse
