@@ -1,8 +1,8 @@
 """The command `clsloc`: the course's jobs without a notebook, for long runs and for machines without a browser.
 
 What a command found goes to standard output, and with `--json` nothing but JSON; progress and remarks go to standard
-error. Exit codes: 0 done; 2 wrong usage or input, or no room or no right to write, with one line on standard error; 1 a
-fault of ours, with a traceback; 130 stopped by Ctrl-C.
+error. Exit codes: 0 done; 2 wrong usage or input, or no room or no right to write, with one line on standard error (for
+each photo that `predict` cannot use; the others are done); 1 a fault of ours, with a traceback; 130 stopped by Ctrl-C.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from typing import Any, NoReturn, TextIO
 from clsloc_utils import __version__, checkup, quiet
 
 DONE, WRONG_INPUT, STOPPED = 0, 2, 130
+# From so many photos on, whoever watches sees a bar.
+PHOTOS_WITH_PROGRESS = 20
 SOURCE_HELP = (
     "toy_voc, toy_pose, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, or a folder in the layout of PASCAL VOC or of "
     "Leeds Sports Pose; boxes or poses follows from it"
@@ -199,10 +201,13 @@ def _add_predict(commands) -> None:
         _predict,
         "say what is in photos, and where",
         "Names and boxes the object in each photo, or finds the joints of the person who fills it, and draws it. "
-        "Pixels count from the upper left corner of the photo as one sees it, turned by its EXIF tag.",
+        "Pixels count from the upper left corner of the photo as one sees it, turned by its EXIF tag. A photo that "
+        "cannot be used is named, the others are done, and the exit code is 2.",
     )
     predict.add_argument("run", metavar="RUN", help="folder that clsloc train made")
-    predict.add_argument("images", metavar="IMAGE", nargs="+", help="photo of any format that Pillow reads")
+    predict.add_argument(
+        "images", metavar="IMAGE", nargs="+", help="photo of any format that Pillow reads, folder, or pattern"
+    )
     predict.add_argument("--json", action="store_true", help="print JSON; draw only with --out")
     predict.add_argument("--out", metavar="DIR", help="folder for the drawn photos (default: predictions)")
 
@@ -340,18 +345,24 @@ def _with_tensorflow(command: Callable[[argparse.Namespace, TextIO], int]) -> Ca
     """A command that needs TensorFlow; what the user got wrong ends it with one line."""
 
     def run(parsed: argparse.Namespace, results: TextIO) -> int:
-        try:
-            quiet.start_tensorflow()
-        except ImportError as error:
-            return _say_and_return(f"TensorFlow does not start: {error}; see clsloc doctor.", WRONG_INPUT)
-        from clsloc_utils import runs
+        from clsloc_utils.predicting import InputError
 
         try:
+            _start_tensorflow()
             return command(parsed, results)
-        except runs.InputError as error:
+        except InputError as error:
             return _say_and_return(error, WRONG_INPUT)
 
     return run
+
+
+def _start_tensorflow() -> None:
+    from clsloc_utils.predicting import InputError
+
+    try:
+        quiet.start_tensorflow()
+    except ImportError as error:
+        raise InputError(f"TensorFlow does not start: {error}; see clsloc doctor.") from error
 
 
 def _doctor(_parsed: argparse.Namespace, results: TextIO) -> int:
@@ -401,20 +412,90 @@ def _evaluate(parsed: argparse.Namespace, results: TextIO) -> int:
     return DONE
 
 
-@_with_tensorflow
 def _predict(parsed: argparse.Namespace, results: TextIO) -> int:
-    from clsloc_utils import runs
+    from clsloc_utils import predicting
 
-    predictions = runs.predict(runs.open_run(parsed.run), parsed.images)
-    written: Sequence[Path | None] = [None] * len(predictions)
-    if parsed.out or not parsed.json:
-        written = runs.write_pictures(predictions, parsed.out or "predictions")
-    if parsed.json:
-        print(json.dumps(predictions, indent=1), file=results)
-        return DONE
-    for prediction, file in zip(predictions, written, strict=True):
-        print(f"{prediction['file']}: {_found(prediction)}, drawn in {file}", file=results)
-    return DONE
+    try:
+        files = predicting.find_photos(parsed.images, log=_say)
+        predictor = _predictor(parsed.run)
+        drawings = None
+        if parsed.out or not parsed.json:
+            drawings = predicting.DrawingFolder(parsed.out or "predictions", files)
+        failed = _predict_each(predictor, files, drawings, _JsonArray(results) if parsed.json else _Lines(results))
+    except predicting.InputError as error:
+        return _say_and_return(error, WRONG_INPUT)
+    if failed and len(files) > 1:
+        _say(f"{failed} of {len(files)} photos have no answer; the lines above say why.")
+    return WRONG_INPUT if failed else DONE
+
+
+def _predictor(run: str):
+    """The model of a run, from its LiteRT file, or else by TensorFlow."""
+    from clsloc_utils import predicting
+
+    try:
+        return predicting.lite_predictor(run)
+    except predicting.NoLiteError as error:
+        _start_tensorflow()
+        from clsloc_utils import runs
+
+        predictor = runs.predictor(runs.open_run(run))
+        _say(f"{error}: TensorFlow answers, which takes longer to start.")
+        return predictor
+
+
+def _predict_each(predictor, files: Sequence[str], drawings, written: "_Lines | _JsonArray") -> int:
+    """Asks, draws and writes photo by photo; returns how many have no answer."""
+    from clsloc_utils.predicting import InputError
+    from clsloc_utils.progress import progress
+
+    failed = 0
+    watched = len(files) >= PHOTOS_WITH_PROGRESS and sys.stderr.isatty()
+    with written, progress(files, description="Photos") if watched else contextlib.nullcontext(files) as bar:
+        for file in bar:
+            try:
+                prediction = predictor.predict(file)
+            except InputError as error:
+                failed, remark = failed + 1, error
+            else:
+                remark = None
+            if watched:
+                bar.clear()  # Or else the line would follow it.
+            if remark:
+                _say(remark)
+            else:
+                written.add(prediction, drawings.write(prediction) if drawings else None)
+    return failed
+
+
+class _Lines:
+    """Predictions as lines for people, each written when it is known."""
+
+    def __init__(self, results: TextIO):
+        self.results = results
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def add(self, prediction: Mapping[str, Any], drawing: Path) -> None:
+        print(f"{prediction['file']}: {_found(prediction)}, drawn in {drawing}", file=self.results, flush=True)
+
+
+class _JsonArray(_Lines):
+    """Predictions as one array of JSON, each written when it is known; closed whatever happens."""
+
+    empty = True
+
+    def add(self, prediction: Mapping[str, Any], _drawing: Path | None) -> None:
+        element = json.dumps([prediction], indent=1, allow_nan=False).removeprefix("[").removesuffix("\n]")
+        print("[" if self.empty else ",", element, sep="", end="", file=self.results, flush=True)
+        self.empty = False
+
+    def __exit__(self, *_):
+        print("[]" if self.empty else "\n]", file=self.results)
 
 
 @_with_tensorflow

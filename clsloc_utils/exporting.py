@@ -4,14 +4,11 @@ Both take what the model takes, float32 RGB 0..255 `[B, S, S, 3]`, and give what
 preprocessing is inside. The names of the classes are not; keep them beside the file.
 """
 
-import contextlib
-import importlib.util
 import os
 import statistics
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +18,14 @@ import tensorflow as tf
 
 from clsloc_utils import models  # noqa: F401  A saved model is read with its layers.
 from clsloc_utils.files import replacing
+from clsloc_utils.predicting import Answer, open_lite
 from clsloc_utils.quiet import silent_standard_error
 
-Answer = Callable[[Any], dict[str, np.ndarray]]
-"""From images, float32 RGB 0..255 `[B, S, S, 3]`, to outputs by name."""
-
 KERAS_SUFFIX, LITE_SUFFIX = ".keras", ".tflite"
+
+
+class LiteError(ValueError):
+    """A model cannot be had as a LiteRT file; the message says why."""
 
 
 def export_saved_model(model: keras.Model, folder: str | os.PathLike) -> Path:
@@ -65,22 +64,61 @@ def export_lite(model: keras.Model, file: str | os.PathLike, *, quantized: bool 
         The file.
 
     Raises:
+        LiteError: The model has operations that LiteRT lacks.
         ValueError: The file has another ending.
     """
     file = Path(file).expanduser()
     if file.suffix != LITE_SUFFIX:
         raise ValueError(f"{file}: a LiteRT file ends in {LITE_SUFFIX}; name it so.")
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = export_saved_model(model, Path(temporary) / "model")
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
-        if quantized:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # By way of Keras's SavedModel it takes three times as long: that has a second copy of the whole graph.
+    # Older versions of Keras read a model of one input back from its file as one of a list of inputs.
+    as_input = (lambda image: [image]) if isinstance(model.input, list) else lambda image: image
+    function = tf.function(
+        lambda image: model(as_input(image), training=False),
+        input_signature=[tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name="image")],
+        autograph=False,
+    )
+    holder = tf.Module()
+    holder.variables_of_model = [variable.value for variable in model.variables]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], holder)
+    if quantized:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    try:
         with silent_standard_error():
             content = converter.convert()
+    except Exception as error:  # Its class is private to TensorFlow.
+        if type(error).__name__ != "ConverterError":
+            raise
+        raise LiteError(f"LiteRT lacks operations of this model ({_first_words(error)})") from error
     with replacing(file) as unfinished:
         unfinished.write_bytes(content)
     return file
+
+
+def _first_words(error: Exception, most: int = 200) -> str:
+    words = " ".join(str(error).split())
+    return words if len(words) <= most else f"{words[:most]}..."
+
+
+def check_same_answer(file: str | os.PathLike, model: keras.Model, image: Any) -> None:
+    """Sees to it that a LiteRT file answers as the model that it was made from.
+
+    Args:
+        file: As `export_lite` writes it.
+        model: The model.
+        image: float32 RGB 0..255 `[1, S, S, 3]`.
+
+    Raises:
+        LiteError: It cannot be run here, or its outputs differ by more than a thousandth.
+    """
+    try:
+        outputs = open_lite(file)[1](image)
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise LiteError(f"it cannot be run here ({_first_words(error)})") from error
+    for name, expected in keras_answer(model)(image).items():
+        if not np.allclose(outputs[name], expected, rtol=1e-3, atol=1e-3):
+            raise LiteError(f"its {name} is {outputs[name]} where Keras has {expected}")
 
 
 def load_exported(path: str | os.PathLike) -> Answer:
@@ -98,7 +136,7 @@ def load_exported(path: str | os.PathLike) -> Answer:
     path = Path(path).expanduser()
     if path.is_dir() and (path / "saved_model.pb").is_file():
         return _saved_model(path)
-    loaders = {KERAS_SUFFIX: _keras_file, LITE_SUFFIX: _lite_file}
+    loaders = {KERAS_SUFFIX: _keras_file, LITE_SUFFIX: lambda file: open_lite(file)[1]}
     if path.is_file() and path.suffix in loaders:
         return loaders[path.suffix](path)
     raise ValueError(
@@ -107,7 +145,15 @@ def load_exported(path: str | os.PathLike) -> Answer:
 
 
 def _keras_file(file: Path) -> Answer:
-    model = keras.saving.load_model(file, compile=False)
+    return keras_answer(keras.saving.load_model(file, compile=False))
+
+
+def keras_answer(model: keras.Model) -> Answer:
+    """A model as the other formats are opened.
+
+    Args:
+        model: A two-head or pose model.
+    """
     return lambda images: {name: np.asarray(value) for name, value in model.predict_on_batch(images).items()}
 
 
@@ -119,39 +165,6 @@ def _saved_model(folder: Path) -> Answer:
         return {name: value.numpy() for name, value in loaded.serve(tf.convert_to_tensor(images)).items()}
 
     return answer
-
-
-def _lite_file(file: Path) -> Answer:
-    with _without_notes():
-        interpreter = _interpreter_class()(model_path=str(file))
-        interpreter.allocate_tensors()
-        (signature,) = interpreter.get_signature_list().values()
-        runner = interpreter.get_signature_runner()
-    (image,) = signature["inputs"]
-
-    # One by one: TensorFlow 2.18 crashes when a file with 8-bit weights gets batches of another size than its own, 1.
-    def answer(images: Any) -> dict[str, np.ndarray]:
-        answers = [runner(**{image: one}) for one in np.asarray(images, "float32")[:, np.newaxis]]
-        return {name: np.concatenate([each[name] for each in answers]) for name in answers[0]}
-
-    return answer
-
-
-def _interpreter_class() -> type:
-    """LiteRT's own interpreter where its package is installed, or else the one that TensorFlow still brings."""
-    if importlib.util.find_spec("ai_edge_litert"):
-        from ai_edge_litert.interpreter import Interpreter
-
-        return Interpreter
-    return tf.lite.Interpreter
-
-
-@contextlib.contextmanager
-def _without_notes() -> Iterator[None]:
-    """Keeps back that an interpreter was made, and that TensorFlow's own is to move to the package ai-edge-litert."""
-    with warnings.catch_warnings(), silent_standard_error():
-        warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-        yield
 
 
 def largest_differences(outputs: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, float]:

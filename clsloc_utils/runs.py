@@ -2,6 +2,7 @@
 
     RUN/config.json    the options, the classes, what the baselines answer; written first
         model.keras    the trained model
+        model.tflite   the same for LiteRT, which answers without TensorFlow
         metrics.json   its measures on the evaluation split, and those of the baselines
         history.csv    losses and metrics of every epoch
         report.html    all of it to look at, in one file
@@ -28,8 +29,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from matplotlib.figure import Figure
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clsloc_utils import (
     __version__,
@@ -37,6 +36,7 @@ from clsloc_utils import (
     checkup,
     datasets,
     distribution,
+    exporting,
     learning_curves,
     pipelines,
     plotting,
@@ -49,50 +49,34 @@ from clsloc_utils import (
 from clsloc_utils.backbones import load_backbone
 from clsloc_utils.files import replacing
 from clsloc_utils.models import pose_model, two_head_model
-
-CONFIG, MODEL, METRICS, HISTORY, REPORT = (
-    "config.json",
-    "model.keras",
-    "metrics.json",
-    "history.csv",
-    "report.html",
+from clsloc_utils.predicting import (  # Some of them are for whoever imports this module.
+    CONFIG,
+    LITE_MODEL,
+    MODEL,
+    OPTIONS_OF_TASK,
+    REMEDY,
+    InputError,
+    Predictor,
+    config_of_finished,
+    digests,
+    draw_prediction,  # noqa: F401
+    input_errors,
+    read_config,
+    read_json,
+    read_photo,  # noqa: F401
 )
+
+METRICS, HISTORY, REPORT = "metrics.json", "history.csv", "report.html"
 STAGES = ("heads", "last layers", "all layers")
 _LOCK = ".lock"
-_REMEDY = "restore it, or train anew into another folder"
 
 MEASURES = {
     "boxes": ("accuracy", "mean_iou", "box_accuracy_50", "clsloc_accuracy_50", "num_examples"),
     "pose": ("pck_20", "pck_10", "pcp_strict", "num_examples"),
 }
 CURVE_MEASURES = {"boxes": ("accuracy", "mean_iou", "clsloc_accuracy_50"), "pose": ("pck_10", "pck_20")}
-# All that `resolve_options` returns for both tasks.
-_OPTIONS = (
-    *("source", "backbone", "image_size", "copies", "batch_size", "epochs", "fine_tune", "fine_tune_stages"),
-    *("fine_tune_epochs", "precision", "seed", "train_split", "eval_split", "strategy"),
-)
-# Options that make sense for one task only.
-_OPTIONS_OF_TASK = {
-    "boxes": ("box_head", "label_head", "loss_weight"),
-    "pose": ("joint_head", "heatmap_channels", "rotation"),
-}
 _OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
 _EXAMPLES_IN_REPORT = 8
-
-
-class InputError(ValueError):
-    """Something that the user gave cannot be used; the message says what, where, and the remedy."""
-
-
-@contextlib.contextmanager
-def input_errors() -> Iterator[None]:
-    """Turns what the package says about a bad name, file or folder into an `InputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(checkup.refusal(error) or str(error)) from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +117,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         InputError: An option does not fit the task, or another option.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    for name in _OPTIONS_OF_TASK[_OTHER_TASK[source.task]]:
+    for name in OPTIONS_OF_TASK[_OTHER_TASK[source.task]]:
         if name in given:
             raise InputError(
                 f"--{name.replace('_', '-')} is for {_OTHER_TASK[source.task]}, but {source.name} holds {source.task}; "
@@ -312,37 +296,6 @@ def _locked(run: Path) -> Iterator[None]:
         raise InputError(f"{run}: another process is training it; wait for its end, or stop it.") from error
 
 
-def _read_config(run: Path) -> dict:
-    file = run / CONFIG
-    config = _read_json(file, ("options", "task", "class_names", "validation_split", "data", "backbone"))
-    if config["task"] not in _OPTIONS_OF_TASK:
-        raise InputError(
-            f"{file}: altered, its task is {config['task']!r}, not {' or '.join(_OPTIONS_OF_TASK)}; {_REMEDY}."
-        )
-    if config["task"] == "boxes" and isinstance(config["options"], dict):
-        config["options"].setdefault("label_head", "pooled")  # what runs had before there was another one
-    _check_names(file, config["options"], (*_OPTIONS, *_OPTIONS_OF_TASK[config["task"]]))
-    return config
-
-
-def _read_json(file: Path, names: Iterable[str]) -> dict:
-    """An object with these names, as `_write_json` wrote it."""
-    with input_errors():
-        text = file.read_bytes()
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{file}: not JSON ({error}); {_REMEDY}.") from error
-    _check_names(file, content, names)
-    return content
-
-
-def _check_names(file: Path, content: Any, names: Iterable[str]) -> None:
-    missing = [name for name in names if not isinstance(content, dict) or name not in content]
-    if missing:
-        raise InputError(f"{file}: altered, it has no {missing[0]!r}; {_REMEDY}.")
-
-
 def _check_keras_file(file: Path) -> None:
     """Raises an `InputError` unless a run's `.keras` file is whole."""
     with input_errors():
@@ -352,7 +305,7 @@ def _check_keras_file(file: Path) -> None:
                 missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
             fault = f"is no model of Keras: it holds no {min(missing)}" if missing else ""
     if fault:
-        raise InputError(f"{file} {fault}; {_REMEDY}.")
+        raise InputError(f"{file} {fault}; {REMEDY}.")
 
 
 def _stored_config(run: Path) -> dict | None:
@@ -362,7 +315,7 @@ def _stored_config(run: Path) -> dict | None:
         InputError: The folder holds something else.
     """
     if (run / CONFIG).is_file():
-        return _read_config(run)
+        return read_config(run)
     if run.exists() and (not run.is_dir() or any(_foreign_files(run))):
         raise InputError(f"{run}: exists and is no run, it has no {CONFIG}; name another folder with --out.")
     return None
@@ -426,7 +379,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         _check_same_run(run, stored, {**given, "source": source}, info)
         if (run / METRICS).exists() and not _checkpoints(run):
             log(f"{run} is complete; nothing is left to do.")
-            metrics = _read_json(run / METRICS, (*MEASURES[info.task], "baseline"))
+            metrics = read_json(run / METRICS, (*MEASURES[info.task], "baseline"))
             return TrainResult(metrics, verdict=reports.verdict(stored, metrics))
     log(recipes.reason_for_backbone(options["backbone"], info))
     for role in ("train_split", "eval_split"):
@@ -643,8 +596,22 @@ class _Training:
         )
         with replacing(self.run / REPORT) as file:
             file.write_text(page, encoding="utf-8", errors="backslashreplace")
+        self._write_lite(finished, next(iter(batches))[0][:1])
         _write_json(self.run / METRICS, metrics)
         return metrics
+
+    def _write_lite(self, model: keras.Model, image: tf.Tensor) -> None:
+        """Writes the model for LiteRT, if that answers as Keras does; says so if not."""
+        self.config.pop("digests", None)
+        try:
+            exporting.export_lite(model, self.run / LITE_MODEL)
+            exporting.check_same_answer(self.run / LITE_MODEL, model, image)
+        except exporting.LiteError as error:
+            (self.run / LITE_MODEL).unlink(missing_ok=True)
+            self.log(f"No {LITE_MODEL}: {error}. clsloc predict will start TensorFlow, which takes longer.")
+        else:
+            self.config["digests"] = digests(self.run)
+        _write_json(self.run / CONFIG, self.config)
 
 
 def _cache_of(
@@ -933,11 +900,7 @@ def open_run(folder: str | Path) -> Run:
         InputError: It is no run, or its training is not done.
     """
     folder = Path(folder).expanduser()
-    if not (folder / CONFIG).is_file():
-        raise InputError(f"{folder}: no run, it has no {CONFIG}; name a folder that clsloc train made.")
-    if not (folder / MODEL).is_file():
-        raise InputError(f"{folder}: has no {MODEL} yet; finish it with clsloc train --resume.")
-    config = _read_config(folder)
+    config = config_of_finished(folder)
     _check_keras_file(folder / MODEL)
     with input_errors():
         model = keras.saving.load_model(folder / MODEL, compile=False)
@@ -987,47 +950,16 @@ def _source_for(run: Run, source: str) -> tuple[datasets.SourceInfo, list[str] |
 # --- single photos ----------------------------------------------------------------------------------------------------
 
 
-def read_photo(file: str | Path) -> np.ndarray:
-    """A photo as one sees it: turned as its EXIF tag says, in RGB, whatever its format.
+def predictor(run: Run) -> Predictor:
+    """The model of a run as `clsloc_utils.predicting` asks it, in Keras.
 
     Args:
-        file: A file of any format that Pillow reads, with 1, 8 or 16 bits for each colour. Transparent places become
-            white.
-
-    Returns:
-        uint8 `[height, width, 3]`.
-
-    Raises:
-        InputError: There is no such file, or it is no image, or damaged.
+        run: As `open_run` returns it.
     """
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_as_rgb(upright))
-    except FileNotFoundError as error:
-        raise InputError(f"{file}: no such file; check its name.") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{file}: a folder; name the photos in it.") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{file}: not an image that can be read; save it as JPEG or PNG.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); save it as JPEG or PNG again.") from error
+    return Predictor(run.config, run.model.inputs[0].shape[1], exporting.keras_answer(run.model))
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are fractions, and nothing tells which of them is white")
-    if image.mode.startswith("I"):
-        # 16 bits of grey: Pillow would cut off everything above 255.
-        return Image.fromarray((np.asarray(image, "float64") / 256).clip(0, 255).astype("uint8")).convert("RGB")
-    if image.has_transparency_data:
-        on_white = Image.new("RGBA", image.size, "white")
-        on_white.alpha_composite(image.convert("RGBA"))
-        image = on_white
-    return image.convert("RGB")
-
-
-def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
+def predict(run: Run, files: Iterable[str | Path]) -> list[dict[str, Any]]:
     """What the model of a run says about photos.
 
     Args:
@@ -1035,106 +967,10 @@ def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:
         files: The photos. For poses, one person should fill the photo.
 
     Returns:
-        A dict for each: `file`; for boxes `label` (the class's name), `probability`, and `box`, `[xmin, ymin, xmax,
-        ymax]` in pixels of the upright photo; for poses `joints`, 14 times `[x, y]`, likewise, in the order of
-        `clsloc_utils.joints.JOINT_NAMES`.
+        A dict for each, as `clsloc_utils.predicting.Predictor.predict` returns it.
 
     Raises:
         InputError: A photo cannot be read.
     """
-    image_size = run.model.inputs[0].shape[1]
-    sizes, images = [], []
-    for file in files:
-        photo = read_photo(file)
-        sizes.append(photo.shape[1::-1])
-        images.append(_as_input(photo, image_size, run.config["task"]))
-    found = training.predict(run.model, np.stack(images))
-    describe = _described_pose if run.config["task"] == "pose" else _described_box
-    return [
-        {"file": str(file), **describe(found, index, sizes[index], run.config["class_names"])}
-        for index, file in enumerate(files)
-    ]
-
-
-# Of a photo that nobody has annotated. No tensors: they would start TensorFlow on import, and once it has started it
-# cannot join other machines.
-_NO_ANNOTATION = {
-    "objects": {"bbox": np.zeros((1, 4), "float32"), "label": np.zeros(1, "int64")},
-    "joints": np.zeros((14, 2), "float32"),
-    "labelled": np.zeros(14, "bool"),
-}
-
-
-def _as_input(photo: np.ndarray, image_size: int, task: str) -> np.ndarray:
-    """A photo as the model's input, by the very steps that training takes. A whole photo of a person is padded."""
-    example = {"image": tf.io.encode_png(photo, compression=0), **_NO_ANNOTATION}
-    parse = pipelines.parse_pose(image_size, margin=0.0) if task == "pose" else pipelines.parse(image_size)
-    return parse(example)[0].numpy()
-
-
-def _described_box(found: Mapping[str, np.ndarray], index: int, size: tuple[int, int], class_names: list[str]) -> dict:
-    return {
-        "label": class_names[found["label"][index]],
-        "probability": float(found["score"][index]),
-        "box": (found["box"][index].astype("float64") * np.tile(size, 2)).tolist(),
-    }
-
-
-def _described_pose(
-    found: Mapping[str, np.ndarray], index: int, size: tuple[int, int], _class_names: list[str]
-) -> dict:
-    crop = pipelines.person_crop(_NO_ANNOTATION["joints"], _NO_ANNOTATION["labelled"], *size, margin=0.0)
-    return {"joints": pipelines.to_photo(found["joints"][index], crop).numpy().tolist()}
-
-
-def draw_prediction(prediction: Mapping[str, Any]) -> Figure:
-    """The photo with what the model found.
-
-    Args:
-        prediction: One of what `predict` returns.
-
-    Raises:
-        InputError: The photo cannot be read.
-    """
-    photo = read_photo(prediction["file"])
-    height, width = photo.shape[:2]
-    figure = Figure(figsize=(plotting.FIGURE_WIDTH, plotting.FIGURE_WIDTH * height / width))
-    axes = figure.add_axes((0, 0, 1, 1))
-    if "joints" in prediction:
-        plotting.skeleton(axes, photo, np.divide(prediction["joints"], (width, height)))
-    else:
-        box = np.divide(prediction["box"], (width, height, width, height))
-        text = f"{prediction['label']} {prediction['probability']:.2f}"
-        plotting.draw_boxes(axes, photo, [box], [text], predicted=True)
-    return figure
-
-
-def write_pictures(predictions: Sequence[Mapping[str, Any]], folder: str | Path) -> list[Path]:
-    """Writes each photo with what the model found, as PNG; of several photos of one name, all but the first numbered.
-
-    Args:
-        predictions: As `predict` returns them.
-        folder: Where to; made if need be. Files of the same name are replaced, except the photos themselves: beside a
-            photo its drawing gets a number.
-
-    Returns:
-        The files, in order.
-
-    Raises:
-        InputError: The folder cannot be made, or nothing can be written into it.
-    """
-    folder = Path(folder).expanduser()
-    with input_errors():
-        folder.mkdir(parents=True, exist_ok=True)
-    photos = {Path(prediction["file"]).resolve() for prediction in predictions}
-    written: list[Path] = []
-    for prediction in predictions:
-        stem, number = Path(prediction["file"]).stem, 1
-        while (
-            file := folder / (f"{stem}.png" if number == 1 else f"{stem}-{number}.png")
-        ) in written or file.resolve() in photos:
-            number += 1
-        with input_errors(), replacing(file) as unfinished:
-            unfinished.write_bytes(plotting.png(draw_prediction(prediction)))
-        written.append(file)
-    return written
+    model = predictor(run)
+    return [model.predict(file) for file in files]

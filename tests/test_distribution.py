@@ -210,7 +210,7 @@ def assert_same_run(folder, name):
     """The command leaves the same run as on one device."""
     expected, run = json.loads((folder / "run-one" / "metrics.json").read_text()), folder / name
     visible = {file.name for file in run.iterdir() if not file.name.startswith(".")}
-    assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
+    assert visible == {"model.keras", "model.tflite", "config.json", "metrics.json", "history.csv", "report.html"}
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics.pop("baseline") == expected["baseline"]
     assert metrics == {name: pytest.approx(expected[name], abs=2e-3) for name in metrics}

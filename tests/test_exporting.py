@@ -90,9 +90,8 @@ def test_a_failed_conversion_keeps_the_old_file(model, tmp_path, monkeypatch):
     def fail():
         raise RuntimeError("an operation is unknown")
 
-    monkeypatch.setattr(exporting, "export_saved_model", lambda model, folder: folder)
     converter = types.SimpleNamespace(convert=fail)
-    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_saved_model", lambda _: converter)
+    monkeypatch.setattr(tf.lite.TFLiteConverter, "from_concrete_functions", lambda *_: converter)
     with pytest.raises(RuntimeError, match="unknown"):
         exporting.export_lite(model, file)
     assert file.read_bytes() == b"old"
@@ -127,30 +126,20 @@ def test_another_process_opens_them_and_says_nothing(exported):
     assert done.stderr == ""
 
 
-def test_litert_is_used_where_it_is_installed(exported, images, monkeypatch):
-    asked = []
-
-    class Interpreter:
-        def __init__(self, model_path):
-            asked.append(model_path)
-
-        def allocate_tensors(self):
-            asked.append("allocated")
-
-        def get_signature_list(self):
-            return {"serving_default": {"inputs": ["image"], "outputs": ["box"]}}
-
-        def get_signature_runner(self):
-            return lambda image: {"box": image[:, 0, 0]}
-
-    package, module = types.ModuleType("ai_edge_litert"), types.ModuleType("ai_edge_litert.interpreter")
-    package.__spec__ = types.SimpleNamespace()
-    package.interpreter, module.Interpreter = module, Interpreter
-    monkeypatch.setitem(sys.modules, "ai_edge_litert", package)
-    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", module)
-    outputs = exporting.load_exported(exported["lite"])(images)
-    assert asked == [str(exported["lite"]), "allocated"]
-    np.testing.assert_array_equal(outputs["box"], images[:, 0, 0])
+def test_what_litert_lacks_is_said_and_what_differs_is_found(model, exported, images, tmp_path):
+    image = keras.Input((SIZE, SIZE, 3))
+    shrunk = keras.layers.Resizing(SIZE // 4, SIZE // 4, antialias=True)(image)
+    coarse = keras.layers.Conv2D(8, 2, strides=2, name="coarse")(shrunk)
+    other = models.two_head_model(keras.Model(image, coarse), 3, "pooled")
+    with pytest.raises(exporting.LiteError, match="lacks operations of this model"):
+        exporting.export_lite(other, tmp_path / "model.tflite")
+    assert list(tmp_path.iterdir()) == []
+    exporting.check_same_answer(exported["lite"], model, images[:1])
+    with pytest.raises(exporting.LiteError, match=r"its label is .* where Keras has"):
+        exporting.check_same_answer(exported["lite"], other, images[:1])
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    with pytest.raises(exporting.LiteError, match="cannot be run here"):
+        exporting.check_same_answer(tmp_path / "model.tflite", model, images[:1])
 
 
 @pytest.mark.parametrize("head", list(models.JOINT_HEADS))

@@ -20,7 +20,7 @@ import tensorflow as tf
 from PIL import Image
 from test_training import small_backbone
 
-from clsloc_utils import cli, datasets, models, pipelines, profiles, runs, training
+from clsloc_utils import cli, datasets, exporting, models, pipelines, predicting, profiles, runs, training
 from conftest import Drawn, LspWriter, needs_sigkill
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
@@ -86,7 +86,7 @@ def assert_same_run(first, second):
 
 def test_a_run_holds_all_that_is_promised(finished, voc_folder):
     visible = {file.name for file in finished.iterdir() if not file.name.startswith(".")}
-    assert visible == {"model.keras", "config.json", "metrics.json", "history.csv", "report.html"}
+    assert visible == {"model.keras", "model.tflite", "config.json", "metrics.json", "history.csv", "report.html"}
     config = json.loads((finished / "config.json").read_text())
     assert config["options"]["source"] == str(voc_folder)
     assert (config["options"]["fine_tune"], config["options"]["seed"]) == ("last", 5)
@@ -454,7 +454,7 @@ def test_results_that_cannot_be_written_are_refused_before_the_work(
     monkeypatch.setattr(runs.sweeps, "run_sweep", lambda *_, **__: pytest.fail("the work began"))
     sweep = ["sweep", voc_folder, "--image-size", 64, "--out", tmp_path / "sweep"]
     assert "a/folder: Permission denied; take a folder" in refused(sweep, capsys)
-    monkeypatch.setattr(runs, "replacing", no_right)
+    monkeypatch.setattr(predicting, "replacing", no_right)
     assert "a/folder: Permission denied" in refused(["predict", finished, photo, "--out", tmp_path / "drawn"], capsys)
 
 
@@ -638,20 +638,169 @@ def test_a_drawing_never_takes_the_place_of_a_photo(finished, voc_folder, tmp_pa
     assert {name: (tmp_path / name).read_bytes() for name in photos} == photos
 
 
-def test_unusable_photos_and_runs_are_refused(finished, voc_folder, tmp_path, capsys):
+def test_good_photos_are_done_and_bad_ones_named(finished, voc_folder, tmp_path, monkeypatch, capsys):
     text = tmp_path / "letter.jpg"
     text.write_text("dear")
     photo = voc_folder / "JPEGImages" / "shape_16.jpg"
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(photo.read_bytes()[:700])
-    assert "letter.jpg: not an image" in refused(["predict", finished, photo, text, "--json"], capsys)
-    assert "cut.jpg: cannot be read" in refused(["predict", finished, cut, "--json"], capsys)
-    assert "no such file" in refused(["predict", finished, tmp_path / "none.jpg"], capsys)
-    assert "a folder; name the photos" in refused(["predict", finished, tmp_path], capsys)
     Image.new("F", (9, 9)).save(tmp_path / "fractions.tif")
-    assert "its pixels are fractions" in refused(["predict", finished, tmp_path / "fractions.tif"], capsys)
+    (tmp_path / "empty").mkdir()
+    given = [text, photo, cut, tmp_path / "none.jpg", tmp_path / "fractions.tif", tmp_path / "empty", photo]
+    assert cli.main(["predict", str(finished), *map(str, given), "--json"]) == 2
+    captured = capsys.readouterr()
+    assert [found["file"] for found in json.loads(captured.out)] == [str(photo)] * 2
+    words = ["letter.jpg: not an image", "cut.jpg: cannot be read", "none.jpg: no such file"]
+    words += ["its pixels are fractions", "empty: a folder without photos", "5 of 7 photos have no answer"]
+    for line, word in zip(captured.err.splitlines(), words, strict=True):
+        assert line.startswith("clsloc: ")
+        assert word in line
+    assert cli.main(["predict", str(finished), str(text), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out) == []
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["predict", str(finished), str(text), str(photo)]) == 2
+    assert capsys.readouterr().out.startswith(f"{photo}: ")
+
+
+def test_folders_and_patterns_stand_for_their_photos(finished, make_voc_folder, tmp_path, capsys):
+    folder = make_voc_folder(tmp_path / "shapes")
+    (folder / "JPEGImages" / "._shape_00.jpg").write_bytes(b"what a Mac leaves behind")
+    photos = sorted(str(file) for file in (folder / "JPEGImages").glob("shape*"))
+    assert cli.main(["predict", str(finished), photos[3], str(folder), str(folder / "**" / "*_1?.jpg"), "--json"]) == 0
+    captured = capsys.readouterr()
+    found = [each["file"] for each in json.loads(captured.out)]
+    assert found == [photos[3], *photos, *photos[10:20]]
+    assert captured.err.splitlines() == [
+        f"clsloc: {folder}: 27 files that are not called as photos are were left out: .jpg 1, .txt 2, .xml 24."
+    ]
+
+
+def test_each_answer_is_written_before_the_next_photo_is_read(finished, voc_folder, tmp_path, monkeypatch, capsys):
+    photos = [str(voc_folder / "JPEGImages" / f"shape_{number}.jpg") for number in (16, 17, 18)]
+    read, seen = predicting.read_photo, []
+
+    def noted(file):
+        seen.append(capsys.readouterr().out)
+        return read(file)
+
+    monkeypatch.setattr(predicting, "read_photo", noted)
+    for options, first in (["--out", str(tmp_path)], f"{photos[0]}: "), (["--json"], '[\n {\n  "file": '):
+        seen.clear()
+        capsys.readouterr()
+        assert cli.main(["predict", str(finished), *photos, *options]) == 0
+        assert seen[0] == ""
+        assert seen[1].startswith(first)
+        assert photos[1] in seen[2]
+        assert photos[0] not in seen[2]
+
+
+def test_a_bar_is_shown_from_20_photos_on_to_whoever_watches(finished, voc_folder, monkeypatch, capsys):
+    photos = [str(file) for file in sorted((voc_folder / "JPEGImages").iterdir())]
+    for count, watched, shown in (20, True, True), (19, True, False), (20, False, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda watched=watched: watched)
+        assert cli.main(["predict", str(finished), *photos[:count], "--json"]) == 0
+        captured = capsys.readouterr()
+        assert len(json.loads(captured.out)) == count
+        assert ("Photos: " in captured.err) == shown
+
+
+def test_an_answer_that_is_no_number_is_an_error_of_its_photo(finished, voc_folder, monkeypatch, capsys):
+    first, second = (str(voc_folder / "JPEGImages" / f"shape_{number}.jpg") for number in (16, 17))
+    answers = iter([np.nan, 0.5])
+    model = predicting.Predictor(
+        runs.open_run(finished).config,
+        64,
+        lambda images: {"label": np.array([[0.0, next(answers), 0.0]]), "box": np.full((1, 4), 0.5)},
+    )
+    monkeypatch.setattr(predicting, "lite_predictor", lambda _: model)
+    assert cli.main(["predict", str(finished), first, second, "--json"]) == 2
+    captured = capsys.readouterr()
+    assert [found["file"] for found in json.loads(captured.out)] == [second]
+    assert f"{first}: the model's answer is no number" in captured.err
+
+
+def test_a_folder_that_is_no_run_is_refused(finished, voc_folder, tmp_path, capsys):
+    photo = voc_folder / "JPEGImages" / "shape_16.jpg"
     assert "no run" in refused(["predict", tmp_path, photo], capsys)
+    (tmp_path / "config.json").write_text((finished / "config.json").read_text())
+    assert "has no model.keras yet" in refused(["predict", tmp_path, photo, "--json"], capsys)
     assert "neither a known source" in refused(["evaluate", finished, "voc/2077"], capsys)
+
+
+PREDICT = """
+import sys
+from clsloc_utils import cli
+code = cli.main(["predict", *sys.argv[1:]])
+print([name for name in ("tensorflow", "keras", "tensorflow_datasets") if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def test_predicting_and_drawing_import_no_tensorflow_and_answer_as_keras(finished, voc_folder, tmp_path):
+    photos = sorted(str(file) for file in (voc_folder / "JPEGImages").iterdir())
+    command = [sys.executable, "-c", PREDICT, str(finished), *photos, "--json", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    assert done.stderr == "[]\n"
+    assert len(list(tmp_path.iterdir())) == len(photos)
+    assert_same_answers(json.loads(done.stdout), runs.predict(runs.open_run(finished), photos))
+
+
+def assert_same_answers(found, expected):
+    assert [each["label"] for each in found] == [each["label"] for each in expected]
+    for name, tolerance in (("probability", 1e-4), ("box", 1e-2)):
+        values, reference = ([each[name] for each in answers] for answers in (found, expected))
+        np.testing.assert_allclose(values, reference, atol=tolerance)
+
+
+def test_without_its_own_lite_file_tensorflow_answers_and_says_so(finished, voc_folder, tmp_path, capsys):
+    photo = str(voc_folder / "JPEGImages" / "shape_16.jpg")
+    expected = runs.predict(runs.open_run(finished), [photo])
+
+    def lacking(name, change):
+        run = tmp_path / name
+        shutil.copytree(finished, run)
+        change(run)
+        assert cli.main(["predict", str(run), photo, "--json"]) == 0
+        captured = capsys.readouterr()
+        assert_same_answers(json.loads(captured.out), expected)
+        (line,) = captured.err.splitlines()
+        assert "TensorFlow answers, which takes longer to start" in line
+        return line
+
+    def of_another_time(run):
+        config = json.loads((run / "config.json").read_text())
+        del config["digests"]
+        (run / "config.json").write_text(json.dumps(config))
+
+    def damage(run):
+        (run / "model.tflite").write_bytes(with_one_other_byte((run / "model.tflite").read_bytes()))
+
+    def replace(run):
+        keras.saving.load_model(run / "model.keras", compile=False).save(run / "model.keras")
+
+    assert "has no model.tflite" in lacking("gone", lambda run: (run / "model.tflite").unlink())
+    assert "has no model.tflite" in lacking("old", of_another_time)
+    assert "is another one than the training wrote" in lacking("damaged", damage)
+    assert "is another one than the training wrote" in lacking("replaced", replace)
+
+
+def test_a_copied_run_keeps_its_lite_file(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy", copy_function=shutil.copyfile)  # with other times
+    assert predicting.lite_predictor(tmp_path / "copy").image_size == 64
+
+
+def test_a_training_whose_model_litert_cannot_hold_says_so(voc_folder, tmp_path, monkeypatch, capsys):
+    def lacking(*_, **__):
+        raise exporting.LiteError("LiteRT lacks operations of this model")
+
+    run = tmp_path / "run"
+    monkeypatch.setattr(exporting, "export_lite", lacking)
+    train = ["train", str(voc_folder), *OPTIONS[:4], "--epochs", "1", "--box-head", "pooled", "--out", str(run)]
+    assert cli.main(train) == 0
+    assert "clsloc: No model.tflite: LiteRT lacks operations of this model." in capsys.readouterr().err
+    assert (run / "metrics.json").is_file()
+    with pytest.raises(predicting.NoLiteError, match=r"has no model\.tflite"):
+        predicting.lite_predictor(run)
 
 
 # --- poses and sweeps -------------------------------------------------------------------------------------------------
@@ -676,7 +825,7 @@ def test_poses_from_training_to_prediction(finished_pose, people, tmp_path, caps
     assert (drawn / f"{photo.stem}.png").is_file()
     # The photo is 96 x 128: padded to a square, its middle stays its middle, and a side of the square is 128 pixels.
     run = runs.open_run(finished_pose)
-    square = runs._as_input(runs.read_photo(photo), 64, "pose")
+    square = predicting.as_input(runs.read_photo(photo), 64, "pose")
     joints = training.predict(run.model, square[None])["joints"][0]
     np.testing.assert_allclose(found["joints"], joints * 128 - [16, 0], atol=1e-3)
     assert np.ptp(square[:, :7]) == 0, "what is beside the photo is grey"
