@@ -1,9 +1,9 @@
 """Shared, tested code of the course on image classification and localization.
 
-The modules, ground floor first: `quiet`, `profiles`, `progress`, `files`, `checkup`, `host`, `joints`, `drawing`,
-`boxes`, `datasets`, `pipelines`, `backbones`, `losses`, `metrics`, `baselines`, `models`, `distribution`, `training`,
-`recipes`, `sweeps`, `exporting`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import points to an
-earlier one of this list, never to a later one.
+The modules, ground floor first: `quiet`, `profiles`, `progress`, `files`, `photos`, `checkup`, `host`, `joints`,
+`drawing`, `boxes`, `datasets`, `pipelines`, `backbones`, `losses`, `metrics`, `baselines`, `models`, `distribution`,
+`training`, `recipes`, `sweeps`, `exporting`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import
+points to an earlier one of this list, never to a later one.
 """
 
 import os

@@ -37,6 +37,7 @@ from clsloc_utils import (
     checkup,
     datasets,
     distribution,
+    photos,
     pipelines,
     plotting,
     profiles,
@@ -236,6 +237,11 @@ def prepare(source: str, from_folder: str | None = None) -> datasets.SourceInfo:
         return datasets.prepare(source, from_folder=from_folder)
 
 
+def _tell_how_read(source: datasets.SourceInfo, log: Callable[[str], None]) -> None:
+    if source.understood:
+        log(f"{source.name}: {source.understood}.")
+
+
 def _check_split(source: datasets.SourceInfo, split: str) -> None:
     """Sees to it that a split holds something to learn from or to judge by."""
     with input_errors():
@@ -401,6 +407,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
     if stored is not None and is_chief and not resume:
         raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
     info = find_source(source)
+    _tell_how_read(info, log)
     if stored is None:
         with input_errors():
             options = resolve_options(given, info, profiles.current_profile())
@@ -827,7 +834,7 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, config, model)
 
 
-def evaluate(run: Run, source: str, split: str | None = None) -> dict:
+def evaluate(run: Run, source: str, split: str | None = None, *, log: Callable[[str], None] = print) -> dict:
     """Measures the model of a run, and the baselines of its training images, on images of any source.
 
     Args:
@@ -835,6 +842,7 @@ def evaluate(run: Run, source: str, split: str | None = None) -> dict:
         source: A name or a folder; its classes must be known to the run.
         split: Which of its images; `None` for those that the run was evaluated on, if the source is its own, or else
             for the source's test split.
+        log: Called with how a folder was read.
 
     Returns:
         A dict as in `metrics.json`.
@@ -843,6 +851,7 @@ def evaluate(run: Run, source: str, split: str | None = None) -> dict:
         InputError: The source cannot be used.
     """
     info, class_names = _source_for(run, source)
+    _tell_how_read(info, log)
     options = run.config["options"]
     if split is None:
         split = options["eval_split"] if _whole_path_of_source(source) == options["source"] else info.test_split
@@ -886,7 +895,7 @@ def read_photo(file: str | Path) -> np.ndarray:
     try:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
-            return np.asarray(_as_rgb(upright))
+            return np.asarray(photos.as_rgb(upright))
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such file; check its name.") from error
     except IsADirectoryError as error:
@@ -895,19 +904,6 @@ def read_photo(file: str | Path) -> np.ndarray:
         raise InputError(f"{file}: not an image that can be read; save it as JPEG or PNG.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{file}: cannot be read ({error}); save it as JPEG or PNG again.") from error
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are fractions, and nothing tells which of them is white")
-    if image.mode.startswith("I"):
-        # 16 bits of grey: Pillow would cut off everything above 255.
-        return Image.fromarray((np.asarray(image, "float64") / 256).clip(0, 255).astype("uint8")).convert("RGB")
-    if image.has_transparency_data:
-        on_white = Image.new("RGBA", image.size, "white")
-        on_white.alpha_composite(image.convert("RGBA"))
-        image = on_white
-    return image.convert("RGB")
 
 
 def predict(run: Run, files: Sequence[str | Path]) -> list[dict[str, Any]]:

@@ -98,9 +98,9 @@ def move_joint(position):
 
 FAULTS = {
     "missing image": (lambda w: w.image_path(BAD).unlink(), "missing image"),
-    "empty JPEG": (lambda w: w.image_path(BAD).write_bytes(b""), "unreadable JPEG"),
-    "no JPEG": (lambda w: w.image_path(BAD).write_bytes(b"this is no image"), "unreadable JPEG"),
-    "cut JPEG": (cut_jpeg, "unreadable JPEG"),
+    "empty JPEG": (lambda w: w.image_path(BAD).write_bytes(b""), "unreadable photo"),
+    "no JPEG": (lambda w: w.image_path(BAD).write_bytes(b"this is no image"), "unreadable photo"),
+    "cut JPEG": (cut_jpeg, "unreadable photo"),
     "two of a number": (
         lambda w: shutil.copy(w.image_path(BAD), w.folder / "images" / "im0000003.jpg"),
         "several images of the same name",
@@ -185,7 +185,7 @@ def test_no_usable_photo_at_all(tmp_path):
     writer = LspWriter(tmp_path / "photos", extended=False)
     writer.write(1)
     writer.image_path(1).write_bytes(b"")
-    with pytest.raises(ValueError, match=r"No usable image(.|\n)*unreadable JPEG"):
+    with pytest.raises(ValueError, match=r"No usable image(.|\n)*unreadable photo"):
         loaded(writer.folder, tmp_path)
 
 

@@ -8,23 +8,24 @@ import abc
 import collections
 import dataclasses
 import hashlib
-import io
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import tensorflow_datasets as tfds
-from PIL import Image, ImageOps
 
 from clsloc_utils.datasets.folders import (
     UNCLEAR_ORIENTATION,
     FaultError,
     FolderReport,
     Problem,
+    files_below,
     files_of,
     fingerprint_of,
+    photo_for_training,
     place_of_data,
     raise_on_problems,
     with_progress,
@@ -41,6 +42,12 @@ UNKNOWN_CLASS = "unknown class"
 BORDER_TOLERANCE = 1.0
 # Without lists of one's own the photos are cut here into train, validation and test.
 SPLIT_SHARES = {"train": 0.7, "validation": 0.85, "test": 1.0}
+# What lists and folders are called, in lower case.
+_SPLIT_OF_WORD = {
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "testset"), "test"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +71,7 @@ class AnnotatedImage:
     def example(self) -> dict:
         """The example as `voc_features` encodes it."""
         return {
-            "image": turned_jpeg(self.path) if self.turned else self.path.read_bytes(),
+            "image": photo_for_training(self.path, turned=self.turned),
             "image/filename": self.path.name,
             "objects": self.objects,
             "labels": sorted({item["label"] for item in self.objects}),
@@ -81,29 +88,41 @@ class Scan:
         class_names: The classes, in the order of their labels.
         problems: What is wrong.
         understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
+        remarks: What was read otherwise than it stands there; no fault.
+        named_splits: The splits that the folder itself names, by lists or by folders, also those without a good image.
     """
 
     splits: Mapping[str, Sequence[AnnotatedImage]]
     class_names: Sequence[str]
     problems: Sequence[Problem]
     understood: str = ""
+    remarks: Sequence[Problem] = ()
+    named_splits: Sequence[str] = ()
 
     def report(self, folder: Path) -> FolderReport:
-        """The report on it."""
+        """The report on it, by names of files."""
+        counts = collections.Counter(remark.reason for remark in self.remarks)
         return FolderReport(
             folder=str(folder),
             num_examples={split: len(images) for split, images in self.splits.items()},
             class_names=tuple(self.class_names),
-            problems=self.problems,
-            understood=self.understood,
+            problems=sorted(self.problems, key=_file_of),
+            understood="; ".join(
+                [self.understood, *(f"{reason} ({count})" for reason, count in sorted(counts.items()))]
+            ),
+            remarks=sorted(self.remarks, key=_file_of),
             drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
         )
+
+
+def _file_of(problem: Problem) -> str:
+    return problem.file  # The order within a file stays as it was.
 
 
 class BoxFolder(tfds.core.GeneratorBasedBuilder):
     """TFDS builder of a folder of photos with boxes, with the features of TFDS's `voc`."""
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     LAYOUT: ClassVar[str]  # what a folder of this layout holds, in one sentence, for messages
 
     def __init__(
@@ -183,6 +202,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             problems=[Problem(*problem) for problem in stored["problems"]],
             understood=stored["understood"],
             drawn=stored["drawn"],
+            remarks=[Problem(*remark) for remark in stored["remarks"]],
         )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -201,7 +221,12 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             raise_on_problems(folder_report)
         if not scan.splits:
             raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.")
-        self.info.metadata["problems"] = [list(problem) for problem in scan.problems]
+        if "train" in scan.named_splits and "train" not in scan.splits:
+            raise ValueError(
+                f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"
+            )
+        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
+        self.info.metadata["remarks"] = [list(remark) for remark in folder_report.remarks]
         self.info.metadata["understood"] = folder_report.understood
         self.info.metadata["drawn"] = folder_report.drawn
         features = self.info.features
@@ -311,23 +336,33 @@ def is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: tu
     )
 
 
-def turned_jpeg(path: Path) -> bytes:
-    """The photo turned as its EXIF orientation says, as a JPEG without the tag."""
-    buffer = io.BytesIO()
-    with Image.open(path) as image:
-        ImageOps.exif_transpose(image).convert("RGB").save(buffer, format="JPEG", quality=95)
-    return buffer.getvalue()
-
-
 # Names and splits.
 
 
-def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
-    """The files of a folder that end in one of the suffixes, by name without ending."""
+def split_called(name: str) -> str | None:
+    """The split that a list or a folder is called after (`Valid`, `train2017`), or `None`."""
+    word = name.lower().strip()
+    return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
+
+
+def in_short(names: Sequence[str], shown: int = 4) -> str:
+    """Names in a sentence: all of a few, or the first and how many more."""
+    more = len(names) - shown
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:shown])} and {more} more"
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str], *, deep: bool = True) -> dict[str, list[Path]]:
+    """The files of a folder that end in one of the suffixes, by name without ending, such as `cam1/b`.
+
+    Args:
+        folder: The folder.
+        suffixes: With their dots, in lower case.
+        deep: Whether to look into the folders in it, too.
+    """
     files = collections.defaultdict(list)
-    for path in files_of(folder):
+    for path in files_below(folder) if deep else files_of(folder):
         if path.suffix.lower() in suffixes:
-            files[normalized(path.stem)].append(path)
+            files[normalized(path.relative_to(folder).with_suffix("").as_posix())].append(path)
     return files
 
 
