@@ -227,6 +227,10 @@ def _decodes_as_seen(image: Image.Image) -> bool:
     return image.format == "PNG" and image.mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
 
 
+# RuntimeError comes from its AVIF decoder.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, RuntimeError, struct.error, Image.DecompressionBombError)
+
+
 @contextlib.contextmanager
 def _faults_of_photo(data: bytes) -> Iterator[None]:
     """Turns what Pillow raises on bytes that are no good photo into a fault."""
@@ -235,5 +239,5 @@ def _faults_of_photo(data: bytes) -> Iterator[None]:
     except UnidentifiedImageError as error:
         # Its own text names an address in memory, another one on every run.
         raise FaultError(UNREADABLE_PHOTO, photos.why_no_image(data[:12])) from error
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except _PILLOW_ERRORS as error:
         raise FaultError(UNREADABLE_PHOTO, str(error)) from error
