@@ -288,8 +288,8 @@ def test_files_of_other_kinds_and_unlisted_photos_are_counted(tmp_path):
     folder = in_voc_layout(tmp_path / "photos", **{"ImageSets/Main/train.txt": "a\nb\n", "ImageSets/Main/val.txt": "c"})
     write(folder, {"JPEGImages/Thumbs.db": "x", "Annotations/a.json": "{}", "masks/a.png": None, "classes.txt": "cat"})
     understood = datasets.report(folder).understood
-    assert "3 photos are in no list and left out" in understood
-    assert "left unread: masks/, classes.txt, 2 files of other kinds" in understood
+    assert "left out, since they are in no list: 3 photos" in understood
+    assert "left unread: masks/, classes.txt, files of other kinds beside photos and annotations (2)" in understood
 
 
 def test_a_folder_of_photos_alone_is_not_taken_for_poses(tmp_path):
@@ -502,6 +502,15 @@ def test_an_object_that_stands_there_twice_counts_once_with_a_remark(tmp_path):
 def test_a_size_that_says_nothing_is_the_photos(size, tmp_path):
     folder = xml_folder(tmp_path, annotation(size=size))
     assert boxes_in_pixels(only_example(folder)) == [list(BOX)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("1", True), ("True", True), ("0", False), ("False", False), ("", False)]
+)
+def test_flags_are_numbers_or_words(text, expected, tmp_path):
+    flags = f"<truncated>{text}</truncated><difficult>{text}</difficult>"
+    (item,) = only_example(xml_folder(tmp_path, annotation(object_xml(more=flags))))["objects"]
+    assert (item["is_truncated"], item["is_difficult"]) == (expected, expected)
 
 
 CAT_IN_CHINESE = "\u732b"

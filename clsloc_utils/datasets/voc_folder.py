@@ -267,11 +267,12 @@ class _Files:
         others = [path for place in dict.fromkeys(photos + annotations) for path in files_below(place)]
         count = len({*others} - read)
         read_folders = {parent for path in (*read, *photos, *annotations) for parent in (path, *path.parents)}
-        unread = [f"{path.name}/" for path in _folders_of(self.folder) if path not in read_folders]
-        unread = [name for name in unread if name.lower() != "imagesets/"]  # Lists are named one by one.
+        folders = [path for path in _folders_of(self.folder) if path not in read_folders and any(path.iterdir())]
+        # Lists are named one by one.
+        unread = [f"{path.name}/" for path in folders if path.name.lower() != "imagesets"]
         unread += [path.name for path in files_of(self.folder) if path not in read and path not in others]
         parts = [in_short(unread)] if unread else []
-        parts += [f"{count} files of other kinds beside photos and annotations"] if count else []
+        parts += [f"files of other kinds beside photos and annotations ({count})"] if count else []
         return f"left unread: {', '.join(parts)}" if parts else ""
 
     def _places(self) -> tuple[list[Path], list[Path]]:
@@ -310,7 +311,7 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
         files.in_words(),
         splits_in_words,
         lists.in_words(),
-        f"{unlisted} photos are in no list and left out" if unlisted else "",
+        f"left out, since they are in no list: {unlisted} photos" if unlisted else "",
         files.unread(list_paths),
     )
     return Scan(
@@ -467,10 +468,15 @@ def _checked_objects(
             size,
             allowed=allowed,
             pose=pose if pose in VOC_POSES else "unspecified",
-            is_truncated=(element.findtext("truncated") or "").strip() == "1",
-            is_difficult=(element.findtext("difficult") or "").strip() == "1",
+            is_truncated=_flag(element, "truncated"),
+            is_difficult=_flag(element, "difficult"),
         )
         yield item, TURNED_BOX if angle else SEVERAL_BOXES if number == 1 else ""
+
+
+def _flag(element: xml.etree.ElementTree.Element, field: str) -> bool:
+    """VOC writes 1, FiftyOne `True`."""
+    return (element.findtext(field) or "").strip().lower() in ("1", "true", "yes")
 
 
 def _corners(box: xml.etree.ElementTree.Element) -> tuple[float, ...]:
