@@ -407,7 +407,6 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
     if stored is not None and is_chief and not resume:
         raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
     info = find_source(source)
-    _tell_how_read(info, log)
     if stored is None:
         with input_errors():
             options = resolve_options(given, info, profiles.current_profile())
@@ -435,6 +434,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
                 f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
                 "file, or train into another folder with --out."
             )
+        _tell_how_read(info, log)
         return _Training(run, stored, info, backbone, model, is_chief, log).run_to_the_end()
 
 
@@ -851,11 +851,11 @@ def evaluate(run: Run, source: str, split: str | None = None, *, log: Callable[[
         InputError: The source cannot be used.
     """
     info, class_names = _source_for(run, source)
-    _tell_how_read(info, log)
     options = run.config["options"]
     if split is None:
         split = options["eval_split"] if _whole_path_of_source(source) == options["source"] else info.test_split
     _check_split(info, split)
+    _tell_how_read(info, log)
     return _judge(run.model, _batches(info, split, options, class_names), run.config)[0]
 
 

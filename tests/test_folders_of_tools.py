@@ -1,6 +1,7 @@
 """Folders of photos with VOC's XML as annotation tools and people leave them; each test draws its own."""
 
 import dataclasses
+import os
 import re
 import warnings
 from pathlib import Path
@@ -290,6 +291,17 @@ def test_files_of_other_kinds_and_unlisted_photos_are_counted(tmp_path):
     understood = datasets.report(folder).understood
     assert "left out, since they are in no list: 3 photos" in understood
     assert "left unread: masks/, classes.txt, files of other kinds beside photos and annotations (2)" in understood
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links take a right there")
+def test_linked_folders_are_read_and_a_link_back_does_no_harm(tmp_path):
+    stored = write(tmp_path / "stored", in_two("JPEGImages", "Annotations", "ab"))
+    folder = tmp_path / "photos"
+    for name in ("JPEGImages", "Annotations"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "cam1").symlink_to(stored / name)
+        (stored / name / "back").symlink_to(folder)
+    assert set.union(*names_by_split(folder).values()) == {"a.jpg", "b.jpg"}
 
 
 def test_a_folder_of_photos_alone_is_not_taken_for_poses(tmp_path):

@@ -99,7 +99,7 @@ def load(
 
     Returns:
         A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"`,
-        `"lsp"`, `"lspet"` and folders in LSP layout. `image` is a scalar string, the JPEG as it was stored;
+        `"lsp"`, `"lspet"` and folders in LSP layout. `image` is a scalar string, a JPEG or PNG as it was stored;
         `objects/bbox` is float32 `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label` is int64. No
         JPEG is decoded, and memory does not grow with the number of examples.
 
