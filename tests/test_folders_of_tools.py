@@ -356,12 +356,12 @@ def test_lists_count_however_they_are_written(kind, tmp_path):
 
 
 def test_names_with_blanks_and_dots_are_found(tmp_path):
-    names = ["my photo 1", "v1.2", "v1", "my"]
-    lists = {"ImageSets/Main/train.txt": '"my photo 1"\nv1.2\n', "ImageSets/Main/val.txt": "v1.jpg\nmy 1\n"}
+    names = ["my photo 1", "v1.2", "v1", "my", "the cat"]
+    lists = {"ImageSets/Main/train.txt": '"my photo 1"\nv1.2\n', "ImageSets/Main/val.txt": "v1.jpg\nmy 1\nthe cat  1\n"}
     folder = in_voc_layout(tmp_path / "photos", names, **lists)
     assert names_by_split(folder) == {
         "train": {"my photo 1.jpg", "v1.2.jpg"},
-        "validation": {"v1.jpg", "my.jpg"},
+        "validation": {"v1.jpg", "my.jpg", "the cat.jpg"},
     }
 
 

@@ -186,7 +186,9 @@ def test_a_name_that_is_no_text_is_reported_and_the_rest_is_used(writer, tmp_pat
         path.rename(path.with_stem(os.fsdecode(b"caf\xe9")))
     with pytest.warns(UserWarning, match=r"caf\\udce9.*rename"):
         datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
+    (writer.folder / os.fsdecode(b"caf\xe9.txt")).write_text("not read")
     found = report(writer.folder)
+    assert "caf\\udce9.txt" in found.understood
     assert sum(found.num_examples.values()) == 6
     assert "caf\\udce9" in [problem.file for problem in found.problems]
 

@@ -6,14 +6,16 @@ what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixe
 
 import abc
 import collections
+import concurrent.futures
 import dataclasses
 import hashlib
+import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow_datasets as tfds
 
@@ -22,6 +24,7 @@ from clsloc_utils.datasets.folders import (
     FaultError,
     FolderReport,
     Problem,
+    content_of,
     files_below,
     files_of,
     fingerprint_of,
@@ -36,6 +39,10 @@ OUTSIDE_BOX = "box outside the image"
 INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
+ENCODING = "unexpected encoding"
+LISTED_TWICE = "listed twice"
+NO_FILES = "listed, but there are no such files"
+OBJECT_TWICE = "object that stands there twice, counted once"
 
 # VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
 # and is then moved onto the border. Anything further out is a mistake of the annotation.
@@ -102,14 +109,13 @@ class Scan:
     def report(self, folder: Path) -> FolderReport:
         """The report on it, by names of files."""
         counts = collections.Counter(remark.reason for remark in self.remarks)
+        in_words = [f"{reason} ({count})" for reason, count in sorted(counts.items())]
         return FolderReport(
             folder=str(folder),
             num_examples={split: len(images) for split, images in self.splits.items()},
             class_names=tuple(self.class_names),
             problems=sorted(self.problems, key=_file_of),
-            understood="; ".join(
-                [self.understood, *(f"{reason} ({count})" for reason, count in sorted(counts.items()))]
-            ),
+            understood=printable("; ".join([self.understood, *in_words])),
             remarks=sorted(self.remarks, key=_file_of),
             drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
         )
@@ -302,6 +308,23 @@ def _checked_box(label: str, corners: tuple[float, float, float, float], size: t
     )
 
 
+def around_turned(corners: Sequence[float], angle: float, size: tuple[int, int]) -> tuple[float, ...]:
+    """The upright box around a box that was turned by an angle in radians about its centre, cut at the border."""
+    xmin, ymin, xmax, ymax = corners
+    x, y = (xmin + xmax) / 2, (ymin + ymax) / 2
+    if xmax < xmin or ymax < ymin or not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        return tuple(corners)  # a fault, as it stands
+    cosine, sine = abs(math.cos(angle)), abs(math.sin(angle))
+    half_width = ((xmax - xmin) * cosine + (ymax - ymin) * sine) / 2
+    half_height = ((xmax - xmin) * sine + (ymax - ymin) * cosine) / 2
+    return (
+        max(x - half_width, 0.0),
+        max(y - half_height, 0.0),
+        min(x + half_width, size[0]),
+        min(y + half_height, size[1]),
+    )
+
+
 def text_of_size(size: tuple[int, int]) -> str:
     """A size in words."""
     return f"{size[0]} x {size[1]} pixels"
@@ -380,3 +403,94 @@ def split_by_hash(names: Iterable[str]) -> dict[str, list[str]]:
         splits[split] = ordered[start:stop]
         start = stop
     return splits
+
+
+def split_by_folders(names: Collection[str]) -> dict[str, list[str]]:
+    """The names by the split that a folder in them is called after (`train/photo_1`); none unless each is in one."""
+    splits = {split: [] for split in SPLIT_SHARES}
+    for name in sorted(names):
+        split = next(filter(None, map(split_called, name.split("/")[:-1])), None)
+        if split is None:
+            return {}
+        splits[split].append(name)
+    return {split: found for split, found in splits.items() if found}
+
+
+# Reading.
+
+
+class Reading(NamedTuple):
+    """What reading the annotation of one photo gave.
+
+    Attributes:
+        image: The photo with its objects; `None` if there is a fault, or no object.
+        problems: What is wrong.
+        remarks: What was read otherwise than it stands there, each a phrase to be counted.
+    """
+
+    image: AnnotatedImage | None
+    problems: Sequence[Problem] = ()
+    remarks: Sequence[str] = ()
+
+
+def read_all(
+    folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
+) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list[str]]:
+    """Reads all photos, several at once.
+
+    Args:
+        folder: The folder, which the progress bar names.
+        names_by_split: The names of the photos, each once.
+        read: Reads the one of a name.
+
+    Returns:
+        The good images by split, the problems, and the remarks with their counts, in words.
+    """
+    names = [name for split_names in names_by_split.values() for name in split_names]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        results = with_progress(pool.map(read, names), len(names), f"Checking {folder.name}")
+        readings = dict(zip(names, results, strict=True))
+    images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
+    good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
+    problems = [problem for reading in readings.values() for problem in reading.problems]
+    remarks = collections.Counter(remark for reading in readings.values() for remark in reading.remarks)
+    return (
+        {split: found for split, found in good_images.items() if found},
+        problems,
+        [f"{remark} ({count})" for remark, count in sorted(remarks.items())],
+    )
+
+
+def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
+    """The objects, each once, and a remark for each that stood there twice."""
+    distinct, remarks = [], []
+    for item in objects:
+        if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in distinct):
+            remarks.append(OBJECT_TWICE)
+        else:
+            distinct.append(item)
+    return distinct, remarks
+
+
+def class_name(text: str) -> str:
+    """One form for the name of a class, whatever its letters' case, blanks and accents."""
+    return printable(normalized(" ".join(text.split()).lower()))
+
+
+def printable(name: str) -> str:
+    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes).
+
+    Raises:
+        FaultError: It is of another encoding, or cannot be read.
+        FileNotFoundError: It is not there.
+    """
+    data = content_of(path)
+    try:
+        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FaultError(ENCODING, f"{error}; save it as UTF-8") from error

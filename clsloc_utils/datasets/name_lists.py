@@ -13,11 +13,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from clsloc_utils.datasets.box_folder import in_short, normalized, split_called
-from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, Problem, files_of
+from clsloc_utils.datasets.box_folder import LISTED_TWICE, in_short, normalized, split_called, text_of
+from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, Problem, files_of
 
-ENCODING = "unexpected encoding"
-LISTED_TWICE = "listed twice"
 PHOTO_FOLDERS = ("jpegimages", "images", "image", "imgs", "img", "photos", "data")
 """What folders of photos are called, in lower case."""
 _TRAINVAL = "trainval"
@@ -140,18 +138,11 @@ def _class_and_split(stem: str) -> tuple[str, str] | None:
 
 def _lines(path: Path, folder: Path, problems: list[Problem]) -> list[str]:
     try:
-        text = _decoded(path.read_bytes())
-    except UnicodeDecodeError as error:
-        problems.append(Problem(path.relative_to(folder).as_posix(), ENCODING, f"{error}; save it as UTF-8"))
+        text = text_of(path)
+    except FaultError as fault:
+        problems.append(Problem(path.relative_to(folder).as_posix(), fault.reason, fault.detail))
         return []
     return [normalized(line.strip()) for line in text.splitlines() if line.strip()]
-
-
-def _decoded(data: bytes) -> str:
-    """Text in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes)."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    return data.decode("utf-8-sig")
 
 
 def _known_name(line: str, known: Collection[str], has_folders: bool) -> str:

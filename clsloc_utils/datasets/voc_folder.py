@@ -28,14 +28,20 @@ import defusedxml
 import defusedxml.ElementTree
 
 from clsloc_utils.datasets.box_folder import (
+    ENCODING,
+    NO_FILES,
+    OBJECT_TWICE,
     AnnotatedImage,
     BoxFolder,
     Scan,
     annotated_object,
+    around_turned,
+    class_name,
     files_by_name,
     in_short,
     is_turned,
-    normalized,
+    printable,
+    split_by_folders,
     split_by_hash,
     split_called,
     text_of_size,
@@ -53,7 +59,7 @@ from clsloc_utils.datasets.folders import (
     files_of,
     with_progress,
 )
-from clsloc_utils.datasets.name_lists import ENCODING, PHOTO_FOLDERS, list_files, read_name_lists
+from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -66,14 +72,12 @@ LAYOUT = (
 )
 
 MISSING_ANNOTATION = "missing annotation"
-NO_FILES = "listed, but there are no such files"
 MALFORMED_XML = "malformed XML"
 OTHER_FORMAT = "another format"
 MISSING_FIELD = "missing or unreadable field"
 NO_OBJECTS = "no objects"
 WRONG_SIZE = "wrong size in the XML"
 # Remarks.
-OBJECT_TWICE = "object that stands there twice, counted once"
 SEVERAL_BOXES = "several boxes in one object, each counted"
 TURNED_BOX = "turned box, replaced by the upright one around it"
 
@@ -285,11 +289,13 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     lists = read_name_lists(folder, list_paths, files.names)
     names_by_split, splits_in_words = lists.names, ""
     if not lists.names:
-        names_by_split, splits_in_words = _splits_of_folders(files.names)
+        names_by_split = split_by_folders(files.names)
+        folders = {part for name in files.names for part in name.split("/")[:-1] if split_called(part)}
+        splits_in_words = f"splits from the folders {', '.join(sorted(folders))}"
     named_splits = tuple(names_by_split)
     if not named_splits:
         names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
-    allowed = None if class_names is None else [_class_name(name) for name in class_names]
+    allowed = None if class_names is None else [class_name(name) for name in class_names]
 
     def check(name: str) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
         return _checked_image(files, name, allowed)
@@ -324,18 +330,6 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     )
 
 
-def _splits_of_folders(names: Collection[str]) -> tuple[dict[str, list[str]], str]:
-    """The splits that folders such as `train/` name if every photo is in one, or else none; and that in words."""
-    folder_of_name = {name: next(filter(split_called, name.split("/")[:-1]), None) for name in sorted(names)}
-    if not names or None in folder_of_name.values():
-        return {}, ""
-    splits = {}
-    for split in ("train", "validation", "test"):
-        if inside := [name for name, folder in folder_of_name.items() if split_called(folder) == split]:
-            splits[split] = inside
-    return splits, f"splits from the folders {', '.join(sorted(set(folder_of_name.values())))}"
-
-
 # Checking one image.
 
 
@@ -344,13 +338,12 @@ def _checked_image(
 ) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
     """The image with its objects, or `None` and what is wrong with it; and remarks."""
     images, annotations = files.images.get(name, ()), files.annotations.get(name, ())
-    printable = name.encode(errors="backslashreplace").decode()
 
     def fault(file: str, reason: str, detail: str = "") -> tuple[None, list[Problem], list[Problem]]:
         return None, [Problem(file, reason, detail)], []
 
-    if printable != name:
-        return fault(printable, ENCODING, "the name is not UTF-8; rename the photo and its annotation")
+    if printable(name) != name:
+        return fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
     if not images and not annotations:
         return fault(name, NO_FILES)
     annotation_file, *other_annotations = [_relative(path, files.folder) for path in annotations] or [""]
@@ -444,27 +437,22 @@ def _annotated_size(root: xml.etree.ElementTree.Element) -> tuple[int, int] | No
     return None if 0 in size else size
 
 
-def _class_name(text: str) -> str:
-    """One form for a class's name, whatever its letters' case, blanks and accents."""
-    return normalized(" ".join(text.split()).lower())
-
-
 def _checked_objects(
     element: xml.etree.ElementTree.Element, size: tuple[int, int], allowed: Sequence[str] | None
 ) -> Iterator[tuple[dict, str]]:
     """The boxes of one object in the form that `voc_features` encodes, each with a remark or an empty one."""
-    label = _class_name(element.findtext("name") or "")
+    label = class_name(element.findtext("name") or "")
     if not label:
         raise FaultError(MISSING_FIELD, "<name> is missing or empty")
     boxes = [(_corners(box), _rotation(element)) for box in element.findall("bndbox")]
     boxes += [_corners_and_angle(box) for box in element.findall("robndbox")]
     if not boxes:
         raise FaultError(MISSING_FIELD, f"{label} has no <bndbox>")
-    pose = _class_name(element.findtext("pose") or "")
+    pose = class_name(element.findtext("pose") or "")
     for number, (corners, angle) in enumerate(boxes):
         item = annotated_object(
             label,
-            _around_turned(corners, angle, size) if angle else corners,
+            around_turned(corners, angle, size) if angle else corners,
             size,
             allowed=allowed,
             pose=pose if pose in VOC_POSES else "unspecified",
@@ -495,25 +483,6 @@ def _corners_and_angle(box: xml.etree.ElementTree.Element) -> tuple[tuple[float,
     """The corners before the turn, and the turn in radians, of a box that roLabelImg has turned."""
     x, y, width, height, angle = (_number(box, field) for field in ("cx", "cy", "w", "h", "angle"))
     return (x - width / 2, y - height / 2, x + width / 2, y + height / 2), angle
-
-
-def _around_turned(corners: Sequence[float], angle: float, size: tuple[int, int]) -> tuple[float, ...]:
-    """The upright box around a box that was turned about its centre; what lies outside the image is cut off."""
-    xmin, ymin, xmax, ymax = corners
-    if xmax < xmin or ymax < ymin:
-        return tuple(corners)  # a fault, as it stands
-    cosine, sine = abs(math.cos(angle)), abs(math.sin(angle))
-    half_width = ((xmax - xmin) * cosine + (ymax - ymin) * sine) / 2
-    half_height = ((xmax - xmin) * sine + (ymax - ymin) * cosine) / 2
-    x, y = (xmin + xmax) / 2, (ymin + ymax) / 2
-    if not (0 <= x <= size[0] and 0 <= y <= size[1]):
-        return tuple(corners)
-    return (
-        max(x - half_width, 0.0),
-        max(y - half_height, 0.0),
-        min(x + half_width, size[0]),
-        min(y + half_height, size[1]),
-    )
 
 
 def _number(element: xml.etree.ElementTree.Element, field: str) -> float:
