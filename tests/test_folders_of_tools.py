@@ -375,6 +375,13 @@ def test_a_list_does_not_mean_the_photo_of_another_folder(tmp_path):
     assert report.num_examples == {"train": 2}
 
 
+def test_a_name_that_begins_as_another_is_not_that_one(tmp_path):
+    folder = in_voc_layout(tmp_path / "photos", ["v1", "v2"], **{"ImageSets/Main/train.txt": "v1.9\nv2.jpg\n"})
+    report = datasets.report(folder)
+    assert [problem.file for problem in report.problems] == ["v1.9"]
+    assert report.num_examples == {"train": 1}
+
+
 def test_lists_that_are_not_used_are_named(tmp_path):
     lists = {
         "ImageSets/Main/train.txt": "a\nb\nc\n",
