@@ -20,7 +20,7 @@ import math
 import os
 import re
 import xml.etree.ElementTree
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -183,8 +183,12 @@ def _pairs(folder: Path) -> list[_Pair]:
     pairs = [(place, _two_folders(place)) for place in folders if split_called(place.name)]
     if any(pair for _, pair in pairs):
         return [_Pair(f"{place.name}/", *pair) for place, pair in pairs if pair]
-    places = [folder, *folders, *(inner for place in folders for inner in _folders_of(place))]
-    side_by_side = [place for place in places if _holds(files_of(place), IMAGE_SUFFIXES, (".xml",))]
+    places = [
+        folder,
+        *folders,
+        *(inner for place in folders if os.access(place, os.R_OK) for inner in _folders_of(place)),
+    ]
+    side_by_side = [place for place in places if os.access(place, os.R_OK) and _holds_photos_and_xml(place)]
     prefixes = [place.relative_to(folder).as_posix() for place in side_by_side]
     return [
         _Pair("" if prefix == "." else f"{prefix}/", place, place)
@@ -197,6 +201,8 @@ def _two_folders(folder: Path) -> tuple[Path, Path] | None:
     by_name = {place.name.lower(): place for place in _folders_of(folder)}
     photo_places = [by_name[name] for name in PHOTO_FOLDERS if name in by_name]
     outer = [by_name[name] for name in _ANNOTATION_FOLDERS if name in by_name]
+    if not (photo_places and outer):
+        return None  # before any folder is walked
     inner = [place for each in outer for place in _folders_of(each) if place.name.lower() in _ANNOTATION_FOLDERS]
     photos = next((place for place in photo_places if _holds(files_below(place), IMAGE_SUFFIXES)), None)
     annotations = next((place for place in (*inner, *outer) if _holds(files_below(place), (".xml",))), None)
@@ -207,10 +213,14 @@ def _folders_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _holds(files: Collection[Path], *kinds: Sequence[str]) -> bool:
-    """Whether there are files of each kind, a kind being a choice of endings."""
-    endings = {path.suffix.lower() for path in files}
-    return all(endings & set(kind) for kind in kinds)
+def _holds(files: Iterable[Path], suffixes: Sequence[str]) -> bool:
+    return any(path.suffix.lower() in suffixes for path in files)
+
+
+def _holds_photos_and_xml(folder: Path) -> bool:
+    """Whether both lie right in a folder, by their names: whoever names a wrong folder gets told so soon."""
+    endings = {os.path.splitext(name)[1].lower() for name in os.listdir(folder) if not name.startswith(".")}
+    return ".xml" in endings and bool(endings & set(IMAGE_SUFFIXES))
 
 
 def _list_places(folder: Path) -> list[Path]:
