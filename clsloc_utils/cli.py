@@ -380,6 +380,8 @@ def _prepare(parsed: argparse.Namespace, results: TextIO) -> int:
     from clsloc_utils import runs
 
     source = runs.prepare(parsed.source, parsed.from_folder)
+    if source.understood:
+        _say(f"{source.name}: {source.understood}.")
     counts = ", ".join(f"{name} {count}" for name, count in source.splits.items())
     classes = f"; {source.num_classes} classes: {', '.join(source.class_names)}" if source.class_names else ""
     print(f"{source.name}: {source.task}; images: {counts}{classes}", file=results)
@@ -407,7 +409,7 @@ def _train(parsed: argparse.Namespace, results: TextIO) -> int:
 def _evaluate(parsed: argparse.Namespace, results: TextIO) -> int:
     from clsloc_utils import runs
 
-    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.eval_split)
+    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.eval_split, log=_say)
     print(json.dumps(metrics, indent=1) if parsed.json else _measures_table(metrics), file=results)
     return DONE
 

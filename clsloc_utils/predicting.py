@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clsloc_utils import checkup, pictures
+from clsloc_utils import checkup, photos, pictures
 from clsloc_utils.files import replacing
 from clsloc_utils.quiet import silent_standard_error
 
@@ -36,12 +36,6 @@ OPTIONS_OF_TASK = {
     "pose": ("joint_head", "heatmap_channels", "rotation"),
 }
 """Options that make sense for one task only."""
-
-PHOTO_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".avif"),
-    *(".jp2", ".ppm", ".pgm", ".tga", ".heic", ".heif"),
-)
-"""How names of photos end, in small letters."""
 
 # What lies outside a photo is grey, as in `pipelines`.
 _PADDING = 127.5
@@ -268,7 +262,7 @@ def find_photos(names: Sequence[str], log: Callable[[str], None] = print) -> lis
 
 def _photos_in(folder: Path, log: Callable[[str], None]) -> list[str]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    photos = [file for file in files if file.suffix.lower() in PHOTO_SUFFIXES and not file.name.startswith(".")]
+    photos = [file for file in files if file.suffix.lower() in photos.SUFFIXES and not file.name.startswith(".")]
     if len(photos) < len(files):
         endings = collections.Counter(file.suffix.lower() or file.name for file in set(files) - set(photos))
         counts = ", ".join(f"{ending} {count}" for ending, count in sorted(endings.items()))
@@ -296,7 +290,7 @@ def _upright(file: str | Path) -> Image.Image:
     try:
         with Image.open(file) as image:
             ImageOps.exif_transpose(image, in_place=True)
-            rgb = _as_rgb(image)
+            rgb = photos.as_rgb(image)
             rgb.load()
             return rgb
     except FileNotFoundError as error:
@@ -304,22 +298,11 @@ def _upright(file: str | Path) -> Image.Image:
     except IsADirectoryError as error:
         raise InputError(f"{file}: a folder without photos; name another, or the photos.") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{file}: not an image that can be read; save it as JPEG or PNG.") from error
+        with open(file, "rb") as stream:
+            reason = photos.why_no_image(stream.read(12))
+        raise InputError(f"{file}: not an image that can be read: {reason}. Save it as JPEG or PNG.") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{file}: cannot be read ({error}); save it as JPEG or PNG again.") from error
-
-
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F":
-        raise ValueError("its pixels are fractions, and nothing tells which of them is white")
-    if image.mode.startswith("I"):
-        # 16 bits of grey: Pillow would cut off everything above 255.
-        return Image.fromarray((np.asarray(image, "float64") / 256).clip(0, 255).astype("uint8")).convert("RGB")
-    if image.has_transparency_data:
-        on_white = Image.new("RGBA", image.size, "white")
-        on_white.alpha_composite(image.convert("RGBA"))
-        image = on_white
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def as_input(photo: np.ndarray, image_size: int, task: str) -> np.ndarray:

@@ -238,6 +238,11 @@ def prepare(source: str, from_folder: str | None = None) -> datasets.SourceInfo:
         return datasets.prepare(source, from_folder=from_folder)
 
 
+def _tell_how_read(source: datasets.SourceInfo, log: Callable[[str], None]) -> None:
+    if source.understood:
+        log(f"{source.name}: {source.understood}.")
+
+
 def _check_split(source: datasets.SourceInfo, split: str) -> None:
     """Sees to it that a split holds something to learn from or to judge by."""
     with input_errors():
@@ -400,6 +405,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
                 f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
                 "file, or train into another folder with --out."
             )
+        _tell_how_read(info, log)
         return _Training(run, stored, info, backbone, model, is_chief, log).run_to_the_end()
 
 
@@ -690,6 +696,7 @@ def sweep(
         own_backbone, own_size = recipes.backbone_of(profile, info)
         if backbone not in (None, own_backbone):
             own_size = None
+        _tell_how_read(info, log)
         log(recipes.reason_for_backbone(backbone or own_backbone, info))
         model = load_backbone(backbone or own_backbone, image_size=image_size or own_size)
     for split in (info.train_split, info.validation_split, info.test_split):
@@ -774,6 +781,7 @@ def curve(
     given = {"backbone": backbone, "image_size": image_size, "copies": copies}
     with input_errors():
         options = resolve_options(given, info, profiles.current_profile())
+        _tell_how_read(info, log)
         log(recipes.reason_for_backbone(options["backbone"], info))
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -907,7 +915,7 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, config, model)
 
 
-def evaluate(run: Run, source: str, split: str | None = None) -> dict:
+def evaluate(run: Run, source: str, split: str | None = None, *, log: Callable[[str], None] = print) -> dict:
     """Measures the model of a run, and the baselines of its training images, on images of any source.
 
     Args:
@@ -915,6 +923,7 @@ def evaluate(run: Run, source: str, split: str | None = None) -> dict:
         source: A name or a folder; its classes must be known to the run.
         split: Which of its images; `None` for those that the run was evaluated on, if the source is its own, or else
             for the source's test split.
+        log: Called with how a folder was read.
 
     Returns:
         A dict as in `metrics.json`.
@@ -927,6 +936,7 @@ def evaluate(run: Run, source: str, split: str | None = None) -> dict:
     if split is None:
         split = options["eval_split"] if _whole_path_of_source(source) == options["source"] else info.test_split
     _check_split(info, split)
+    _tell_how_read(info, log)
     return _judge(run.model, _batches(info, split, options, class_names), run.config)[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from clsloc_utils import datasets, pipelines
 
 COUNTS = {
-    "unreadable JPEG": 2,
+    "unreadable photo": 2,
     "missing annotation": 1,
     "missing image": 1,
     "box outside the image": 1,

@@ -66,6 +66,30 @@ def test_positions_of_unlabelled_joints_are_nothing_and_do_no_harm(tmp_path):
     assert not example["labelled"][7]
 
 
+def test_flags_of_lsp_extended_in_the_shape_of_lsp(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=False)
+    writer.write(2)
+    writer.flags[:] = 1  # labelled, as in LSP-extended
+    writer.flags[0, 7], writer.positions[0, 7] = 0, (0, 0)
+    writer.save_joints()
+    first, second = loaded(writer.folder, tmp_path, strict=True)
+    for mask in ("labelled", "visible"):
+        assert first[mask].tolist() == [joint != 7 for joint in range(14)]
+        assert second[mask].all()
+
+
+def test_a_joint_of_lsp_at_0_0_has_no_position(tmp_path):
+    writer = LspWriter(tmp_path / "photos", extended=False)
+    writer.write(2)
+    writer.flags[0, 3] = 1
+    writer.positions[0, 7] = (0, 0)
+    writer.save_joints()
+    first, second = loaded(writer.folder, tmp_path, strict=True)
+    assert first["labelled"].tolist() == [joint != 7 for joint in range(14)]
+    assert first["visible"].tolist() == [joint not in (3, 7) for joint in range(14)]
+    assert second["visible"].all()
+
+
 def test_a_single_photo_whose_axis_matlab_dropped(writer):
     array = writer.array()[..., :1].squeeze(-1)
     scipy.io.savemat(writer.folder / "joints.mat", {"joints": array})
@@ -98,9 +122,9 @@ def move_joint(position):
 
 FAULTS = {
     "missing image": (lambda w: w.image_path(BAD).unlink(), "missing image"),
-    "empty JPEG": (lambda w: w.image_path(BAD).write_bytes(b""), "unreadable JPEG"),
-    "no JPEG": (lambda w: w.image_path(BAD).write_bytes(b"this is no image"), "unreadable JPEG"),
-    "cut JPEG": (cut_jpeg, "unreadable JPEG"),
+    "empty JPEG": (lambda w: w.image_path(BAD).write_bytes(b""), "unreadable photo"),
+    "no JPEG": (lambda w: w.image_path(BAD).write_bytes(b"this is no image"), "unreadable photo"),
+    "cut JPEG": (cut_jpeg, "unreadable photo"),
     "two of a number": (
         lambda w: shutil.copy(w.image_path(BAD), w.folder / "images" / "im0000003.jpg"),
         "several images of the same name",
@@ -174,6 +198,48 @@ def test_a_photo_without_a_number_is_reported_and_other_files_are_not(writer):
     assert found.num_examples == {"train": COUNT}
 
 
+def rename(writer, numbers):
+    """Gives the photos other numbers, in their order."""
+    for old, new in reversed(list(enumerate(numbers, start=1))):
+        writer.image_path(old).rename(writer.image_path(new))
+
+
+def test_rows_follow_the_order_of_photos_whose_numbers_have_gaps(writer, tmp_path):
+    rename(writer, (1, 3, 4, 7, 20, 21))
+    examples = loaded(writer.folder, tmp_path, strict=True)
+    assert len(examples) == COUNT
+    for number, positions, example in zip((1, 3, 4, 7, 20, 21), writer.positions, examples, strict=True):
+        assert example["image/filename"].decode() == writer.image_path(number).name
+        np.testing.assert_allclose(example["joints"], positions / writer.size(number), rtol=1e-5)
+    assert "in their order, since their numbers have gaps" in datasets.report(writer.folder).understood
+
+
+@pytest.mark.parametrize("count", [4, 7])
+def test_rows_that_may_be_anybodys_are_refused(writer, count, tmp_path):
+    rename(writer, (1, 3, 4, 7, 20, 21))
+    array = np.concatenate([writer.array()] * 2, axis=2)[..., :count]
+    scipy.io.savemat(writer.folder / "joints.mat", {"joints": array})
+    for read in (datasets.report, lambda folder: loaded(folder, tmp_path)):
+        with pytest.raises(ValueError, match=rf"joints of {count} photos, and images has 6, whose numbers have gaps"):
+            read(writer.folder)
+
+
+def test_photos_that_are_missing_among_the_numbers_move_no_other_joints(writer):
+    writer.image_path(BAD).unlink()
+    found = datasets.report(writer.folder)
+    assert found.num_examples == {"train": COUNT - 1}
+    assert "by number" in found.understood
+
+
+def test_a_png_beside_the_joints(writer, tmp_path):
+    path = writer.image_path(BAD)
+    Image.open(path).save(path.with_suffix(".png"))
+    path.unlink()
+    example = loaded(writer.folder, tmp_path, strict=True)[BAD - 1]
+    assert example["image/filename"].decode() == path.with_suffix(".png").name
+    np.testing.assert_allclose(example["joints"], writer.positions[BAD - 1] / (96, 128), rtol=1e-5)
+
+
 def test_a_joint_may_lie_a_little_outside(writer, tmp_path):
     move_joint((-5, 10))(writer)
     example = loaded(writer.folder, tmp_path, strict=True)[BAD - 1]
@@ -185,7 +251,7 @@ def test_no_usable_photo_at_all(tmp_path):
     writer = LspWriter(tmp_path / "photos", extended=False)
     writer.write(1)
     writer.image_path(1).write_bytes(b"")
-    with pytest.raises(ValueError, match=r"No usable image(.|\n)*unreadable JPEG"):
+    with pytest.raises(ValueError, match=r"No usable image(.|\n)*unreadable photo"):
         loaded(writer.folder, tmp_path)
 
 

@@ -283,7 +283,7 @@ FAULTS = {
     "damaged image": (
         by_hand_devkit,
         lambda f: (f / "VOCdevkit/VOC2007/JPEGImages/2007_train_2.jpg").write_bytes(b""),
-        r"1 of 3 images.*2007_train_2\.jpg, unreadable JPEG",
+        r"1 of 3 images.*2007_train_2\.jpg, unreadable photo",
     ),
     "damaged annotation": (
         by_hand_devkit,
@@ -515,12 +515,12 @@ def test_a_damaged_zip_by_hand(pose, tmp_path):
 def test_a_bad_photo_does_not_move_the_border_between_the_splits(pose, tmp_path):
     name, writer, counts = pose
     writer.image_path(2).write_bytes(b"no photo")
-    with pytest.warns(UserWarning, match="unreadable JPEG") as caught:
+    with pytest.warns(UserWarning, match="unreadable photo") as caught:
         datasets.prepare(name, from_folder=writer.folder, data_dir=tmp_path / "data")
     assert [warning.filename for warning in caught] == [__file__]
-    with pytest.warns(UserWarning, match="unreadable JPEG"):
+    with pytest.warns(UserWarning, match="unreadable photo"):
         found = [numbers(datasets.load(name, split, data_dir=tmp_path / "data")) for split in counts]
     assert found[0] == [1, *range(3, 21)]
     assert found[1:] == [[21, 22, 23, 24]] * (name == "lsp")
-    with pytest.raises(ValueError, match="unreadable JPEG"):
+    with pytest.raises(ValueError, match="unreadable photo"):
         datasets.load(name, "train", data_dir=tmp_path / "data", strict=True)

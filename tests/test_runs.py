@@ -256,7 +256,9 @@ def test_ctrl_c_before_anything_is_learned(voc_folder, tmp_path, monkeypatch, ca
 
     monkeypatch.setattr(training.Checkpoint, "on_train_batch_end", interrupt)
     assert cli.main(["train", str(voc_folder), *OPTIONS, "--out", str(run)]) == 130
-    assert "nothing is learned yet" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "nothing is learned yet" in said
+    assert said.count("splits from ImageSets/Main/train.txt, val.txt") == 1, "how the folder was read"
     assert not (run / "model.keras").exists()
     assert not (run / "metrics.json").exists()
 
@@ -553,6 +555,7 @@ def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_fol
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert json.loads(done.stdout) == json.loads((finished / "metrics.json").read_text())
     assert "Evaluation" in done.stderr, "the bar is elsewhere"
+    assert done.stderr.count("splits from ImageSets/Main/train.txt, val.txt") == 1, "how the folder was read"
 
 
 def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_writer, capsys):

@@ -120,10 +120,21 @@ FAULTS = {
     "corner is no number": (lambda w: replace_in_xml(w, ">40<", ">forty<"), XML, "missing or unreadable field"),
     "corner is not finite": (lambda w: replace_in_xml(w, ">40<", ">nan<"), XML, "missing or unreadable field"),
     "no class": (lambda w: replace_in_xml(w, ">cat<", "> <"), XML, "missing or unreadable field"),
-    "empty JPEG": (lambda w: cut_jpeg(w, 0), IMAGE, "unreadable JPEG"),
-    "cut JPEG": (lambda w: cut_jpeg(w, 0.9), IMAGE, "unreadable JPEG"),
-    "noise": (lambda w: w.image_path(BAD_NAME).write_bytes(b"no image"), IMAGE, "unreadable JPEG"),
-    "PNG": (lambda w: save_jpeg(w, (96, 64), format="PNG"), IMAGE, "unreadable JPEG"),
+    "empty JPEG": (lambda w: cut_jpeg(w, 0), IMAGE, "unreadable photo"),
+    "cut JPEG": (lambda w: cut_jpeg(w, 0.9), IMAGE, "unreadable photo"),
+    "noise": (lambda w: w.image_path(BAD_NAME).write_bytes(b"no image"), IMAGE, "unreadable photo"),
+    "HEIC": (lambda w: w.image_path(BAD_NAME).write_bytes(b"\0\0\0\x18ftypheic\0\0"), IMAGE, "unreadable photo"),
+    "cut PNG": (
+        lambda w: (save_jpeg(w, (96, 64), format="PNG"), cut_jpeg(w, 0.9)),
+        IMAGE,
+        "unreadable photo",
+    ),
+    "cut TIFF": (
+        lambda w: (save_jpeg(w, (96, 64), format="TIFF"), cut_jpeg(w, 0.9)),
+        IMAGE,
+        "unreadable photo",
+    ),
+    "PostScript": (lambda w: save_jpeg(w, (96, 64), format="EPS"), IMAGE, "unreadable photo"),
     "upside down": (lambda w: save_jpeg(w, (96, 64), exif=orientation(3)), IMAGE, "unclear orientation"),
     "square on its side": (
         lambda w: (save_jpeg(w, (64, 64), exif=orientation(6)), w.annotate(BAD_NAME, GOOD, (64, 64))),
@@ -175,7 +186,9 @@ def test_a_name_that_is_no_text_is_reported_and_the_rest_is_used(writer, tmp_pat
         path.rename(path.with_stem(os.fsdecode(b"caf\xe9")))
     with pytest.warns(UserWarning, match=r"caf\\udce9.*rename"):
         datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
+    (writer.folder / os.fsdecode(b"caf\xe9.txt")).write_text("not read")
     found = report(writer.folder)
+    assert "caf\\udce9.txt" in found.understood
     assert sum(found.num_examples.values()) == 6
     assert "caf\\udce9" in [problem.file for problem in found.problems]
 
@@ -209,7 +222,7 @@ def test_long_reports_are_cut_but_problems_are_complete(voc_writer):
         voc_writer.annotate(f"bad_{number:02d}", INVERTED)
     found = report(voc_writer.folder)
     assert len(found.problems) == found.counts["inverted box"] == 30
-    assert str(found).count("Annotations/") == folders.PROBLEMS_SHOWN_PER_REASON
+    assert str(found).count("Annotations/bad") == folders.PROBLEMS_SHOWN_PER_REASON
     assert "and 10 more" in str(found)
 
 

@@ -6,25 +6,29 @@ what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixe
 
 import abc
 import collections
+import concurrent.futures
 import dataclasses
 import hashlib
-import io
+import math
 import os
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow_datasets as tfds
-from PIL import Image, ImageOps
 
 from clsloc_utils.datasets.folders import (
     UNCLEAR_ORIENTATION,
     FaultError,
     FolderReport,
     Problem,
+    content_of,
+    files_below,
     files_of,
     fingerprint_of,
+    photo_for_training,
     place_of_data,
     raise_on_problems,
     with_progress,
@@ -35,12 +39,22 @@ OUTSIDE_BOX = "box outside the image"
 INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
+ENCODING = "unexpected encoding"
+LISTED_TWICE = "listed twice"
+NO_FILES = "listed, but there are no such files"
+OBJECT_TWICE = "object that stands there twice, counted once"
 
 # VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
 # and is then moved onto the border. Anything further out is a mistake of the annotation.
 BORDER_TOLERANCE = 1.0
 # Without lists of one's own the photos are cut here into train, validation and test.
 SPLIT_SHARES = {"train": 0.7, "validation": 0.85, "test": 1.0}
+# What lists and folders are called, in lower case.
+_SPLIT_OF_WORD = {
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "testset"), "test"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +78,7 @@ class AnnotatedImage:
     def example(self) -> dict:
         """The example as `voc_features` encodes it."""
         return {
-            "image": turned_jpeg(self.path) if self.turned else self.path.read_bytes(),
+            "image": photo_for_training(self.path, turned=self.turned),
             "image/filename": self.path.name,
             "objects": self.objects,
             "labels": sorted({item["label"] for item in self.objects}),
@@ -81,29 +95,40 @@ class Scan:
         class_names: The classes, in the order of their labels.
         problems: What is wrong.
         understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
+        remarks: What was read otherwise than it stands there; no fault.
+        named_splits: The splits that the folder itself names, by lists or by folders, also those without a good image.
     """
 
     splits: Mapping[str, Sequence[AnnotatedImage]]
     class_names: Sequence[str]
     problems: Sequence[Problem]
     understood: str = ""
+    remarks: Sequence[Problem] = ()
+    named_splits: Sequence[str] = ()
 
     def report(self, folder: Path) -> FolderReport:
-        """The report on it."""
+        """The report on it, by names of files."""
+        counts = collections.Counter(remark.reason for remark in self.remarks)
+        in_words = [f"{reason} ({count})" for reason, count in sorted(counts.items())]
         return FolderReport(
             folder=str(folder),
             num_examples={split: len(images) for split, images in self.splits.items()},
             class_names=tuple(self.class_names),
-            problems=self.problems,
-            understood=self.understood,
+            problems=sorted(self.problems, key=_file_of),
+            understood=printable("; ".join([self.understood, *in_words])),
+            remarks=sorted(self.remarks, key=_file_of),
             drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
         )
+
+
+def _file_of(problem: Problem) -> str:
+    return problem.file  # The order within a file stays as it was.
 
 
 class BoxFolder(tfds.core.GeneratorBasedBuilder):
     """TFDS builder of a folder of photos with boxes, with the features of TFDS's `voc`."""
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     LAYOUT: ClassVar[str]  # what a folder of this layout holds, in one sentence, for messages
 
     def __init__(
@@ -183,6 +208,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             problems=[Problem(*problem) for problem in stored["problems"]],
             understood=stored["understood"],
             drawn=stored["drawn"],
+            remarks=[Problem(*remark) for remark in stored["remarks"]],
         )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -201,7 +227,12 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             raise_on_problems(folder_report)
         if not scan.splits:
             raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.")
-        self.info.metadata["problems"] = [list(problem) for problem in scan.problems]
+        if "train" in scan.named_splits and "train" not in scan.splits:
+            raise ValueError(
+                f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"
+            )
+        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
+        self.info.metadata["remarks"] = [list(remark) for remark in folder_report.remarks]
         self.info.metadata["understood"] = folder_report.understood
         self.info.metadata["drawn"] = folder_report.drawn
         features = self.info.features
@@ -277,6 +308,23 @@ def _checked_box(label: str, corners: tuple[float, float, float, float], size: t
     )
 
 
+def around_turned(corners: Sequence[float], angle: float, size: tuple[int, int]) -> tuple[float, ...]:
+    """The upright box around a box that was turned by an angle in radians about its centre, cut at the border."""
+    xmin, ymin, xmax, ymax = corners
+    x, y = (xmin + xmax) / 2, (ymin + ymax) / 2
+    if xmax < xmin or ymax < ymin or not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        return tuple(corners)  # a fault, as it stands
+    cosine, sine = abs(math.cos(angle)), abs(math.sin(angle))
+    half_width = ((xmax - xmin) * cosine + (ymax - ymin) * sine) / 2
+    half_height = ((xmax - xmin) * sine + (ymax - ymin) * cosine) / 2
+    return (
+        max(x - half_width, 0.0),
+        max(y - half_height, 0.0),
+        min(x + half_width, size[0]),
+        min(y + half_height, size[1]),
+    )
+
+
 def text_of_size(size: tuple[int, int]) -> str:
     """A size in words."""
     return f"{size[0]} x {size[1]} pixels"
@@ -311,23 +359,33 @@ def is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: tu
     )
 
 
-def turned_jpeg(path: Path) -> bytes:
-    """The photo turned as its EXIF orientation says, as a JPEG without the tag."""
-    buffer = io.BytesIO()
-    with Image.open(path) as image:
-        ImageOps.exif_transpose(image).convert("RGB").save(buffer, format="JPEG", quality=95)
-    return buffer.getvalue()
-
-
 # Names and splits.
 
 
-def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
-    """The files of a folder that end in one of the suffixes, by name without ending."""
+def split_called(name: str) -> str | None:
+    """The split that a list or a folder is called after (`Valid`, `train2017`), or `None`."""
+    word = name.lower().strip()
+    return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
+
+
+def in_short(names: Sequence[str], shown: int = 4) -> str:
+    """Names in a sentence: all of a few, or the first and how many more."""
+    more = len(names) - shown
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:shown])} and {more} more"
+
+
+def files_by_name(folder: Path, suffixes: Sequence[str], *, deep: bool = True) -> dict[str, list[Path]]:
+    """The files of a folder that end in one of the suffixes, by name without ending, such as `cam1/b`.
+
+    Args:
+        folder: The folder.
+        suffixes: With their dots, in lower case.
+        deep: Whether to look into the folders in it, too.
+    """
     files = collections.defaultdict(list)
-    for path in files_of(folder):
+    for path in files_below(folder) if deep else files_of(folder):
         if path.suffix.lower() in suffixes:
-            files[normalized(path.stem)].append(path)
+            files[normalized(path.relative_to(folder).with_suffix("").as_posix())].append(path)
     return files
 
 
@@ -345,3 +403,94 @@ def split_by_hash(names: Iterable[str]) -> dict[str, list[str]]:
         splits[split] = ordered[start:stop]
         start = stop
     return splits
+
+
+def split_by_folders(names: Collection[str]) -> dict[str, list[str]]:
+    """The names by the split that a folder in them is called after (`train/photo_1`); none unless each is in one."""
+    splits = {split: [] for split in SPLIT_SHARES}
+    for name in sorted(names):
+        split = next(filter(None, map(split_called, name.split("/")[:-1])), None)
+        if split is None:
+            return {}
+        splits[split].append(name)
+    return {split: found for split, found in splits.items() if found}
+
+
+# Reading.
+
+
+class Reading(NamedTuple):
+    """What reading the annotation of one photo gave.
+
+    Attributes:
+        image: The photo with its objects; `None` if there is a fault, or no object.
+        problems: What is wrong.
+        remarks: What was read otherwise than it stands there, each a phrase to be counted.
+    """
+
+    image: AnnotatedImage | None
+    problems: Sequence[Problem] = ()
+    remarks: Sequence[str] = ()
+
+
+def read_all(
+    folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
+) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list[str]]:
+    """Reads all photos, several at once.
+
+    Args:
+        folder: The folder, which the progress bar names.
+        names_by_split: The names of the photos, each once.
+        read: Reads the one of a name.
+
+    Returns:
+        The good images by split, the problems, and the remarks with their counts, in words.
+    """
+    names = [name for split_names in names_by_split.values() for name in split_names]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        results = with_progress(pool.map(read, names), len(names), f"Checking {folder.name}")
+        readings = dict(zip(names, results, strict=True))
+    images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
+    good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
+    problems = [problem for reading in readings.values() for problem in reading.problems]
+    remarks = collections.Counter(remark for reading in readings.values() for remark in reading.remarks)
+    return (
+        {split: found for split, found in good_images.items() if found},
+        problems,
+        [f"{remark} ({count})" for remark, count in sorted(remarks.items())],
+    )
+
+
+def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
+    """The objects, each once, and a remark for each that stood there twice."""
+    distinct, remarks = [], []
+    for item in objects:
+        if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in distinct):
+            remarks.append(OBJECT_TWICE)
+        else:
+            distinct.append(item)
+    return distinct, remarks
+
+
+def class_name(text: str) -> str:
+    """One form for the name of a class, whatever its letters' case, blanks and accents."""
+    return printable(normalized(" ".join(text.split()).lower()))
+
+
+def printable(name: str) -> str:
+    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes).
+
+    Raises:
+        FaultError: It is of another encoding, or cannot be read.
+        FileNotFoundError: It is not there.
+    """
+    data = content_of(path)
+    try:
+        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FaultError(ENCODING, f"{error}; save it as UTF-8") from error

@@ -30,7 +30,7 @@ def write_drawn_folder(
     """Writes drawings as JPEG files and their annotations as XML files, and on purpose some that are broken.
 
     The same bytes and times on every call. Good are `per_class` photos of one object of each class and `crowds` of
-    several objects. Seven more have a fault each: a JPEG cut short, a PNG that is called JPEG, a photo without
+    several objects. Seven more have a fault each: a JPEG cut short, a HEIC photo that is called JPEG, a photo without
     annotation, an annotation without photo, a box that leaves the photo, one that is inside out, and one of no height.
     Two of the good ones have a slip that no report can see: `photo_003` is called what it is not, and the box of
     `photo_017` lies in a corner.
@@ -109,7 +109,7 @@ def _write_broken(folder: Path, class_name: str) -> None:
     """The files with a fault, each named after it."""
     faults = (
         "trouble_cut_short",
-        "trouble_png",
+        "trouble_heic",
         "trouble_without_annotation",
         "trouble_without_photo",
         "trouble_outside",
@@ -121,8 +121,7 @@ def _write_broken(folder: Path, class_name: str) -> None:
     photos, annotations = folder / IMAGE_FOLDER, folder / ANNOTATION_FOLDER
     cut_short = photos / "trouble_cut_short.jpg"
     cut_short.write_bytes(cut_short.read_bytes()[: cut_short.stat().st_size // 2])
-    scene = draw_scene(np.random.default_rng([_SEED, 0, 2]), 1, class_name, LONGEST_SIDE)
-    scene.image.save(photos / "trouble_png.jpg", format="PNG")
+    (photos / "trouble_heic.jpg").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")  # its first bytes, which tell
     (annotations / "trouble_without_annotation.xml").unlink()
     (photos / "trouble_without_photo.jpg").unlink()
     _change_object(annotations / "trouble_outside.xml", xmin="10", xmax=str(2 * LONGEST_SIDE))

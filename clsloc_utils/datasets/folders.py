@@ -1,25 +1,27 @@
-"""What the builders of folders share: the report of what is wrong, the check of a JPEG, the files' fingerprint."""
+"""What the builders of folders share: the report of what is wrong, reading photos, the files' fingerprint."""
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import io
 import os
 import re
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow as tf
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from clsloc_utils import photos
 from clsloc_utils.progress import progress
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg")
+IMAGE_SUFFIXES = photos.SUFFIXES
 MISSING_IMAGE = "missing image"
 SAME_NAME = "several images of the same name"
-UNREADABLE_JPEG = "unreadable JPEG"
+UNREADABLE_PHOTO = "unreadable photo"
 UNREADABLE_FILE = "unreadable file"
 UNCLEAR_ORIENTATION = "unclear orientation"
 
@@ -54,6 +56,7 @@ class FolderReport:
             objects is left out as a whole: without that object it could pass for an image with a single one.
         understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
         drawn: Whether the files say that the pictures are drawings; photographs are the rule.
+        remarks: What was read otherwise than it stands there, such as an object that stands there twice; no fault.
     """
 
     folder: str
@@ -62,6 +65,7 @@ class FolderReport:
     problems: Sequence[Problem]
     understood: str = ""
     drawn: bool = False
+    remarks: Sequence[Problem] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -72,14 +76,20 @@ class FolderReport:
         splits = ", ".join(f"{name} {count}" for name, count in self.num_examples.items()) or "none"
         classes = "" if self.class_names is None else f" Classes: {', '.join(self.class_names) or 'none'}."
         lines = [f"Folder {self.folder}: {len(self.problems)} problems. Usable images: {splits}.{classes}"]
-        for reason, count in self.counts.items():
-            lines.append(f"  {reason} ({count}):")
-            problems = [problem for problem in self.problems if problem.reason == reason]
-            for problem in problems[:PROBLEMS_SHOWN_PER_REASON]:
-                lines.append(f"    {problem.file}" + (f": {problem.detail}" if problem.detail else ""))
-            if count > PROBLEMS_SHOWN_PER_REASON:
-                lines.append(f"    ... and {count - PROBLEMS_SHOWN_PER_REASON} more, all in `.problems`")
-        return "\n".join(lines)
+        if self.understood:
+            lines.append(f"  Understood as: {self.understood}")
+        return "\n".join([*lines, *_listed(self.problems, "problems"), *_listed(self.remarks, "remarks")])
+
+
+def _listed(problems: Sequence[Problem], name: str) -> Iterator[str]:
+    """The lines of a report on problems or remarks, by reason."""
+    for reason, count in collections.Counter(problem.reason for problem in problems).most_common():
+        yield f"  {reason} ({count}):"
+        of_reason = [problem for problem in problems if problem.reason == reason]
+        for problem in of_reason[:PROBLEMS_SHOWN_PER_REASON]:
+            yield f"    {problem.file}" + (f": {problem.detail}" if problem.detail else "")
+        if count > PROBLEMS_SHOWN_PER_REASON:
+            yield f"    ... and {count - PROBLEMS_SHOWN_PER_REASON} more, all in `.{name}`"
 
 
 def raise_on_problems(folder_report: FolderReport) -> None:
@@ -96,6 +106,9 @@ class FaultError(Exception):
         self.reason = reason
         self.detail = detail
 
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
 
 def with_progress(iterable: Iterable, total: int, description: str) -> Iterable:
     """A progress bar, if there is enough to do for anyone to wait."""
@@ -107,6 +120,23 @@ def files_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder and of all folders in it, by name, without hidden ones; a link back is not followed."""
+    found, seen = [], set()
+    for root, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        if os.path.realpath(root) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(root))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error  # `os.walk` would pass over what it cannot read.
 
 
 def fingerprint_of(paths: Iterable[Path], folder: Path, options: object = None) -> str:
@@ -140,29 +170,77 @@ def content_of(path: Path) -> bytes:
         raise FaultError(UNREADABLE_FILE, error.strerror) from error
 
 
-def checked_jpeg(path: Path) -> tuple[tuple[int, int], int]:
-    """Width and height of a JPEG as its pixels are stored, and its EXIF orientation (1 if it has none).
+def checked_photo(path: Path) -> tuple[tuple[int, int], int]:
+    """Width and height of a photo as its pixels are stored, and its EXIF orientation (1 if it has none).
 
     Raises:
-        FaultError: It is no JPEG, its data are damaged, or it cannot be read.
+        FaultError: It is no photo, its data are damaged, or it cannot be read.
         FileNotFoundError: It is not there.
     """
     data = content_of(path)
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image_format, size = image.format, image.size
-            orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-    except UnidentifiedImageError as error:
-        # Its own text names an address in memory, another one on every run.
-        raise FaultError(UNREADABLE_JPEG, "it is no image, or its first bytes are damaged") from error
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise FaultError(UNREADABLE_JPEG, str(error)) from error
-    # A phone's multi-picture file is a JPEG with more pictures behind it.
-    if image_format not in ("JPEG", "MPO"):
-        raise FaultError(UNREADABLE_JPEG, f"it is a {image_format} file; save it as a JPEG")
+    with _faults_of_photo(data), Image.open(io.BytesIO(data)) as image:
+        size, orientation = image.size, image.getexif().get(EXIF_ORIENTATION, 1)
+        if image.format not in photos.FORMATS:
+            raise FaultError(UNREADABLE_PHOTO, f"it is a {image.format} file; save it as JPEG or PNG")
+        if not _decodes_as_seen(image):
+            photos.as_rgb(image)
+            return size, orientation
     try:
         # The decoder that training uses, at an eighth of the size: it reads all the data, in a fraction of the time.
         tf.io.decode_jpeg(data, channels=3, ratio=8)
     except tf.errors.InvalidArgumentError as error:
-        raise FaultError(UNREADABLE_JPEG, "its data end early or are damaged") from error
+        raise FaultError(UNREADABLE_PHOTO, "its data end early or are damaged") from error
     return size, orientation
+
+
+def photo_for_training(path: Path, *, turned: bool = False) -> bytes:
+    """A photo as `tf.io.decode_jpeg` reads it: the file as it is where that gives what one sees, or else as a PNG.
+
+    Args:
+        path: A photo that passed `checked_photo`.
+        turned: Whether to turn it as its EXIF orientation says; without, its pixels stay as they are stored.
+
+    Returns:
+        The bytes of a JPEG or PNG. All is lossless but a turned JPEG: it is saved as a JPEG of quality 95, since a PNG
+        of a photo takes five times the space.
+    """
+    data = path.read_bytes()
+    with Image.open(io.BytesIO(data)) as image:
+        if not turned and _decodes_as_seen(image):
+            return data
+        is_jpeg = image.format in _JPEG_FORMATS
+        pixels = photos.as_rgb(ImageOps.exif_transpose(image) if turned else image)
+    pixels.info.clear()  # Pillow writes the EXIF tag of a PNG again, and others turn the photo again.
+    buffer = io.BytesIO()
+    if is_jpeg:
+        pixels.save(buffer, format="JPEG", quality=95)
+    else:
+        pixels.save(buffer, format="PNG", compress_level=1)  # Level 6 saves a tenth more, in several times the time.
+    return buffer.getvalue()
+
+
+# A phone's multi-picture file is a JPEG with more pictures behind it.
+_JPEG_FORMATS = ("JPEG", "MPO")
+
+
+def _decodes_as_seen(image: Image.Image) -> bool:
+    """Whether `tf.io.decode_jpeg` gives the pixels of `photos.as_rgb`; it also reads PNG, but drops transparency."""
+    if image.format in _JPEG_FORMATS:
+        return True
+    return image.format == "PNG" and image.mode in ("1", "L", "P", "RGB") and not image.has_transparency_data
+
+
+# RuntimeError comes from its AVIF decoder.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, RuntimeError, struct.error, Image.DecompressionBombError)
+
+
+@contextlib.contextmanager
+def _faults_of_photo(data: bytes) -> Iterator[None]:
+    """Turns what Pillow raises on bytes that are no good photo into a fault."""
+    try:
+        yield
+    except UnidentifiedImageError as error:
+        # Its own text names an address in memory, another one on every run.
+        raise FaultError(UNREADABLE_PHOTO, photos.why_no_image(data[:12])) from error
+    except _PILLOW_ERRORS as error:
+        raise FaultError(UNREADABLE_PHOTO, str(error)) from error

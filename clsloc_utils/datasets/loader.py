@@ -99,7 +99,7 @@ def load(
 
     Returns:
         A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"`,
-        `"lsp"`, `"lspet"` and folders in LSP layout. `image` is a scalar string, the JPEG as it was stored;
+        `"lsp"`, `"lspet"` and folders in LSP layout. `image` is a scalar string, a JPEG or PNG as it was stored;
         `objects/bbox` is float32 `[ymin, xmin, ymax, xmax]`, relative to height and width; `objects/label` is int64. No
         JPEG is decoded, and memory does not grow with the number of examples.
 
@@ -416,7 +416,7 @@ def _prepared_folder(
         layouts = ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder))
         raise ValueError(
             f"{folder!r} is neither a known source nor a folder of a known layout. Known sources: "
-            f"{', '.join(SOURCES)}. {layouts}.{_inner_folder_hint(folder)}"
+            f"{', '.join(SOURCES)}. {layouts}.{_hint(folder)}"
         )
     _tell_problems(builder, strict)
     return builder
@@ -436,12 +436,14 @@ def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> N
         warnings.warn(str(builder.report), stacklevel=5)
 
 
-def _inner_folder_hint(folder: str) -> str:
-    """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
+def _hint(folder: str) -> str:
+    """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`, or a folder of another tool's own format."""
     path = Path(folder).expanduser()
     inner_folders = sorted(path.iterdir()) if path.is_dir() else []
     inner = [inner for inner in inner_folders if _box_layout(inner) or lsp_folder.in_lsp_layout(inner)]
-    return f" Did you mean {inner[0]}?" if inner else ""
+    if inner:
+        return f" Did you mean {inner[0]}?"
+    return f" {voc_folder.other_format(path)}".rstrip()
 
 
 def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
@@ -449,7 +451,7 @@ def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
     if _box_layout(folder) is not None:
         return False
     path = Path(folder).expanduser()
-    return (path / lsp_folder.IMAGE_FOLDER).is_dir() or (path / lsp_folder.JOINTS_FILE).is_file()
+    return (path / lsp_folder.JOINTS_FILE).is_file() or bool(lsp_folder.numbers_of_photos(path))
 
 
 def _prepared(

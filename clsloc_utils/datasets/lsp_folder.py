@@ -8,6 +8,11 @@ What the folder must hold:
 The 14 joints stand in the order of `clsloc_utils.joints.JOINT_NAMES`, the 3 numbers are x and y in pixels and a flag.
 The flag means opposite things in the two shapes: in LSP, [3, 14, N], 1 says that the joint is hidden, and all joints
 have a position; in LSP-extended, [14, 3, N], 1 says that the joint has a position, and nothing says what is hidden.
+Who turns LSP-extended into LSP's shape may keep its flags: exactly the joints at 0, 0 then have flag 0. In LSP's shape
+a joint at 0, 0 has no position.
+
+Where the numbers of the photos have gaps and go beyond N, as in the photos that were annotated anew in high resolution
+(HR-LSPET), the rows follow the order of the photos; that takes N photos.
 
 Positions become `value / size`, as boxes do in TFDS's `voc`: that MATLAB counts pixels from 1 is not undone.
 """
@@ -31,9 +36,10 @@ from clsloc_utils.datasets.folders import (
     FaultError,
     FolderReport,
     Problem,
-    checked_jpeg,
+    checked_photo,
     files_of,
     fingerprint_of,
+    photo_for_training,
     place_of_data,
     raise_on_problems,
     with_progress,
@@ -68,7 +74,7 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
     800. Photos that are left out for a fault do not count. With `splits` it has those instead.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
 
     def __init__(
         self,
@@ -106,6 +112,7 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
             num_examples={name: split.num_examples for name, split in self.info.splits.items()},
             class_names=None,
             problems=[Problem(*problem) for problem in self.info.metadata["problems"]],
+            understood=self.info.metadata["understood"],
         )
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -126,6 +133,7 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
         if not photos:
             raise ValueError(f"No usable image. {folder_report}\n{LAYOUT}.")
         self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
+        self.info.metadata["understood"] = folder_report.understood
         return {split: self._generate_examples(part) for split, part in _split(photos, self._splits).items()}
 
     def _generate_examples(self, photos: Sequence["_Photo"]) -> Iterator[tuple[int, dict]]:
@@ -208,9 +216,20 @@ def read_joints(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.nda
             f"{path}: the flag of {wrong.size} joints is neither 0 nor 1, but for example {wrong[0]}. In {VARIABLE!r} "
             "the third of the 3 numbers must be the flag."
         )
-    if is_lsp:
-        return positions, np.ones(flags.shape, bool), flags == 0
-    return positions, flags == 1, flags == 1
+    placed = (positions != 0).any(axis=-1)
+    if not is_lsp or has_flags_of_lsp_extended(placed, flags):
+        return positions, flags == 1, flags == 1
+    return positions, placed, placed & (flags == 0)
+
+
+def has_flags_of_lsp_extended(placed: np.ndarray, flags: np.ndarray) -> bool:
+    """Whether joints in LSP's shape have the flags of LSP-extended: 1 for those with a position, 0 for those without.
+
+    Args:
+        placed: bool [N, 14], whether the joint lies anywhere but at 0, 0.
+        flags: 0 or 1, [N, 14].
+    """
+    return not placed.all() and bool((flags == placed).all())
 
 
 def _variable(path: Path) -> np.ndarray:
@@ -249,7 +268,7 @@ class _Photo:
 
     def example(self) -> dict:
         return {
-            "image": self.path.read_bytes(),
+            "image": photo_for_training(self.path),
             "image/filename": self.path.name,
             "joints": self.joints.astype(np.float32),
             "labelled": self.labelled,
@@ -272,20 +291,38 @@ def _scan(folder: Path) -> tuple[FolderReport, list[_Photo]]:
     """Checks all photos and joints; returns the report and the good photos in the order of their numbers."""
     positions, labelled, visible = read_joints(folder / JOINTS_FILE)
     paths, problems = _numbered_photos(folder)
+    rows, in_words = _rows_of_photos(folder, sorted(paths), len(positions))
 
     def check(number: int) -> _Photo | Problem:
-        row = number - 1
-        known = row in range(len(positions))
-        annotation = (positions[row], labelled[row], visible[row]) if known else None
+        row = rows.get(number)
+        annotation = None if row is None else (positions[row], labelled[row], visible[row])
         return _checked_photo(folder, number, paths.get(number), annotation, len(positions))
 
-    numbers = sorted({*paths, *range(1, len(positions) + 1)})
+    numbers = sorted({*paths, *rows})
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         checked = list(with_progress(pool.map(check, numbers), len(numbers), f"Checking {folder.name}"))
     photos = [result for result in checked if isinstance(result, _Photo)]
     problems += [result for result in checked if isinstance(result, Problem)]
     num_examples = {"train": len(photos)} if photos else {}
-    return FolderReport(str(folder), num_examples, None, problems), photos
+    understood = f"LSP layout, {len(positions)} rows of {JOINTS_FILE} paired with photos in {IMAGE_FOLDER} {in_words}"
+    return FolderReport(str(folder), num_examples, None, sorted(problems, key=_file_of), understood), photos
+
+
+def _file_of(problem: Problem) -> str:
+    return problem.file
+
+
+def _rows_of_photos(folder: Path, numbers: Sequence[int], count: int) -> tuple[dict[int, int], str]:
+    """The row of joints of each photo, by its number, and in words how they were paired."""
+    if set(numbers) <= set(range(1, count + 1)) or len(numbers) == numbers[-1]:
+        return {row + 1: row for row in range(count)}, "by number"
+    if len(numbers) == count:
+        return {number: row for row, number in enumerate(numbers)}, "in their order, since their numbers have gaps"
+    raise ValueError(
+        f"{folder}: {JOINTS_FILE} has joints of {count} photos, and {IMAGE_FOLDER} has {len(numbers)}, whose numbers "
+        f"have gaps and go up to {numbers[-1]}: nothing tells which joints are whose. Take the {count} photos that "
+        f"were annotated, or call them im0001.jpg to im{count:04d}.jpg in the order of the rows."
+    )
 
 
 def _numbered_photos(folder: Path) -> tuple[dict[int, list[Path]], list[Problem]]:
@@ -322,7 +359,7 @@ def _checked_photo(
         return Problem(file, MISSING_JOINTS, f"{JOINTS_FILE} holds photos 1 to {count}")
     positions, labelled, visible = annotation
     try:
-        size, orientation = checked_jpeg(paths[0])
+        size, orientation = checked_photo(paths[0])
         if orientation in range(2, 9):
             raise FaultError(
                 UNCLEAR_ORIENTATION,

@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 
 from clsloc_utils.datasets import downloads, lsp_folder, voc_folder
 from clsloc_utils.datasets.archives import Archive, Release, extract, fault_of, registry, sha256_of
-from clsloc_utils.datasets.folders import FaultError, checked_jpeg, with_progress
+from clsloc_utils.datasets.folders import FaultError, checked_photo, with_progress
 from clsloc_utils.progress import progress
 
 DEVKIT = "VOCdevkit"
@@ -195,7 +195,7 @@ def _check_images(name: str, split: str, folder: Path, count: int) -> None:
 def _fault_of_image(folder: Path, name: str, annotated: bool) -> str:
     file = f"{voc_folder.IMAGE_FOLDER}/{name}.jpg"
     try:
-        checked_jpeg(folder / file)
+        checked_photo(folder / file)
         if annotated:
             file = f"{voc_folder.ANNOTATION_FOLDER}/{name}.xml"
             voc_folder.parsed_xml(folder / file)

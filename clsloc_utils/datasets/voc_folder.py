@@ -2,32 +2,48 @@
 
 What the folder must hold:
 
-    JPEGImages/photo_1.jpg             the photos, named .jpg or .jpeg in any case
+    JPEGImages/photo_1.jpg             the photos, of any format that Pillow reads
     Annotations/photo_1.xml            one file a photo, in VOC's format
-    ImageSets/Main/train.txt, val.txt  one photo's name a line, without ending; the folder may do without
+    ImageSets/Main/train.txt, val.txt  one photo's name a line, see `name_lists`; the folder may do without
+
+Or what tools make of that: `images/` with `annots/`, `annotations/` or `Annotations/`, `data/` with `labels/`; each
+photo beside its XML file; folders within these (`cam1/b` is a name like any other); and `train/`, `valid/`, `test/`
+around or within them, which are the splits where there are no lists.
 
 Boxes become what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixels from 1 is not undone.
 """
 
 import concurrent.futures
+import dataclasses
+import itertools
 import math
 import os
+import re
 import xml.etree.ElementTree
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import defusedxml
 import defusedxml.ElementTree
 
 from clsloc_utils.datasets.box_folder import (
+    ENCODING,
+    NO_FILES,
+    OBJECT_TWICE,
     AnnotatedImage,
     BoxFolder,
     Scan,
     annotated_object,
+    around_turned,
+    class_name,
     files_by_name,
+    in_short,
     is_turned,
-    normalized,
+    printable,
+    split_by_folders,
     split_by_hash,
+    split_called,
     text_of_size,
 )
 from clsloc_utils.datasets.folders import (
@@ -37,11 +53,13 @@ from clsloc_utils.datasets.folders import (
     FaultError,
     FolderReport,
     Problem,
-    checked_jpeg,
+    checked_photo,
     content_of,
+    files_below,
     files_of,
     with_progress,
 )
+from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -49,20 +67,30 @@ ANNOTATION_FOLDER = "Annotations"
 LIST_FOLDER = "ImageSets/Main"
 LAYOUT = (
     f"A folder in VOC layout holds the photos in {IMAGE_FOLDER}/*.jpg, one {ANNOTATION_FOLDER}/*.xml for each, and, if "
-    f"you want to choose the splits yourself, the names of the photos in {LIST_FOLDER}/train.txt, val.txt and test.txt"
+    f"you want to choose the splits yourself, the names of the photos in {LIST_FOLDER}/train.txt, val.txt and "
+    "test.txt; images/ and annotations/ will do, and so will each photo beside its XML file"
 )
 
 MISSING_ANNOTATION = "missing annotation"
-NO_FILES = "listed, but there are no such files"
-LISTED_TWICE = "listed twice"
-ENCODING = "unexpected encoding"
 MALFORMED_XML = "malformed XML"
+OTHER_FORMAT = "another format"
 MISSING_FIELD = "missing or unreadable field"
 NO_OBJECTS = "no objects"
 WRONG_SIZE = "wrong size in the XML"
+# Remarks.
+SEVERAL_BOXES = "several boxes in one object, each counted"
+TURNED_BOX = "turned box, replaced by the upright one around it"
 
 # What `<source><image>` says in the folders that the course draws itself; VOC has "flickr" there.
 DRAWING = "drawing"
+
+_ANNOTATION_FOLDERS = ("annotations", "annotation", "annots", "labels", "xml", "xmls")
+# The roots of other formats that people take for VOC's.
+_OTHER_FORMATS = {
+    "annotations": "CVAT's own format; export the task again as PASCAL VOC",
+    "dataset": "the format of dlib's imglab; convert it to PASCAL VOC",
+    "html": "a web page; fetch the file again",
+}
 
 
 class VocFolder(BoxFolder):
@@ -72,24 +100,26 @@ class VocFolder(BoxFolder):
 
     @classmethod
     def recognizes(cls, folder: Path) -> bool:
-        """Whether it has the sub-folders `JPEGImages` and `Annotations`."""
-        return in_voc_layout(folder)
+        """Whether photos and XML files lie in it as the top of this module says."""
+        return bool(_pairs(folder))
 
     @classmethod
     def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if it has `JPEGImages` and `Annotations`."""
+        """The folder, if photos and annotations are found in it."""
         folder = Path(folder).expanduser().resolve()
         if not folder.is_dir():
             raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        for name in (IMAGE_FOLDER, ANNOTATION_FOLDER):
-            if not (folder / name).is_dir():
-                raise ValueError(f"{folder} has no folder {name}. {LAYOUT}.")
+        if not _pairs(folder):
+            missing = next(name for name in (IMAGE_FOLDER, ANNOTATION_FOLDER) if not (folder / name).is_dir())
+            raise ValueError(f"{folder} has no folder {missing}. {LAYOUT}.")
         return folder
 
     @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
         """Photos, annotations and lists."""
-        return [path for name in (IMAGE_FOLDER, ANNOTATION_FOLDER, LIST_FOLDER) for path in files_of(folder / name)]
+        places = dict.fromkeys(place for pair in _pairs(folder) for place in (pair.photos, pair.annotations))
+        found = [path for place in places for path in files_below(place)]
+        return [*found, *list_files(_list_places(folder))]
 
     @classmethod
     def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
@@ -108,27 +138,177 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
         The `FolderReport`; `print(report(folder))` shows it.
 
     Raises:
-        ValueError: The folder has no `JPEGImages` or no `Annotations`.
+        ValueError: The folder has no `JPEGImages` or no `Annotations`, nor what stands in for them.
     """
     return VocFolder.check(folder, class_names)
 
 
 def in_voc_layout(folder: str | os.PathLike) -> bool:
-    """Whether a folder has VOC's sub-folders for images and annotations."""
+    """Whether a folder has VOC's sub-folders for images and annotations, under VOC's names."""
     return all((Path(folder).expanduser() / name).is_dir() for name in (IMAGE_FOLDER, ANNOTATION_FOLDER))
+
+
+def other_format(folder: Path) -> str:
+    """A sentence on an XML file in the folder that is of another tool's format, such as CVAT's; empty if there is none.
+
+    Args:
+        folder: Any path.
+    """
+    for path in (path for path in files_of(folder) if path.suffix.lower() == ".xml"):
+        try:
+            parsed_xml(path)
+        except FaultError as fault:
+            return f"{path.name}: {fault.reason}, {fault.detail}."
+    return ""
+
+
+# Finding the files.
+
+
+class _Pair(NamedTuple):
+    """Where photos and their annotations lie; the names of both begin with the prefix."""
+
+    prefix: str
+    photos: Path
+    annotations: Path
+
+
+def _pairs(folder: Path) -> list[_Pair]:
+    """Where photos and annotations lie: in two folders, in two in each folder of a split, or side by side."""
+    if in_voc_layout(folder):
+        return [_Pair("", folder / IMAGE_FOLDER, folder / ANNOTATION_FOLDER)]
+    if pair := _two_folders(folder):
+        return [_Pair("", *pair)]
+    folders = _folders_of(folder)
+    pairs = [(place, _two_folders(place)) for place in folders if split_called(place.name)]
+    if any(pair for _, pair in pairs):
+        return [_Pair(f"{place.name}/", *pair) for place, pair in pairs if pair]
+    places = [
+        folder,
+        *folders,
+        *(inner for place in folders if os.access(place, os.R_OK) for inner in _folders_of(place)),
+    ]
+    side_by_side = [place for place in places if os.access(place, os.R_OK) and _holds_photos_and_xml(place)]
+    prefixes = [place.relative_to(folder).as_posix() for place in side_by_side]
+    return [
+        _Pair("" if prefix == "." else f"{prefix}/", place, place)
+        for prefix, place in zip(prefixes, side_by_side, strict=True)
+    ]
+
+
+def _two_folders(folder: Path) -> tuple[Path, Path] | None:
+    """The folders of photos and of XML files in a folder, under any of the names that tools give them."""
+    by_name = {place.name.lower(): place for place in _folders_of(folder)}
+    photo_places = [by_name[name] for name in PHOTO_FOLDERS if name in by_name]
+    outer = [by_name[name] for name in _ANNOTATION_FOLDERS if name in by_name]
+    if not (photo_places and outer):
+        return None  # before any folder is walked
+    inner = [place for each in outer for place in _folders_of(each) if place.name.lower() in _ANNOTATION_FOLDERS]
+    photos = next((place for place in photo_places if _holds(files_below(place), IMAGE_SUFFIXES)), None)
+    annotations = next((place for place in (*inner, *outer) if _holds(files_below(place), (".xml",))), None)
+    return (photos, annotations) if photos and annotations else None
+
+
+def _folders_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _holds(files: Iterable[Path], suffixes: Sequence[str]) -> bool:
+    return any(path.suffix.lower() in suffixes for path in files)
+
+
+def _holds_photos_and_xml(folder: Path) -> bool:
+    """Whether both lie right in a folder, by their names: whoever names a wrong folder gets told so soon."""
+    endings = {os.path.splitext(name)[1].lower() for name in os.listdir(folder) if not name.startswith(".")}
+    return ".xml" in endings and bool(endings & set(IMAGE_SUFFIXES))
+
+
+def _list_places(folder: Path) -> list[Path]:
+    """Where lists may lie, the likeliest first."""
+    sets = [place for place in _folders_of(folder) if place.name.lower() == "imagesets"]
+    inner = [place for outer in sets for place in _folders_of(outer)]
+    inner.sort(key=lambda place: place.name.lower() != "main")
+    return list(dict.fromkeys([*inner, *sets, folder, *(pair.annotations.parent for pair in _pairs(folder))]))
 
 
 # Reading the folder.
 
 
-def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
-    images = files_by_name(folder / IMAGE_FOLDER, IMAGE_SUFFIXES)
-    annotations = files_by_name(folder / ANNOTATION_FOLDER, (".xml",))
-    names_by_split, problems = _split_names(folder, images, annotations)
-    allowed = None if class_names is None else [name.lower() for name in class_names]
+@dataclasses.dataclass(frozen=True)
+class _Files:
+    """The files of a folder by the names of the photos."""
 
-    def check(name: str) -> tuple[AnnotatedImage | None, list[Problem]]:
-        return _checked_image(folder, name, images.get(name, []), annotations.get(name, []), allowed)
+    folder: Path
+    pairs: Sequence[_Pair]
+    images: Mapping[str, Sequence[Path]]
+    annotations: Mapping[str, Sequence[Path]]
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Files":
+        pairs, images, annotations = _pairs(folder), {}, {}
+        for pair in pairs:
+            for found, place, suffixes in (
+                (images, pair.photos, IMAGE_SUFFIXES),
+                (annotations, pair.annotations, (".xml",)),
+            ):
+                # Side by side, the inner folders are pairs of their own.
+                deep = pair.photos != pair.annotations
+                for name, paths in files_by_name(place, suffixes, deep=deep).items():
+                    found[pair.prefix + name] = paths
+        return cls(folder, pairs, images, annotations)
+
+    @property
+    def names(self) -> set[str]:
+        return {*self.images, *self.annotations}
+
+    def expected(self, name: str, kind: str) -> str:
+        """Where the photo or the annotation of a name would lie, relative to the folder."""
+        pair = max((pair for pair in self.pairs if name.startswith(pair.prefix)), key=lambda pair: len(pair.prefix))
+        place, ending = (pair.photos, ".jpg") if kind == MISSING_IMAGE else (pair.annotations, ".xml")
+        return (place / (name.removeprefix(pair.prefix) + ending)).relative_to(self.folder).as_posix()
+
+    def in_words(self) -> str:
+        """Where photos and annotations were found."""
+        photos, annotations = ([f"{_relative(place, self.folder)}/" for place in each] for each in self._places())
+        if photos == annotations:
+            return "VOC XML beside the photos" + ("" if photos == ["./"] else f" in {in_short(photos)}")
+        return f"VOC XML, photos in {in_short(photos)}, annotations in {in_short(annotations)}"
+
+    def unread(self, lists: Sequence[Path]) -> str:
+        """What else lies in the folder, in words: what was read for nothing else is not ignored without a word."""
+        read = {*itertools.chain(*self.images.values(), *self.annotations.values()), *lists}
+        photos, annotations = self._places()
+        others = [path for place in dict.fromkeys(photos + annotations) for path in files_below(place)]
+        count = len({*others} - read)
+        read_folders = {parent for path in (*read, *photos, *annotations) for parent in (path, *path.parents)}
+        folders = [path for path in _folders_of(self.folder) if path not in read_folders and any(path.iterdir())]
+        # Lists are named one by one.
+        unread = [f"{path.name}/" for path in folders if path.name.lower() != "imagesets"]
+        unread += [path.name for path in files_of(self.folder) if path not in read and path not in others]
+        parts = [in_short(unread)] if unread else []
+        parts += [f"files of other kinds beside photos and annotations ({count})"] if count else []
+        return f"left unread: {', '.join(parts)}" if parts else ""
+
+    def _places(self) -> tuple[list[Path], list[Path]]:
+        return [pair.photos for pair in self.pairs], [pair.annotations for pair in self.pairs]
+
+
+def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
+    files = _Files.of(folder)
+    list_paths = list_files(_list_places(folder))
+    lists = read_name_lists(folder, list_paths, files.names)
+    names_by_split, splits_in_words = lists.names, ""
+    if not lists.names:
+        names_by_split = split_by_folders(files.names)
+        folders = {part for name in files.names for part in name.split("/")[:-1] if split_called(part)}
+        splits_in_words = f"splits from the folders {', '.join(sorted(folders))}"
+    named_splits = tuple(names_by_split)
+    if not named_splits:
+        names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
+    allowed = None if class_names is None else [class_name(name) for name in class_names]
+
+    def check(name: str) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
+        return _checked_image(files, name, allowed)
 
     names = [name for split_names in names_by_split.values() for name in split_names]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -140,108 +320,84 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
         good_images = [checked[name][0] for name in split_names if checked[name][0] is not None]
         if good_images:
             splits[split] = good_images
-    problems += [problem for _, found in checked.values() for problem in found]
     if allowed is None:
-        allowed = sorted({item["label"] for image, _ in checked.values() if image for item in image.objects})
-    return Scan(splits, tuple(allowed), problems)
-
-
-def _split_names(folder: Path, images: Mapping, annotations: Mapping) -> tuple[dict[str, list[str]], list[Problem]]:
-    """The names of the images of each split, every name once, and the faults of the lists."""
-    lists, problems = _listed_names(folder)
-    if not lists:
-        return split_by_hash({*images, *annotations}), problems
-    split_of_name: dict[str, str] = {}
-    for split, names in lists.items():
-        for name in names:
-            if name in split_of_name:
-                problems.append(
-                    Problem(name, LISTED_TWICE, f"in {split_of_name[name]} and in {split}; the first counts")
-                )
-            else:
-                split_of_name[name] = split
-    names_by_split = {split: [] for split in lists}
-    for name, split in split_of_name.items():
-        names_by_split[split].append(name)
-    return names_by_split, problems
-
-
-def _listed_names(folder: Path) -> tuple[dict[str, list[str]], list[Problem]]:
-    """The names in train.txt, val.txt and test.txt; trainval.txt stands in where the first two are missing.
-
-    Lists of a single class (`cat_train.txt`) have other names, and are not looked at.
-    """
-    file_of_split = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
-    if not any((folder / LIST_FOLDER / file_of_split[split]).is_file() for split in ("train", "validation")):
-        file_of_split = {"train": "trainval.txt", "test": "test.txt"}
-    lists, problems = {}, []
-    for split, file in file_of_split.items():
-        path = folder / LIST_FOLDER / file
-        if not path.is_file():
-            continue
-        try:
-            lines = _decoded(path.read_bytes()).splitlines()
-        except UnicodeDecodeError as error:
-            problems.append(Problem(f"{LIST_FOLDER}/{file}", ENCODING, f"{error}; save it as UTF-8"))
-            lines = []
-        lists[split] = [normalized(line.strip()) for line in lines if line.strip()]
-    return lists, problems
-
-
-def _decoded(data: bytes) -> str:
-    """Text in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes)."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
-    return data.decode("utf-8-sig")
+        allowed = sorted({item["label"] for image, *_ in checked.values() if image for item in image.objects})
+    unlisted = len(files.names - set(names))
+    in_words = (
+        files.in_words(),
+        splits_in_words,
+        lists.in_words(),
+        f"left out, since they are in no list: {unlisted} photos" if unlisted else "",
+        files.unread(list_paths),
+    )
+    return Scan(
+        splits,
+        tuple(allowed),
+        problems=[*lists.problems, *(problem for _, found, _ in checked.values() for problem in found)],
+        understood="; ".join(part for part in in_words if part),
+        remarks=[remark for *_, found in checked.values() for remark in found],
+        named_splits=named_splits,
+    )
 
 
 # Checking one image.
 
 
 def _checked_image(
-    folder: Path, name: str, images: list[Path], annotations: list[Path], allowed: Sequence[str] | None
-) -> tuple[AnnotatedImage | None, list[Problem]]:
-    """The image with its objects, or `None` and what is wrong with it."""
-    printable = name.encode(errors="backslashreplace").decode()
-    if printable != name:
-        return None, [Problem(printable, ENCODING, "the name is not UTF-8; rename the photo and its annotation")]
+    files: _Files, name: str, allowed: Sequence[str] | None
+) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
+    """The image with its objects, or `None` and what is wrong with it; and remarks."""
+    images, annotations = files.images.get(name, ()), files.annotations.get(name, ())
+
+    def fault(file: str, reason: str, detail: str = "") -> tuple[None, list[Problem], list[Problem]]:
+        return None, [Problem(file, reason, detail)], []
+
+    if printable(name) != name:
+        return fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
     if not images and not annotations:
-        return None, [Problem(name, NO_FILES)]
+        return fault(name, NO_FILES)
+    annotation_file, *other_annotations = [_relative(path, files.folder) for path in annotations] or [""]
+    image_file, *other_images = [_relative(path, files.folder) for path in images] or [""]
     if not images:
-        expected = f"{IMAGE_FOLDER}/{name}.jpg"
-        return None, [Problem(expected, MISSING_IMAGE, f"but there is {ANNOTATION_FOLDER}/{annotations[0].name}")]
-    if len(images) > 1:
-        return None, [Problem(_relative(images[0], folder), SAME_NAME, ", ".join(path.name for path in images[1:]))]
+        return fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
+    if other_images:
+        return fault(image_file, SAME_NAME, ", ".join(other_images))
     if not annotations:
-        return None, [Problem(f"{ANNOTATION_FOLDER}/{name}.xml", MISSING_ANNOTATION, f"of {images[0].name}")]
-    image_path, annotation_path = images[0], annotations[0]
-    image_file, annotation_file = _relative(image_path, folder), _relative(annotation_path, folder)
+        return fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
+    if other_annotations:
+        return fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
     file = image_file
     try:
-        stored_size, orientation = checked_jpeg(image_path)
+        stored_size, orientation = checked_photo(images[0])
         file = annotation_file
-        root = parsed_xml(annotation_path)
+        root = parsed_xml(annotations[0])
         annotated_size = _annotated_size(root)
         file = image_file
         turned = is_turned(orientation, stored_size, annotated_size)
         file = annotation_file
         size = stored_size[::-1] if turned else stored_size
         if annotated_size not in (None, size):
-            raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the JPEG is {text_of_size(size)}")
+            raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")
         if root.find("object") is None:
             raise FaultError(NO_OBJECTS)
-    except FaultError as fault:
-        return None, [Problem(file, fault.reason, fault.detail)]
-    objects, problems = [], []
+    except FaultError as error:
+        return fault(file, error.reason, error.detail)
+    objects, problems, remarks = [], [], []
     for number, element in enumerate(root.findall("object"), start=1):
         try:
-            objects.append(_checked_object(element, size, allowed))
-        except FaultError as fault:
-            problems.append(Problem(annotation_file, fault.reason, f"object {number}: {fault.detail}"))
+            for item, remark in _checked_objects(element, size, allowed):
+                twice = any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
+                for reason in (remark, OBJECT_TWICE if twice else ""):
+                    if reason:
+                        remarks.append(Problem(annotation_file, reason, f"object {number}: {item['label']}"))
+                if not twice:
+                    objects.append(item)
+        except FaultError as error:
+            problems.append(Problem(annotation_file, error.reason, f"object {number}: {error.detail}"))
     if problems:
-        return None, problems
+        return None, problems, []
     is_drawn = root.findtext("source/image") == DRAWING
-    return AnnotatedImage(name, image_path, objects, turned, is_drawn), []
+    return AnnotatedImage(name, images[0], objects, turned, is_drawn), [], remarks
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -251,42 +407,92 @@ def _relative(path: Path, folder: Path) -> str:
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     """The root of an XML file, read without following entities, which could make a small file grow without bound."""
     try:
-        return defusedxml.ElementTree.fromstring(content_of(path))
+        root = defusedxml.ElementTree.fromstring(_text_of_xml(content_of(path)))
     except defusedxml.EntitiesForbidden as error:
         raise FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
         raise FaultError(MALFORMED_XML, str(error)) from error
+    if root.tag in _OTHER_FORMATS:
+        raise FaultError(OTHER_FORMAT, f"its root <{root.tag}> is that of {_OTHER_FORMATS[root.tag]}")
+    return root
+
+
+def _text_of_xml(data: bytes) -> str:
+    """The text of an XML file in any encoding of Python's: its own parser knows neither `utf8` nor `gb2312`."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    declared = re.match(rb"\s*<\?xml[^>]*?\bencoding\s*=\s*[\"']([\w.-]+)", data.removeprefix(b"\xef\xbb\xbf"))
+    encoding = declared[1].decode().lower() if declared else "utf-8"
+    # .NET writes "utf-16" into files that it saves as UTF-8; a declaration that was found has one byte a letter.
+    # Programs that say gb2312 or gbk write what GB 18030, their superset, has.
+    superset = {"utf-16": "utf-8", "utf8": "utf-8", "gb2312": "gb18030", "gbk": "gb18030"}
+    encoding = superset.get(encoding, encoding)
+    try:
+        return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        said = f"it says that it is {encoding}" if declared else "without a word on its encoding it must be UTF-8"
+        raise FaultError(
+            MALFORMED_XML,
+            f"{said}, and byte {error.start + 1} is not; save it as UTF-8, or say in its first line what it is, such "
+            'as <?xml version="1.0" encoding="iso-8859-1"?>',
+        ) from error
 
 
 def _annotated_size(root: xml.etree.ElementTree.Element) -> tuple[int, int] | None:
-    """Width and height as the XML gives them; `None` if it has no size, which the JPEG knows anyway."""
+    """Width and height as the XML gives them; `None` where a tool left them out, empty or 0: the photo knows anyway."""
     element = root.find("size")
-    if element is None:
+    if element is None or any(not (element.findtext(side) or "").strip() for side in ("width", "height")):
         return None
-    return int(_number(element, "width")), int(_number(element, "height"))
+    size = int(_number(element, "width")), int(_number(element, "height"))
+    return None if 0 in size else size
 
 
-def _checked_object(
+def _checked_objects(
     element: xml.etree.ElementTree.Element, size: tuple[int, int], allowed: Sequence[str] | None
-) -> dict:
-    """One object in the form that `voc_features` encodes."""
-    label = (element.findtext("name") or "").strip().lower()
+) -> Iterator[tuple[dict, str]]:
+    """The boxes of one object in the form that `voc_features` encodes, each with a remark or an empty one."""
+    label = class_name(element.findtext("name") or "")
     if not label:
         raise FaultError(MISSING_FIELD, "<name> is missing or empty")
-    box = element.find("bndbox")
-    if box is None:
+    boxes = [(_corners(box), _rotation(element)) for box in element.findall("bndbox")]
+    boxes += [_corners_and_angle(box) for box in element.findall("robndbox")]
+    if not boxes:
         raise FaultError(MISSING_FIELD, f"{label} has no <bndbox>")
-    corners = tuple(_number(box, side) for side in ("xmin", "ymin", "xmax", "ymax"))
-    pose = (element.findtext("pose") or "").strip().lower()
-    return annotated_object(
-        label,
-        corners,
-        size,
-        allowed=allowed,
-        pose=pose if pose in VOC_POSES else "unspecified",
-        is_truncated=(element.findtext("truncated") or "").strip() == "1",
-        is_difficult=(element.findtext("difficult") or "").strip() == "1",
-    )
+    pose = class_name(element.findtext("pose") or "")
+    for number, (corners, angle) in enumerate(boxes):
+        item = annotated_object(
+            label,
+            around_turned(corners, angle, size) if angle else corners,
+            size,
+            allowed=allowed,
+            pose=pose if pose in VOC_POSES else "unspecified",
+            is_truncated=_flag(element, "truncated"),
+            is_difficult=_flag(element, "difficult"),
+        )
+        yield item, TURNED_BOX if angle else SEVERAL_BOXES if number == 1 else ""
+
+
+def _flag(element: xml.etree.ElementTree.Element, field: str) -> bool:
+    """VOC writes 1, FiftyOne `True`."""
+    return (element.findtext(field) or "").strip().lower() in ("1", "true", "yes")
+
+
+def _corners(box: xml.etree.ElementTree.Element) -> tuple[float, ...]:
+    return tuple(_number(box, side) for side in ("xmin", "ymin", "xmax", "ymax"))
+
+
+def _rotation(element: xml.etree.ElementTree.Element) -> float:
+    """By how many radians CVAT has turned a box about its centre, 0 for any other tool; the corners are from before."""
+    for attribute in element.findall("attributes/attribute"):
+        if (attribute.findtext("name") or "").strip() == "rotation":
+            return math.radians(_number(attribute, "value") % 360)
+    return 0.0
+
+
+def _corners_and_angle(box: xml.etree.ElementTree.Element) -> tuple[tuple[float, ...], float]:
+    """The corners before the turn, and the turn in radians, of a box that roLabelImg has turned."""
+    x, y, width, height, angle = (_number(box, field) for field in ("cx", "cy", "w", "h", "angle"))
+    return (x - width / 2, y - height / 2, x + width / 2, y + height / 2), angle
 
 
 def _number(element: xml.etree.ElementTree.Element, field: str) -> float:
