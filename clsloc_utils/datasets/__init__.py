@@ -23,6 +23,7 @@ from clsloc_utils.datasets.lsp_folder import LspFolder
 from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
 from clsloc_utils.datasets.voc_folder import VocFolder
+from clsloc_utils.datasets.yolo_folder import YoloFolder
 
 __all__ = [
     "PUBLISHED_COUNTS",
@@ -37,6 +38,7 @@ __all__ = [
     "Release",
     "SourceInfo",
     "VocFolder",
+    "YoloFolder",
     "check_published_counts",
     "info",
     "load",

@@ -6,14 +6,16 @@ what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixe
 
 import abc
 import collections
+import concurrent.futures
 import dataclasses
 import hashlib
 import io
 import os
+import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
@@ -23,6 +25,7 @@ from clsloc_utils.datasets.folders import (
     FaultError,
     FolderReport,
     Problem,
+    content_of,
     files_of,
     fingerprint_of,
     place_of_data,
@@ -35,12 +38,22 @@ OUTSIDE_BOX = "box outside the image"
 INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
+ENCODING = "unexpected encoding"
+LISTED_TWICE = "listed twice"
+NO_FILES = "listed, but there are no such files"
+OBJECT_TWICE = "object that stands there twice, counted once"
 
 # VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
 # and is then moved onto the border. Anything further out is a mistake of the annotation.
 BORDER_TOLERANCE = 1.0
 # Without lists of one's own the photos are cut here into train, validation and test.
 SPLIT_SHARES = {"train": 0.7, "validation": 0.85, "test": 1.0}
+# What lists and folders are called, in lower case.
+_SPLIT_OF_WORD = {
+    **dict.fromkeys(("train", "training", "trainset"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "testset"), "test"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -322,6 +335,18 @@ def turned_jpeg(path: Path) -> bytes:
 # Names and splits.
 
 
+def split_called(name: str) -> str | None:
+    """The split that a list or a folder is called after (`Valid`, `train2017`), or `None`."""
+    word = name.lower().strip()
+    return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
+
+
+def in_short(names: Sequence[str], shown: int = 4) -> str:
+    """Names in a sentence: all of a few, or the first and how many more."""
+    more = len(names) - shown
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:shown])} and {more} more"
+
+
 def files_by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, list[Path]]:
     """The files of a folder that end in one of the suffixes, by name without ending."""
     files = collections.defaultdict(list)
@@ -345,3 +370,89 @@ def split_by_hash(names: Iterable[str]) -> dict[str, list[str]]:
         splits[split] = ordered[start:stop]
         start = stop
     return splits
+
+
+def split_by_folders(names: Collection[str]) -> dict[str, list[str]]:
+    """The names by the split that a folder in them is called after (`train/photo_1`); none unless each is in one."""
+    splits = {split: [] for split in SPLIT_SHARES}
+    for name in sorted(names):
+        split = next(filter(None, map(split_called, name.split("/")[:-1])), None)
+        if split is None:
+            return {}
+        splits[split].append(name)
+    return {split: found for split, found in splits.items() if found}
+
+
+# Reading.
+
+
+class Reading(NamedTuple):
+    """What reading the annotation of one photo gave.
+
+    Attributes:
+        image: The photo with its objects; `None` if there is a fault, or no object.
+        problems: What is wrong.
+        remarks: What was read otherwise than it stands there, each a phrase to be counted.
+    """
+
+    image: AnnotatedImage | None
+    problems: Sequence[Problem] = ()
+    remarks: Sequence[str] = ()
+
+
+def read_all(
+    folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
+) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list[str]]:
+    """Reads all photos, several at once.
+
+    Args:
+        folder: The folder, which the progress bar names.
+        names_by_split: The names of the photos, each once.
+        read: Reads the one of a name.
+
+    Returns:
+        The good images by split, the problems, and the remarks with their counts, in words.
+    """
+    names = [name for split_names in names_by_split.values() for name in split_names]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        results = with_progress(pool.map(read, names), len(names), f"Checking {folder.name}")
+        readings = dict(zip(names, results, strict=True))
+    images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
+    good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
+    problems = [problem for reading in readings.values() for problem in reading.problems]
+    remarks = collections.Counter(remark for reading in readings.values() for remark in reading.remarks)
+    return (
+        {split: found for split, found in good_images.items() if found},
+        problems,
+        [f"{remark} ({count})" for remark, count in sorted(remarks.items())],
+    )
+
+
+def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
+    """The objects, each once, and a remark for each that stood there twice."""
+    distinct, remarks = [], []
+    for item in objects:
+        if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in distinct):
+            remarks.append(OBJECT_TWICE)
+        else:
+            distinct.append(item)
+    return distinct, remarks
+
+
+def class_name(text: str) -> str:
+    """One form for the name of a class, whatever its letters' case, blanks and accents."""
+    return normalized(" ".join(text.split()).lower())
+
+
+def text_of(path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes).
+
+    Raises:
+        FaultError: It is of another encoding, or cannot be read.
+        FileNotFoundError: It is not there.
+    """
+    data = content_of(path)
+    try:
+        return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FaultError(ENCODING, f"{error}; save it as UTF-8") from error

@@ -109,6 +109,23 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder and of all folders in it, by name, without hidden ones; a link back is not followed."""
+    found, seen = [], set()
+    for root, folders, files in os.walk(folder, onerror=_raise, followlinks=True):
+        if os.path.realpath(root) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(root))
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error  # `os.walk` would pass over what it cannot read.
+
+
 def fingerprint_of(paths: Iterable[Path], folder: Path, options: object = None) -> str:
     """A digest of the names (relative to a folder), sizes and times of files, and of options that matter."""
     digest = hashlib.sha256(repr(options).encode())
