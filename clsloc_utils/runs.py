@@ -386,7 +386,6 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
             log(f"{run} is complete; nothing is left to do.")
             metrics = read_json(run / METRICS, (*MEASURES[info.task], "baseline"))
             return TrainResult(metrics, verdict=reports.verdict(stored, metrics))
-    log(recipes.reason_for_backbone(options["backbone"], info))
     for role in ("train_split", "eval_split"):
         _check_split(info, options[role])
     if _overlap(info, options["train_split"], options["eval_split"]):
@@ -406,6 +405,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
                 "file, or train into another folder with --out."
             )
         _tell_how_read(info, log)
+        log(recipes.reason_for_backbone(options["backbone"], info))
         return _Training(run, stored, info, backbone, model, is_chief, log).run_to_the_end()
 
 
@@ -696,8 +696,6 @@ def sweep(
         own_backbone, own_size = recipes.backbone_of(profile, info)
         if backbone not in (None, own_backbone):
             own_size = None
-        _tell_how_read(info, log)
-        log(recipes.reason_for_backbone(backbone or own_backbone, info))
         model = load_backbone(backbone or own_backbone, image_size=image_size or own_size)
     for split in (info.train_split, info.validation_split, info.test_split):
         _check_split(info, split)
@@ -705,6 +703,8 @@ def sweep(
     with input_errors():
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+    _tell_how_read(info, log)
+    log(recipes.reason_for_backbone(backbone or own_backbone, info))
     training.set_seed(0)
     precision = recipes.precision_of(profile)
     with input_errors():
@@ -781,11 +781,11 @@ def curve(
     given = {"backbone": backbone, "image_size": image_size, "copies": copies}
     with input_errors():
         options = resolve_options(given, info, profiles.current_profile())
-        _tell_how_read(info, log)
-        log(recipes.reason_for_backbone(options["backbone"], info))
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     network, model = _build(options, info)
+    _tell_how_read(info, log)
+    log(recipes.reason_for_backbone(options["backbone"], info))
     train_cache = _cache_of(network, info, info.train_split, options, copies)
     test_cache = _cache_of(network, info, info.test_split, options, 1)
     rows = learning_curves.learning_curve(

@@ -5,6 +5,7 @@ says.
 """
 
 from clsloc_utils.datasets.archives import Archive, Release, registry
+from clsloc_utils.datasets.coco_folder import CocoFolder
 from clsloc_utils.datasets.downloads import DownloadError
 from clsloc_utils.datasets.drawn_folder import write_drawn_folder
 from clsloc_utils.datasets.folders import FolderReport, Problem
@@ -23,6 +24,7 @@ from clsloc_utils.datasets.lsp_folder import LspFolder
 from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
 from clsloc_utils.datasets.voc_folder import VocFolder
+from clsloc_utils.datasets.yolo_folder import YoloFolder
 
 __all__ = [
     "PUBLISHED_COUNTS",
@@ -30,6 +32,7 @@ __all__ = [
     "VOC_CLASS_NAMES",
     "VOC_POSES",
     "Archive",
+    "CocoFolder",
     "DownloadError",
     "FolderReport",
     "LspFolder",
@@ -37,6 +40,7 @@ __all__ = [
     "Release",
     "SourceInfo",
     "VocFolder",
+    "YoloFolder",
     "check_published_counts",
     "info",
     "load",
