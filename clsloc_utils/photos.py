@@ -20,7 +20,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
             white.
 
     Returns:
-        The same pixels, mode `RGB`; those of 16 bits keep the upper eight.
+        The same pixels, mode `RGB`; those of 16 bits keep the upper eight. An image of this mode is returned as it is.
 
     Raises:
         ValueError: Its pixels are fractions, whose range nothing tells.
@@ -34,7 +34,10 @@ def as_rgb(image: Image.Image) -> Image.Image:
         on_white = Image.new("RGBA", image.size, "white")
         on_white.alpha_composite(image.convert("RGBA"))
         image = on_white
-    return image if image.mode == "RGB" else image.convert("RGB")
+    if image.mode != "RGB":
+        return image.convert("RGB")
+    image.load()  # It outlives its file. A copy would take as much memory again.
+    return image
 
 
 def why_no_image(first_bytes: bytes) -> str:

@@ -290,9 +290,7 @@ def _upright(file: str | Path) -> Image.Image:
     try:
         with Image.open(file) as image:
             ImageOps.exif_transpose(image, in_place=True)
-            rgb = photos.as_rgb(image)
-            rgb.load()
-            return rgb
+            return photos.as_rgb(image)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such file; check its name.") from error
     except IsADirectoryError as error:

@@ -69,7 +69,7 @@ LAYOUTS = {
     "Datumaro": lambda folder: pets(folder, "images/{split}/{}.jpg", "annotations/instances_{split}.json"),
     "one folder": lambda folder: pets(folder, "images/{}.jpg", "annotations/{split}.json"),
     "sub-folders": lambda folder: pets(folder, "{split}/cam1/{}.jpg", "{split}.json", "cam1/{}.jpg"),
-    "longer names": lambda folder: pets(folder, "data/{split}/{}.jpg", "{split}.json", "/home/x/{split}/{}.jpg"),
+    "longer names": lambda folder: pets(folder, "data/{split}/{}.jpg", "{split}.json", "/disk/of/x/{split}/{}.jpg"),
     "backslashes": lambda folder: pets(folder, "{split}/cam1/{}.jpg", "{split}.json", "cam1\\{}.jpg"),
 }
 
