@@ -2,43 +2,12 @@
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
-from PIL import Image, ImageDraw, ImageOps
+from layouts import CAT, DOG, NAMES, SIZE, add, draw, examples, in_pixels, write, yolo_row
+from PIL import Image, ImageOps
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets.yolo_folder import YoloFolder
-from conftest import GROUND, Drawn, draw_shape
-
-SIZE = (96, 64)
-CAT, DOG = Drawn("cat", (10, 12, 41, 51)), Drawn("dog", (48, 3, 95, 20))
-NAMES = ["cat", "dog"]
-
-
-def row(drawn, size=SIZE, digits=6):
-    """A line as Ultralytics writes it: class and centre, width and height as shares, with six decimals."""
-    xmin, ymin, xmax, ymax = drawn.box
-    width, height = size
-    values = ((xmin + xmax) / 2 / width, (ymin + ymax) / 2 / height, (xmax - xmin) / width, (ymax - ymin) / height)
-    return " ".join([str(NAMES.index(drawn.label)), *(f"{value:.{digits}f}" for value in values)])
-
-
-def draw(path, objects=(), size=SIZE, **arguments):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.new("RGB", size, GROUND)
-    for drawn in objects:
-        draw_shape(ImageDraw.Draw(image), drawn)
-    image.save(path, quality=95, subsampling=0, **arguments)
-
-
-def write(path, text, **arguments):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, **arguments)
-
-
-def add(folder, photo, labels, objects, size=SIZE):
-    """A photo and its label file."""
-    draw(folder / photo, objects, size)
-    write(folder / labels, "".join(f"{row(drawn, size)}\n" for drawn in objects))
+from conftest import Drawn
 
 
 def ultralytics(
@@ -87,18 +56,6 @@ def folders_of_splits(folder):
     return folder
 
 
-def examples(folder, tmp_path, split="train", **arguments):
-    found = datasets.load(folder, split, data_dir=tmp_path / "data", **arguments)
-    return {example["image/filename"].decode(): example for example in found.as_numpy_iterator()}
-
-
-def in_pixels(example):
-    """The boxes `xmin, ymin, xmax, ymax` in pixels of the photo as it is stored for training, and that photo."""
-    image = tfds.features.Image().decode_example(example["image"]).numpy()
-    height, width, _ = image.shape
-    return example["objects"]["bbox"][:, [1, 0, 3, 2]] * [width, height, width, height], image
-
-
 @pytest.mark.parametrize("layout", [ultralytics, roboflow, darknet, lists, folders_of_splits])
 def test_layouts_with_splits(layout, tmp_path):
     folder = layout(tmp_path / "pets")
@@ -143,12 +100,12 @@ def polygon(drawn, points):
 
 
 LINES = {
-    "box": lambda drawn: row(drawn, digits=17),
-    "confidence": lambda drawn: f"{row(drawn, digits=17)} 0.87",
-    "class as a float": lambda drawn: row(drawn, digits=17).replace("0 ", "0.0 ", 1),
+    "box": lambda drawn: yolo_row(drawn, digits=17),
+    "confidence": lambda drawn: f"{yolo_row(drawn, digits=17)} 0.87",
+    "class as a float": lambda drawn: yolo_row(drawn, digits=17).replace("0 ", "0.0 ", 1),
     "polygon": lambda drawn: polygon(drawn, [(0, 0.2), (0.5, 0), (1, 0.4), (0.7, 1)]),
     "turned box": lambda drawn: polygon(drawn, [(0.25, 0), (1, 0.75), (0.75, 1), (0, 0.25)]),
-    "keypoints": lambda drawn: f"{row(drawn, digits=17)} 0.5 0.5 2 0 0 0",
+    "keypoints": lambda drawn: f"{yolo_row(drawn, digits=17)} 0.5 0.5 2 0 0 0",
 }
 
 
@@ -177,7 +134,10 @@ def test_photos_without_objects_are_no_fault(tmp_path):
 
 def test_what_is_left_unread_is_said(tmp_path):
     folder = roboflow(tmp_path / "pets")
-    write(folder / "train/labels/a.txt", f"{row(CAT)} 0.9\n{row(CAT)} 0.8\n{polygon(DOG, [(0, 0), (1, 0), (1, 1)])}\n")
+    write(
+        folder / "train/labels/a.txt",
+        f"{yolo_row(CAT)} 0.9\n{yolo_row(CAT)} 0.8\n{polygon(DOG, [(0, 0), (1, 0), (1, 1)])}\n",
+    )
     draw(folder / "other/d.jpg")
     write(folder / "notes.json", "{}")
     understood = datasets.report(folder).understood
@@ -211,7 +171,7 @@ FAULTS = {
     "infinite class": (labels("inf 0.5 0.5 0.1 0.1"), LABELS, BAD_LINE, "'inf' is not a finite number"),
     "too short": (labels("0 0.5 0.5 0.1"), LABELS, BAD_LINE, "4 numbers"),
     "two points": (labels("0 0.5 0.5 0.1 0.1 0.2 0.3 0.4"), LABELS, BAD_LINE, "8 numbers"),
-    "second line bad": (labels(f"{row(CAT)}\n0 0.5 0.5"), LABELS, BAD_LINE, "line 2"),
+    "second line bad": (labels(f"{yolo_row(CAT)}\n0 0.5 0.5"), LABELS, BAD_LINE, "line 2"),
     "no width": (labels("0 0.5 0.5 0 0.1"), LABELS, "empty box", "line 1"),
     "beyond the border": (labels("0 0.9 0.5 0.4 0.1"), LABELS, "box outside the image", "xmax 105.6"),
     "encoding": (lambda folder: (folder / LABELS).write_bytes(b"0 0.5 \xff"), LABELS, "unexpected encoding", "UTF-8"),
@@ -223,7 +183,7 @@ FAULTS = {
         "a.jpg",
     ),
     "two label files": (
-        lambda folder: write(folder / "images/train/a.txt", row(DOG)),
+        lambda folder: write(folder / "images/train/a.txt", yolo_row(DOG)),
         "images/train/a.txt",
         "several images of the same name",
         LABELS,
@@ -264,7 +224,7 @@ def test_a_fault_is_reported_and_the_rest_is_used(fault, tmp_path):
 @pytest.mark.parametrize("arguments", [{"newline": "\r\n"}, {"encoding": "utf-8-sig"}, {"encoding": "utf-16"}])
 def test_ends_of_lines_and_byte_order_marks(arguments, tmp_path):
     folder = ultralytics(tmp_path / "pets")
-    write(folder / LABELS, f"{row(CAT)}\n{row(DOG)}\n", **arguments)
+    write(folder / LABELS, f"{yolo_row(CAT)}\n{yolo_row(DOG)}\n", **arguments)
     assert list(datasets.report(folder).problems) == []
     assert len(examples(folder, tmp_path)["a.jpg"]["objects"]["label"]) == 2
 
@@ -329,7 +289,7 @@ def test_lists_that_overlap(tmp_path):
 
 def test_labels_outside_of_all_splits_that_have_no_photo_are_reported(tmp_path):
     folder = ultralytics(tmp_path / "pets")
-    write(folder / "labels/test/d.txt", row(CAT))
+    write(folder / "labels/test/d.txt", yolo_row(CAT))
     assert [problem[:2] for problem in datasets.report(folder).problems] == [("labels/test/d.txt", "missing image")]
 
 
@@ -344,7 +304,7 @@ def test_boxes_hold_for_the_photo_as_its_tag_turns_it(orientation, tmp_path):
         seen = np.asarray(ImageOps.exif_transpose(stored))
     rows, columns = np.nonzero(seen[..., 0] > 180)
     box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    write(folder / "a.txt", row(Drawn("cat", box), seen.shape[1::-1], digits=17))
+    write(folder / "a.txt", yolo_row(Drawn("cat", box), seen.shape[1::-1], digits=17))
     write(folder / "classes.txt", "cat\n")
     write(folder / "train.txt", "a.jpg\n")
     ((found,), image) = in_pixels(examples(folder, tmp_path)["a.jpg"])
@@ -362,7 +322,7 @@ def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
     write(tmp_path / "captions/a.txt", "a cat on 5 chairs, seen from above")
     write(tmp_path / "captions/numbers.txt", "1 2 3 4 5")
     write(tmp_path / "captions/settings.yaml", "version: 3")
-    write(tmp_path / "labels_only/labels/a.txt", row(CAT))
+    write(tmp_path / "labels_only/labels/a.txt", yolo_row(CAT))
     for name in ("voc", "lsp", "captions", "labels_only"):
         assert not YoloFolder.recognizes(tmp_path / name)
     with pytest.raises(ValueError, match="captions has no photos with boxes in YOLO's format"):
@@ -375,5 +335,5 @@ def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
 def test_changed_labels_are_prepared_anew(tmp_path):
     folder = ultralytics(tmp_path / "pets")
     assert len(examples(folder, tmp_path)["a.jpg"]["objects"]["label"]) == 1
-    write(folder / LABELS, f"{row(CAT)}\n{row(DOG)}\n")
+    write(folder / LABELS, f"{yolo_row(CAT)}\n{yolo_row(DOG)}\n")
     assert len(examples(folder, tmp_path)["a.jpg"]["objects"]["label"]) == 2

@@ -5,6 +5,7 @@ says.
 """
 
 from clsloc_utils.datasets.archives import Archive, Release, registry
+from clsloc_utils.datasets.coco_folder import CocoFolder
 from clsloc_utils.datasets.downloads import DownloadError
 from clsloc_utils.datasets.drawn_folder import write_drawn_folder
 from clsloc_utils.datasets.folders import FolderReport, Problem
@@ -31,6 +32,7 @@ __all__ = [
     "VOC_CLASS_NAMES",
     "VOC_POSES",
     "Archive",
+    "CocoFolder",
     "DownloadError",
     "FolderReport",
     "LspFolder",

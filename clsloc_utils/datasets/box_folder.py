@@ -10,6 +10,7 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import io
+import math
 import os
 import re
 import unicodedata
@@ -290,6 +291,23 @@ def _checked_box(label: str, corners: tuple[float, float, float, float], size: t
     )
 
 
+def around_turned(corners: Sequence[float], angle: float, size: tuple[int, int]) -> tuple[float, ...]:
+    """The upright box around a box that was turned by an angle in radians about its centre, cut at the border."""
+    xmin, ymin, xmax, ymax = corners
+    x, y = (xmin + xmax) / 2, (ymin + ymax) / 2
+    if xmax < xmin or ymax < ymin or not (0 <= x <= size[0] and 0 <= y <= size[1]):
+        return tuple(corners)  # a fault, as it stands
+    cosine, sine = abs(math.cos(angle)), abs(math.sin(angle))
+    half_width = ((xmax - xmin) * cosine + (ymax - ymin) * sine) / 2
+    half_height = ((xmax - xmin) * sine + (ymax - ymin) * cosine) / 2
+    return (
+        max(x - half_width, 0.0),
+        max(y - half_height, 0.0),
+        min(x + half_width, size[0]),
+        min(y + half_height, size[1]),
+    )
+
+
 def text_of_size(size: tuple[int, int]) -> str:
     """A size in words."""
     return f"{size[0]} x {size[1]} pixels"
@@ -441,7 +459,12 @@ def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
 
 def class_name(text: str) -> str:
     """One form for the name of a class, whatever its letters' case, blanks and accents."""
-    return normalized(" ".join(text.split()).lower())
+    return printable(normalized(" ".join(text.split()).lower()))
+
+
+def printable(name: str) -> str:
+    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def text_of(path: Path) -> str:

@@ -15,12 +15,16 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from clsloc_utils import checkup
-from clsloc_utils.datasets import lsp_folder, tfds_source, voc_folder, yolo_folder
+from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
 from clsloc_utils.datasets.box_folder import BoxFolder, split_called
 from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
 
 # The layouts of folders with boxes, in the order in which a folder is tried.
-_BOX_FOLDERS: tuple[type[BoxFolder], ...] = (voc_folder.VocFolder, yolo_folder.YoloFolder)
+_BOX_FOLDERS: tuple[type[BoxFolder], ...] = (
+    voc_folder.VocFolder,
+    yolo_folder.YoloFolder,
+    coco_folder.CocoFolder,
+)
 # The TFDS builders behind each name; their splits are joined.
 _STOCK_SOURCES = {
     "voc/2007": ("voc/2007",),

@@ -41,6 +41,7 @@ from clsloc_utils.datasets.box_folder import (
     distinct_objects,
     in_short,
     normalized,
+    printable,
     read_all,
     split_by_folders,
     split_by_hash,
@@ -297,7 +298,7 @@ class _Settings:
                     f"{files.folder}: {first} and {other} name other classes, or in another order, so numbers in the "
                     "labels mean two things. Leave one of them, the one that the labels were made with."
                 )
-        return {number: class_name(line) for number, line in enumerate(read[first])}, first
+        return {number: self._name(number, line) for number, line in enumerate(read[first])}, first
 
     def _number(self, number: object) -> int:
         if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
@@ -310,6 +311,8 @@ class _Settings:
                 f"{self.file}: names has {name!r} for class {number}, not a text. Put the name in quotes; YAML takes a "
                 "plain yes, no, on or off for a truth value."
             )
+        if not str(name).strip():
+            raise ValueError(f"The name of class {number} is empty. Give it one, or the numbers behind it mean others.")
         return class_name(str(name))
 
     @property
@@ -365,7 +368,7 @@ def _assignments(text: str) -> Iterator[tuple[str, str]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [normalized(line.strip()) for line in text_of(path).splitlines() if line.strip()]
+        return [normalized(line.strip()) for line in text_of(path).rstrip().splitlines()]
     except FaultError as fault:
         raise ValueError(f"{path} cannot be read ({fault.reason}: {fault.detail}).") from fault
 
@@ -447,7 +450,7 @@ def _names_at(path: Path, files: _Files) -> list[str]:
         return [*photos, *(name for name in files.labels if name not in files.photos and name.startswith(prefix))]
     if path.suffix.lower() != ".txt":
         return [files.name_of(path)]
-    return [_name_in_list(line, files) for line in _lines(path)]
+    return [_name_in_list(line, files) for line in _lines(path) if line]
 
 
 def _name_in_list(line: str, files: _Files) -> str:
@@ -464,9 +467,9 @@ def _read_image(
 ) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     photos, labels = files.photos.get(name, []), files.labels.get(name, [])
-    printable = name.encode(errors="backslashreplace").decode()
-    if printable != name:
-        return Reading(None, [Problem(printable, ENCODING, "the name is not UTF-8; rename the photo and its labels")])
+    if printable(name) != name:
+        detail = "the name is not UTF-8; rename the photo and its labels"
+        return Reading(None, [Problem(printable(name), ENCODING, detail)])
     if not photos:
         if not labels:
             return Reading(None, [Problem(name, NO_FILES)])
