@@ -32,8 +32,11 @@ _STOCK_SOURCES = {
     "voc/2007+2012": ("voc/2007", "voc/2012"),
 }
 _POSE_RELEASES = ("lsp", "lspet")
+# Published as a zip archive of photos, which are kept.
+_PHOTO_RELEASES = ("wildlife", *_POSE_RELEASES)
 _DRAWN_SOURCES = ("toy_voc", "toy_pose")
-SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose", *_POSE_RELEASES)
+_RELEASES = (*_STOCK_SOURCES, *_PHOTO_RELEASES)
+SOURCES = ("toy_voc", *_STOCK_SOURCES, "wildlife", "toy_pose", *_POSE_RELEASES)
 PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
 """Images with exactly one object by source and split, as others who filtered the same data have published them."""
 # The test photos of VOC 2012 are published without their annotations.
@@ -51,14 +54,15 @@ class SourceInfo:
     Attributes:
         name: The source as it was named.
         class_names: Names of the classes, in the order of their labels; none for a source of poses.
-        splits: Number of examples by name of split.
+        splits: Number of examples by name of split. Of `tfds:NAME`, before those are left out that `understood` names.
         train_split: The examples to learn from.
         validation_split: The examples to choose a model with.
         test_split: The examples to report on.
         fingerprint: Changes when the examples do: names and versions of the prepared data.
         task: What the annotations are for: `"boxes"` or `"pose"`.
         drawn: Whether the images are drawings, not photographs.
-        understood: Of a folder, how it was read, in one line; empty for other sources.
+        understood: Of a folder, how it was read, and of `tfds:NAME`, which features were taken, in one line; empty for
+            other sources.
     """
 
     name: str
@@ -90,7 +94,8 @@ def load(
     """Reads a split of a data source; prepares the source first if that was not done before.
 
     Args:
-        source: One of `SOURCES`, or a folder in VOC or LSP layout.
+        source: One of `SOURCES`, or `tfds:NAME` for any data set of TFDS with boxes, as `tfds.builder` takes its name,
+            or a folder in VOC or LSP layout.
         split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`. A folder in LSP layout has one,
             `train`, in the order of the photos: `"train[:1000]"` are the first thousand. `"lsp"` has the two that were
             published with it, `train` and `test`.
@@ -179,6 +184,10 @@ def prepare(
       test archive is still good to learn from under its own path, `.../VOCdevkit/VOC2007`; the error says so.
     - for Leeds Sports Pose the zip archive, or `images` and `joints.mat` extracted from it. The shape of `joints.mat`
       and the number of photos are checked. They are copied, so the folder is not needed afterwards.
+    - for African wildlife the zip archive, or the folders `buffalo`, `elephant`, `rhino` and `zebra` extracted from it,
+      likewise. The splits follow a hash of each photo's content, so photos that are there twice stay together.
+    - for `tfds:NAME` the files that TFDS downloads, under the names that it registers. The size and the checksum of
+      each are checked. TFDS downloads those that are missing.
 
     Args:
         source: As for `load`.
@@ -395,10 +404,10 @@ def _prepared_builders(
     name = os.fspath(source)
     by_hand = None if from_folder is None else Path(from_folder).expanduser()
     is_stock_of_tfds = name.startswith(tfds_source.PREFIX)
-    if by_hand and not (is_stock_of_tfds or name in (*_STOCK_SOURCES, *_POSE_RELEASES)):
+    if by_hand and not (is_stock_of_tfds or name in _RELEASES):
         raise ValueError(
             f"{name} needs no files of others; from_folder ({by_hand}) is for "
-            f"{', '.join((*_STOCK_SOURCES, *_POSE_RELEASES))} and {tfds_source.PREFIX}NAME. Leave it out."
+            f"{', '.join(_RELEASES)} and {tfds_source.PREFIX}NAME. Leave it out."
         )
     if is_stock_of_tfds:
         _refuse_class_names(name, class_names)
@@ -415,8 +424,8 @@ def _prepared_builders(
         from clsloc_utils.datasets.toy_pose import ToyPose
 
         return [_prepared(lambda: ToyPose(data_dir=root), root)]
-    if name in _POSE_RELEASES:
-        return [_prepared_pose_release(name, root, by_hand, strict=strict)]
+    if name in _PHOTO_RELEASES:
+        return [_prepared_photos(name, root, by_hand, strict=strict)]
     return [_prepared_stock(stock, root, by_hand) for stock in _STOCK_SOURCES[name]]
 
 
@@ -439,12 +448,16 @@ def _prepared_by_tfds(name: str, root: Path, by_hand: Path | None) -> tfds.core.
     )
 
 
-def _prepared_pose_release(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> lsp_folder.LspFolder:
+def _prepared_photos(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> BoxFolder | lsp_folder.LspFolder:
     from clsloc_utils.datasets import published
 
-    folder = published.lsp_photos(name, root, by_hand)
-    splits = published.registry()[name].counts
-    builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, splits=splits, data_dir=root), root)
+    folder = published.kept_photos(name, root, by_hand)
+    options = {"strict": strict, "data_dir": root}
+    if name in _POSE_RELEASES:
+        splits = published.registry()[name].counts
+        builder = _prepared(lambda: lsp_folder.LspFolder(folder, splits=splits, **options), root)
+    else:
+        builder = _prepared(lambda: yolo_folder.YoloFolder(folder, **options), root)
     _tell_problems(builder, strict)
     return builder
 
