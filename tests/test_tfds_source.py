@@ -295,6 +295,30 @@ def test_pipelines_decode_what_tfds_stores(image_format, mode):
     np.testing.assert_allclose(inside, (200, 30, 30) if mode != "L" else 81, atol=tolerance)
 
 
+def test_of_several_features_the_one_of_the_usual_name_is_taken():
+    box, label = tfds.features.BBoxFeature(), tfds.features.ClassLabel(names=["a", "b"])
+    parts = tfds.features.Sequence({"bbox": box, "kind": label})
+    objects = tfds.features.Sequence({"a_box": box, "bbox": box, "a_kind": label, "type": label})
+    scene = {"a_mask": tfds.features.Image(shape=(None, None, 1)), "image": tfds.features.Image(), "a_class": label}
+    features = tfds.features.FeaturesDict({**scene, "bbox": box, "a_parts": parts, "objects": objects, "label": label})
+    fields = tfds_source.box_fields("tfds:scenes", features)
+    assert (fields.image, fields.box, fields.label) == (("image",), ("objects", "bbox"), ("objects", "type"))
+
+    without_objects = tfds.features.FeaturesDict({**scene, "a_box": box, "bbox": box, "label": label})
+    fields = tfds_source.box_fields("tfds:scenes", without_objects)
+    assert (fields.box, fields.label, fields.file_name) == (("bbox",), ("label",), ())
+
+    only = tfds.features.FeaturesDict({"photo": tfds.features.Image(), "face": box, "who": label})
+    fields = tfds_source.box_fields("tfds:faces", only)
+    assert (fields.image, fields.box, fields.label) == (("photo",), ("face",), ("who",))
+
+    two_classes = tfds.features.FeaturesDict(
+        {"image": tfds.features.Image(), "bbox": box, "who": label, "where": label}
+    )
+    with pytest.raises(ValueError, match="lacks a class"):
+        tfds_source.box_fields("tfds:faces", two_classes)
+
+
 # Where it cannot be done.
 
 
