@@ -176,7 +176,7 @@ def test_photos_with_crowds_or_without_objects_are_left_out_and_counted(tmp_path
 A, JSON = "train/a.jpg", "train.json"
 FIELD = "missing or unreadable field"
 FAULTS = {
-    "unknown category": (annotation(CAT, category_id=5), "unknown class", "category_id 5"),
+    "unknown category": (annotation(CAT, category_id=5), "unknown class", "category_id '5'"),
     "three numbers": (annotation(CAT, bbox=[1, 2, 3]), FIELD, "bbox is [1, 2, 3]"),
     "text": (annotation(CAT, bbox=[1, 2, "3", 4]), FIELD, "bbox holds '3'"),
     "NaN": (annotation(CAT, bbox=[1, 2, float("nan"), 4]), FIELD, "bbox holds nan"),
@@ -226,7 +226,7 @@ FAULTS_OF_PHOTOS = {
         lambda f: changed(f, lambda c: c["annotations"].append(annotation(CAT, image_id=5))),
         JSON,
         "annotations of a photo that is not entered",
-        "image_id 5: 1",
+        "image_id '5': 1",
     ),
 }
 
@@ -252,6 +252,27 @@ def test_two_photos_of_one_id_are_both_left_out(tmp_path):
     found = datasets.report(folder)
     assert found.counts == {"entered twice": 2}
     assert found.num_examples == {"train": 1}  # whose size nobody gave
+
+
+def test_one_name_in_two_splits_is_two_photos(tmp_path):
+    for split, drawn in (("train2017", CAT), ("val2017", DOG)):
+        draw(tmp_path / split / "1.jpg", [drawn])
+        save(tmp_path / f"annotations/instances_{split}.json", {"1.jpg": [drawn]})
+    assert list(datasets.report(tmp_path).problems) == []
+    for split, drawn in (("train", CAT), ("validation", DOG)):
+        ((box,), image) = in_pixels(examples(tmp_path, tmp_path, split)["1.jpg"])
+        np.testing.assert_allclose(box, drawn.box, rtol=1e-6)
+        rows, columns = np.nonzero(image[..., 0] > 180)
+        assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == drawn.box
+
+
+def test_one_name_in_two_folders_is_the_photo_beside_the_json(tmp_path):
+    for camera in ("cam1", "cam2"):
+        draw(tmp_path / camera / "1.jpg", [CAT])
+        save(tmp_path / camera / "annotations.json", {"1.jpg": [CAT]})
+    found = datasets.report(tmp_path)
+    assert list(found.problems) == []
+    assert sum(found.num_examples.values()) == 2
 
 
 def test_a_photo_of_another_folder_is_not_taken_for_an_absent_one(tmp_path):

@@ -239,8 +239,8 @@ def test_a_folder_of_either_layout_is_recognised(voc_folder, tmp_path):
         datasets.info(tmp_path / "above", data_dir=tmp_path / "data")
 
 
-def test_an_unknown_source_is_told_of_both_layouts(tmp_path):
+def test_an_unknown_source_is_told_of_all_layouts(tmp_path):
     with pytest.raises(ValueError, match="toy_pose") as raised:
         datasets.load("toy_pos", "train", data_dir=tmp_path)
-    for part in ("VOC layout", "LSP layout", "JPEGImages", "joints.mat", "im0001.jpg"):
+    for part in ("VOC layout", "YOLO layout", "COCO layout", "LSP layout", "JPEGImages", "joints.mat", "im0001.jpg"):
         assert part in str(raised.value)

@@ -306,7 +306,7 @@ def test_prepared_data_is_used_again_until_a_file_changes(writer, tmp_path, monk
 
 def test_class_names_are_not_for_poses(writer, tmp_path):
     for read in (datasets.report, lambda folder, **names: datasets.load(folder, "train", data_dir=tmp_path, **names)):
-        with pytest.raises(ValueError, match="class_names is for a folder in VOC layout"):
+        with pytest.raises(ValueError, match="class_names is for a folder of boxes"):
             read(writer.folder, class_names=["person"])
 
 

@@ -42,6 +42,16 @@ def darknet(folder):
     return folder
 
 
+def darknet_in_data(folder):
+    darknet(folder)
+    for name in ("obj.names", "train.txt"):
+        (folder / "data").mkdir(exist_ok=True)
+        (folder / name).rename(folder / "data" / name)
+    (folder / "obj.data").unlink()
+    write(folder / "data/obj.data", "train = train.txt\nvalid = valid.txt\nnames = obj.names\n")
+    return folder
+
+
 def lists(folder):
     ultralytics(folder, "train: train.txt\nval: [val.txt]\nnames: [cat, dog]\n")
     write(folder / "train.txt", "./images/train/a.jpg\r\n/content/pets/images/train/b.jpg\r\n")
@@ -56,7 +66,7 @@ def folders_of_splits(folder):
     return folder
 
 
-@pytest.mark.parametrize("layout", [ultralytics, roboflow, darknet, lists, folders_of_splits])
+@pytest.mark.parametrize("layout", [ultralytics, roboflow, darknet, darknet_in_data, lists, folders_of_splits])
 def test_layouts_with_splits(layout, tmp_path):
     folder = layout(tmp_path / "pets")
     found = datasets.report(folder)
@@ -198,7 +208,7 @@ FAULTS = {
         lambda folder: ultralytics(folder, (folder / "data.yaml").read_text() + "test: images/test\n"),
         "data.yaml",
         "listed, but there are no such files",
-        "test: ../datasets/pets/images/test",
+        "test: '../datasets/pets/images/test'",
     ),
     "other number of classes": (
         lambda folder: ultralytics(folder, (folder / "data.yaml").read_text() + "nc: 3\n"),

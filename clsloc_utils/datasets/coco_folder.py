@@ -144,7 +144,7 @@ class _Files:
         self.unread: list[str] = []
         for path in files_below(folder):
             if path.suffix.lower() in IMAGE_SUFFIXES:
-                self.photos[normalized(self.relative(path))] = path
+                self.photos[normalized(path.relative_to(folder).as_posix())] = path
             elif path.suffix.lower() == ".json" and _has_lists(path):
                 self.annotations.append(path)
             else:
@@ -152,7 +152,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return path.relative_to(self.folder).as_posix()
+        return printable(path.relative_to(self.folder).as_posix())
 
 
 def _has_lists(path: Path) -> bool:
@@ -286,17 +286,18 @@ def _entries(files: _Files, documents: Sequence[_Document]) -> tuple[list[_Entry
             name = printable(image["file_name"])
             if ids[str(image["id"])] > 1:
                 problems.append(
-                    Problem(document.file, ENTERED_TWICE, f"{name}: its id {image['id']} is another's, too")
+                    Problem(document.file, ENTERED_TWICE, f"{name}: its id {image['id']!r} is another's, too")
                 )
                 continue
             photos = _photos_of(_path_in(image), document, by_basename)
             if len(photos) > 1:
-                problems.append(Problem(photos[0], SAME_NAME, f"{', '.join(photos[1:])}; {document.file} says {name}"))
+                detail = printable(f"{', '.join(photos[1:])}; {document.file} says {name}")
+                problems.append(Problem(printable(photos[0]), SAME_NAME, detail))
             else:
                 entries.append(_Entry(document, image, photos[0] if photos else ""))
         for image_id in document.annotations.keys() - ids.keys():
             count = len(document.annotations[image_id])
-            problems.append(Problem(document.file, NOT_ENTERED, f"image_id {image_id}: {count}"))
+            problems.append(Problem(document.file, NOT_ENTERED, f"image_id {image_id!r}: {count}"))
     # `cam1/a.jpg` may mean `a.jpg` in a folder of another name, but not if that one is entered itself.
     entered = {entry.photo for entry in entries if entry.is_exact}
     present = []
@@ -310,7 +311,7 @@ def _entries(files: _Files, documents: Sequence[_Document]) -> tuple[list[_Entry
     for photo, count in of_photo.items():
         if count > 1:
             where = ", ".join(entry.document.file for entry in present if entry.photo == photo)
-            problems.append(Problem(photo, ENTERED_TWICE, f"in {where}; which entry counts is not clear"))
+            problems.append(Problem(printable(photo), ENTERED_TWICE, f"in {where}; which entry counts is not clear"))
     return [entry for entry in present if of_photo[entry.photo] == 1], problems
 
 
@@ -372,11 +373,11 @@ def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> 
             corners, remark = _corners(annotation, size)
             category = str(annotation.get("category_id"))
             if category not in entry.document.categories:
-                raise FaultError(UNKNOWN_CLASS, f"category_id {category} is none of the categories")
+                raise FaultError(UNKNOWN_CLASS, f"category_id {category!r} is none of the categories")
             objects.append(annotated_object(entry.document.categories[category], corners, size, allowed=allowed))
             remarks += remark
         except FaultError as fault:
-            detail = f"{entry.document.file}: annotation {annotation.get('id')}: {fault.detail}"
+            detail = f"{entry.document.file}: annotation {annotation.get('id')!r}: {fault.detail}"
             problems.append(Problem(entry.photo, fault.reason, detail))
     if any(annotation.get("iscrowd") for annotation in entry.annotations):
         return Reading(None, remarks=["photos with crowd regions left out"])

@@ -96,6 +96,9 @@ class FaultError(Exception):
         self.reason = reason
         self.detail = detail
 
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
 
 def with_progress(iterable: Iterable, total: int, description: str) -> Iterable:
     """A progress bar, if there is enough to do for anyone to wait."""

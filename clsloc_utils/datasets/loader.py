@@ -95,7 +95,7 @@ def load(
 
     Args:
         source: One of `SOURCES`, or `tfds:NAME` for any data set of TFDS with boxes, as `tfds.builder` takes its name,
-            or a folder in VOC or LSP layout.
+            or a folder in VOC, YOLO, COCO or LSP layout.
         split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`. A folder in LSP layout has one,
             `train`, in the order of the photos: `"train[:1000]"` are the first thousand. `"lsp"` has the two that were
             published with it, `train` and `test`.
@@ -103,8 +103,8 @@ def load(
             cache folder. Several processes may prepare into it at once.
         shuffle_files: Whether the files of the prepared data are read in random order, as TFDS's `shuffle_files`.
         strict: For a folder: whether a bad image raises. Otherwise bad images are left out, and a warning lists them.
-        class_names: For a folder in VOC layout: its classes, in the order of their labels; by default those of its
-            annotations.
+        class_names: For a folder of boxes: its classes, in the order of their labels; by default those of its
+            annotations. Where labels in YOLO's format are numbers that no file names, these are their names.
 
     Returns:
         A `tf.data.Dataset` of examples with the features of TFDS's `voc`, or of `pose_features` for `"toy_pose"`,
@@ -242,11 +242,11 @@ def _count_single_objects(examples: tf.data.Dataset) -> int:
 
 
 def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = None) -> FolderReport:
-    """Checks every file of a folder in VOC or LSP layout, without preparing it.
+    """Checks every file of a folder in VOC, YOLO, COCO or LSP layout, without preparing it.
 
     Args:
         folder: The folder.
-        class_names: For a folder in VOC layout: the classes that are allowed, all by default.
+        class_names: For a folder of boxes: the classes that are allowed, all by default.
 
     Returns:
         The `FolderReport`; `print(report(folder))` shows it.
@@ -464,7 +464,7 @@ def _prepared_photos(name: str, root: Path, by_hand: Path | None, *, strict: boo
 
 def _refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
     if class_names is not None:
-        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder in VOC layout.")
+        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder of boxes.")
 
 
 def _prepared_folder(

@@ -186,7 +186,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return path.relative_to(self.folder).as_posix()
+        return printable(path.relative_to(self.folder).as_posix())
 
     def name_of(self, path: Path) -> str:
         """What a photo and its labels share: the path without ending, and without the last `images` or `labels`."""
@@ -356,7 +356,7 @@ class _Settings:
         parts = [part for part in PurePosixPath(entry).parts if part not in ("/", ".", "..")]
         ends = [parts[start:] for start in range(len(parts))] or [[]]
         paths = (base.joinpath(*end) for end in ends for base in (folder, self.place))
-        return next((path for path in paths if path.exists()), None)
+        return next((path for path in paths if os.path.exists(path)), None)  # whatever the text is
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:
@@ -370,7 +370,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return [normalized(line.strip()) for line in text_of(path).rstrip().splitlines()]
     except FaultError as fault:
-        raise ValueError(f"{path} cannot be read ({fault.reason}: {fault.detail}).") from fault
+        raise ValueError(f"{path} cannot be read ({fault}). Mend it.") from fault
 
 
 def _no_class_names(files: _Files) -> str:
@@ -430,7 +430,7 @@ def _named_splits(files: _Files, settings: _Settings, problems: list[Problem]) -
                     "there is nothing to learn from. Mend the path."
                 )
             else:
-                problems.append(Problem(settings.file, NO_FILES, f"{split}: {entry}"))
+                problems.append(Problem(settings.file, NO_FILES, f"{split}: {entry!r}"))
     where = settings.file
     if not splits:
         where = in_short([files.relative(path) for path in sorted(lists)])
@@ -445,9 +445,7 @@ def _named_splits(files: _Files, settings: _Settings, problems: list[Problem]) -
 def _names_at(path: Path, files: _Files) -> list[str]:
     """The names of the photos in a folder, or in a list; a line that fits no photo stands in it as it is."""
     if path.is_dir():
-        prefix = files.name_of(path / "photo").removesuffix("photo")
-        photos = [name for name, paths in files.photos.items() if any(path in each.parents for each in paths)]
-        return [*photos, *(name for name in files.labels if name not in files.photos and name.startswith(prefix))]
+        return [name for name, paths in files.photos.items() if any(path in each.parents for each in paths)]
     if path.suffix.lower() != ".txt":
         return [files.name_of(path)]
     return [_name_in_list(line, files) for line in _lines(path) if line]
