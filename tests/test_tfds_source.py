@@ -1,5 +1,6 @@
 """Data sets of TFDS by name: small ones with the features of the real ones, drawn here, prepared by TFDS."""
 
+import dataclasses
 import io
 from typing import ClassVar
 
@@ -378,7 +379,7 @@ class SmallDownloaded(SmallBirds):
     url_infos: ClassVar = {}
 
     def _split_generators(self, dl_manager):
-        (url,) = self.url_infos
+        url, *_ = self.url_infos
         assert dl_manager.download(url).read_bytes() == b"birds"
         return super()._split_generators(dl_manager)
 
@@ -389,7 +390,8 @@ def birds_file(mirrors, tmp_path, monkeypatch):
     path, url = tmp_path / "birds.tgz", mirrors[0].url("/birds.tgz")
     path.write_bytes(b"birds")
     url_info = tfds.core.download.checksums.compute_url_info(path)
-    monkeypatch.setattr(SmallDownloaded, "url_infos", {url: url_info})
+    masks = dataclasses.replace(url_info, filename="masks.tgz")
+    monkeypatch.setattr(SmallDownloaded, "url_infos", {url: url_info, mirrors[0].url("/masks.tgz"): masks})
     return path, url
 
 
@@ -414,8 +416,8 @@ def test_a_download_that_fails_and_the_way_by_hand(mirrors, birds_file, tmp_path
     first, *remedy = str(raised.value).splitlines()
     assert first.startswith(f"TFDS could not get tfds:small_downloaded from {url}: ")
     assert remedy == [
-        "By hand: put birds.tgz, from https://www.vision.caltech.edu/datasets/cub_200_2011/ or wherever you find it, "
-        "into a folder DIR;",
+        "By hand: put birds.tgz and masks.tgz, from https://www.vision.caltech.edu/datasets/cub_200_2011/ or wherever "
+        "you find it, into a folder DIR;",
         "then run: clsloc prepare tfds:small_downloaded --from DIR",
     ]
     asked = len(mirrors[0].asked["/birds.tgz"])

@@ -34,6 +34,7 @@ _FILE_NAMES = ("image/filename", "image/file_name", "filename", "file_name")
 _GROUPS = ("is_crowd", "is_group_of")
 # Examples of a split that are looked at for boxes: a few photos of COCO's training split have none.
 _LOOKED_AT = 100
+_FILES_SHOWN = 4
 _UNSPECIFIED = VOC_POSES.index("unspecified")
 # What TFDS raises when it does not get its files; what it says when a disk is full goes on as it is.
 _DOWNLOAD_ERRORS = (
@@ -308,11 +309,13 @@ def preparing(source: str, root: Path) -> Iterator[tfds.core.DatasetBuilder]:
         text = " ".join(_innermost(error).split())
         request = getattr(error, "request", None)
         address = getattr(request, "url", None) or next((url for url in builder.url_infos if url in str(error)), "")
-        registered = builder.url_infos.get(address)
-        file = registered.filename if registered and registered.filename else "its files"
+        files = sorted({url_info.filename for url_info in builder.url_infos.values() if url_info.filename})
+        if len(files) > _FILES_SHOWN:  # of several configs
+            files = [builder.url_infos[address].filename] if address in builder.url_infos else []
+        needed = " and ".join(files) or "its files"
         raise DownloadError(
             f"TFDS could not get {source}{f' from {address}' if address else ''}: {text}\n"
-            f"By hand: put {file}, from {builder.info.homepage} or wherever you find it, into a folder DIR;\n"
+            f"By hand: put {needed}, from {builder.info.homepage} or wherever you find it, into a folder DIR;\n"
             f"then run: clsloc prepare {source} --from DIR"
         ) from error
 
