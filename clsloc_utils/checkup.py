@@ -24,7 +24,7 @@ FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
 FREE_MEMORY = 2 * 10**9
 """Bytes that TensorFlow and a training of the fast profile need."""
-PREPARED_SOURCES = ("toy_voc", "toy_pose", "voc/2007", "voc/2012", "lsp", "lspet")
+PREPARED_SOURCES = ("toy_voc", "toy_pose", "wildlife", "voc/2007", "voc/2012", "lsp", "lspet")
 WEIGHTS_FOLDER = Path(__file__).with_name("weights")
 EMBEDDED_WEIGHTS = ("tiny_resnet.npz", "tiny_resnet_people.npz")
 
@@ -274,4 +274,5 @@ def _named_file(backbone: str) -> str:
 
 def _named_folder(data: str) -> str:
     """A folder; none for the name of a source."""
-    return "" if data in (*PREPARED_SOURCES, "voc/2007+2012") else data
+    is_name = data in (*PREPARED_SOURCES, "voc/2007+2012") or data.startswith("tfds:")
+    return "" if is_name else data

@@ -24,8 +24,8 @@ DONE, WRONG_INPUT, STOPPED = 0, 2, 130
 # From so many photos on, whoever watches sees a bar.
 PHOTOS_WITH_PROGRESS = 20
 SOURCE_HELP = (
-    "toy_voc, toy_pose, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, or a folder in the layout of PASCAL VOC or of "
-    "Leeds Sports Pose; boxes or poses follows from it"
+    "toy_voc, toy_pose, wildlife, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, tfds:NAME for a data set of TFDS with "
+    "boxes, or a folder in the layout of PASCAL VOC or of Leeds Sports Pose; boxes or poses follows from it"
 )
 
 

@@ -166,9 +166,9 @@ def current_profile(environment: Mapping[str, str] = os.environ) -> Profile:
     """The profile that the environment asks for.
 
     Args:
-        environment: Where to read `CLSLOC_PROFILE` (`fast`, the default, or `full`), `CLSLOC_DATA` (a source name or a
-            folder), `CLSLOC_POSE_DATA` (the same for poses) and `CLSLOC_BACKBONE` (a name or a file, for boxes and for
-            joints). The last three override the profile's own.
+        environment: Where to read `CLSLOC_PROFILE` (`fast`, the default, or `full`), `CLSLOC_DATA` (a source, such
+            as `wildlife` or `tfds:stanford_dogs`, or a folder), `CLSLOC_POSE_DATA` (the same for poses) and
+            `CLSLOC_BACKBONE` (a name or a file, for boxes and for joints). The last three override the profile's own.
 
     Returns:
         The `Profile`, for drawings or for photographs, as the names of its sources tell.

@@ -64,6 +64,7 @@ def test_variables_that_name_nothing_are_told(tmp_path):
     good = {"CLSLOC_DATA": "voc/2007+2012", "CLSLOC_POSE_DATA": str(tmp_path), "CLSLOC_PROFILE": "full"}
     assert to_mend(**good, CLSLOC_BACKBONE=f"resnet50:{weights}") == []
     assert to_mend(CLSLOC_BACKBONE="alexnet", CLSLOC_DATA="") == []
+    assert to_mend(CLSLOC_DATA="wildlife") == to_mend(CLSLOC_DATA="tfds:stanford_dogs") == []
     for variable, value in {
         "CLSLOC_PROFILE": "quick",
         "CLSLOC_DATA": "toy_vok",

@@ -127,10 +127,13 @@ def test_roles_of_a_folder_cover_its_training_images_once(voc_folder, data_dir):
         (["validation", "test"], ("validation[:85%]", "validation[85%:]", "test")),
         (["train"], ("train[:70%]", "train[70%:85%]", "train[85%:]")),
         (["test"], ("test[:70%]", "test[70%:85%]", "test[85%:]")),
+        (["test", "train", "test2015", "minival"], ("train[:85%]", "train[85%:]", "test")),
+        (["val", "train2017"], ("train2017[:85%]", "train2017[85%:]", "val")),
+        (["a", "bc"], ("bc[:70%]", "bc[70%:85%]", "bc[85%:]")),
     ],
 )
 def test_roles(splits, roles):
-    assert loader._roles(splits) == roles
+    assert loader._roles({split: len(split) for split in splits}) == roles
 
 
 def test_the_fingerprint_follows_the_files(make_voc_folder, tmp_path):

@@ -20,9 +20,10 @@ import pytest
 import scipy.io
 import tensorflow as tf
 from mirrors import Served
+from PIL import Image
 
-from clsloc_utils import datasets
-from clsloc_utils.datasets import published
+from clsloc_utils import datasets, pipelines
+from clsloc_utils.datasets import box_folder, published
 from conftest import Drawn, LspWriter, VocWriter
 
 COUNTS = {
@@ -308,7 +309,7 @@ def test_by_hand_says_what_is_wrong(register, mirrors, official, tmp_path, fault
 
 def test_by_hand_is_for_published_data(voc_folder, tmp_path):
     for source in ("toy_voc", voc_folder):
-        with pytest.raises(ValueError, match=r"from_folder .* is for voc/2007, .*lspet\. Leave it out"):
+        with pytest.raises(ValueError, match=r"from_folder .* is for voc/2007, .*lspet and tfds:NAME\. Leave it out"):
             datasets.prepare(source, from_folder=tmp_path, data_dir=tmp_path)
     assert datasets.prepare(voc_folder, data_dir=tmp_path).splits == {"train": 16, "validation": 8}
 
@@ -406,12 +407,12 @@ def pose(request, tmp_path, mirrors, monkeypatch):
     return name, writer, counts
 
 
-def zipped(writer, path, above=""):
+def zipped(folder, path, above=""):
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{above}README.txt", "photos")
-        for file in sorted(path for path in writer.folder.rglob("*") if path.is_file()):
-            archive.write(file, f"{above}{file.relative_to(writer.folder)}")
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.write(file, f"{above}{file.relative_to(folder)}")
     return path
 
 
@@ -421,7 +422,7 @@ def numbers(examples):
 
 def test_poses_from_a_mirror(pose, mirrors, tmp_path):
     name, writer, counts = pose
-    data = zipped(writer, tmp_path / "zip" / "lsp.zip", above="lsp-master/").read_bytes()
+    data = zipped(writer.folder, tmp_path / "zip" / "lsp.zip", above="lsp-master/").read_bytes()
     mirrors[0].files["/lsp.zip"] = Served(b"<html>moved</html>")
     mirrors[1].files["/lsp.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
     info = datasets.info(name, data_dir=tmp_path / "data")
@@ -443,7 +444,7 @@ def test_poses_from_a_mirror(pose, mirrors, tmp_path):
 
 def test_a_full_disk_does_not_cost_the_download(pose, mirrors, tmp_path, monkeypatch):
     name, writer, counts = pose
-    mirrors[0].files["/lsp.zip"] = Served(zipped(writer, tmp_path / "zip" / "lsp.zip").read_bytes())
+    mirrors[0].files["/lsp.zip"] = Served(zipped(writer.folder, tmp_path / "zip" / "lsp.zip").read_bytes())
 
     def no_room(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -463,7 +464,7 @@ def test_poses_by_hand(pose, mirrors, tmp_path, way):
     if way == "extracted below":
         LspWriter(writer.folder.parent / "another", extended=True).write(2)
     if way.startswith("zip"):
-        zipped(writer, tmp_path / "by_hand" / ("lsp.zip" if way == "zip" else "archive.zip"))
+        zipped(writer.folder, tmp_path / "by_hand" / ("lsp.zip" if way == "zip" else "archive.zip"))
     folder = {"extracted": writer.folder, "extracted below": writer.folder.parent}.get(way, tmp_path / "by_hand")
     info = datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
     assert info.splits == counts
@@ -489,7 +490,7 @@ def fewer_joints(writer):
 def test_poses_that_are_not_complete(pose, mirrors, tmp_path, spoil, message):
     name, writer, _ = pose
     spoil(writer)
-    path = zipped(writer, tmp_path / "by_hand" / "lsp.zip")
+    path = zipped(writer.folder, tmp_path / "by_hand" / "lsp.zip")
     for folder in (path.parent, writer.folder):
         with pytest.raises(ValueError, match=message) as raised:
             datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
@@ -504,7 +505,7 @@ def test_poses_that_are_not_complete(pose, mirrors, tmp_path, spoil, message):
 
 def test_a_damaged_zip_by_hand(pose, tmp_path):
     name, writer, _ = pose
-    path = zipped(writer, tmp_path / "by_hand" / "lsp.zip")
+    path = zipped(writer.folder, tmp_path / "by_hand" / "lsp.zip")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
@@ -524,3 +525,119 @@ def test_a_bad_photo_does_not_move_the_border_between_the_splits(pose, tmp_path)
     assert found[1:] == [[21, 22, 23, 24]] * (name == "lsp")
     with pytest.raises(ValueError, match="unreadable photo"):
         datasets.load(name, "train", data_dir=tmp_path / "data", strict=True)
+
+
+# African wildlife.
+
+
+@pytest.fixture
+def wildlife(tmp_path, mirrors, monkeypatch):
+    """A tiny African wildlife as it is published, registered: 20 photos of each animal, some there twice."""
+    folder = tmp_path / "official" / "wildlife"
+    counts = dict.fromkeys(("buffalo", "elephant", "rhino", "zebra"), 20)
+    for number, animal in enumerate(counts):
+        (folder / animal).mkdir(parents=True)
+        for photo in range(20):
+            shade = 10 * (photo if photo < 15 else 0)  # the last five are copies of the first
+            image = Image.new("RGB", (48, 32), (shade, 50 * number, 90))
+            image.save(folder / animal / f"{photo + 2:03d}.{'JPG' if photo == 3 else 'jpg'}")
+            second = f"{number} 0.75 0.5 0.1 0.2\n" if photo == 4 else ""
+            (folder / animal / f"{photo + 2:03d}.txt").write_text(f"{number} 0.5 0.5 0.25 0.5\n{second}".rstrip())
+    urls = tuple(mirror.url("/wildlife.zip") for mirror in mirrors)
+    release = datasets.Release((datasets.Archive("wildlife.zip", urls),), counts, "http://127.0.0.1/wildlife/")
+    monkeypatch.setitem(datasets.registry(), "wildlife", release)
+    return folder
+
+
+def test_wildlife_as_registered():
+    release = datasets.registry()["wildlife"]
+    assert sum(release.counts.values()) == 1504
+    assert list(release.counts) == ["buffalo", "elephant", "rhino", "zebra"]
+    assert len(release.archives[0].urls) == 2
+
+
+def test_wildlife_from_a_mirror(wildlife, mirrors, tmp_path):
+    data = zipped(wildlife, tmp_path / "zip" / "wildlife.zip", above="wildlife-HEAD/").read_bytes()
+    mirrors[0].files["/wildlife.zip"] = Served(b"<html>moved</html>")
+    mirrors[1].files["/wildlife.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
+    info = datasets.info("wildlife", data_dir=tmp_path / "data")
+    assert (info.name, info.task, info.drawn) == ("wildlife", "boxes", False)
+    assert info.class_names == ("buffalo", "elephant", "rhino", "zebra")
+    assert info.understood.startswith("YOLO layout, names of the classes from classes.txt; splits from ")
+    assert (info.train_split, info.validation_split, info.test_split) == ("train", "validation", "test")
+    assert sum(info.splits.values()) == 80
+    assert 0.5 < info.splits["train"] / 80 < 0.9
+    split_of_photo = {}
+    for split in info.splits:
+        for example in datasets.load("wildlife", split, data_dir=tmp_path / "data").as_numpy_iterator():
+            assert split_of_photo.setdefault(example["image"], split) == split  # a copy is where its original is
+            assert example["objects"]["bbox"][0].tolist() == [0.25, 0.375, 0.75, 0.625]
+    singles = pipelines.single_object(datasets.load("wildlife", "train+validation+test", data_dir=tmp_path / "data"))
+    assert len(list(singles)) == 76
+    assert [len(mirror.asked["/wildlife.zip"]) for mirror in mirrors] == [1, 2]
+    origin = json.loads((tmp_path / "data" / "photos" / "wildlife" / "origin.json").read_text())
+    assert origin == {"file": "wildlife.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
+    assert_nothing_is_left(tmp_path / "data")
+
+
+def test_wildlife_is_taken_up_again_where_the_connection_ended(wildlife, mirrors, tmp_path):
+    data = zipped(wildlife, tmp_path / "zip" / "wildlife.zip").read_bytes()
+    mirrors[0].files["/wildlife.zip"] = Served(data, faults=[("cut", 66_000)], etag='"one"')
+    assert sum(datasets.prepare("wildlife", data_dir=tmp_path / "data").splits.values()) == 80
+    assert mirrors[0].asked["/wildlife.zip"] == [None, "bytes=65536-"]  # in pieces of 64 KiB
+
+
+@pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])
+def test_wildlife_by_hand(wildlife, mirrors, tmp_path, way):
+    if way.startswith("zip"):
+        zipped(wildlife, tmp_path / "by_hand" / ("wildlife.zip" if way == "zip" else "archive.zip"))
+    folder = {"extracted": wildlife, "extracted below": wildlife.parent}.get(way, tmp_path / "by_hand")
+    info = datasets.prepare("wildlife", from_folder=folder, data_dir=tmp_path / "data")
+    photos = [path.read_bytes() for path in wildlife.rglob("*") if path.suffix.lower() == ".jpg"]
+    shutil.rmtree(folder)
+    # Whatever the way, the splits are the same.
+    contents = box_folder.split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
+    for split, count in info.splits.items():
+        found = list(datasets.load("wildlife", split, data_dir=tmp_path / "data").as_numpy_iterator())
+        assert len(found) == count
+        assert {hashlib.sha256(example["image"]).hexdigest() for example in found} == set(contents[split])
+    assert all(mirror.asked == {} for mirror in mirrors)
+    assert_nothing_is_left(tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda folder: (folder / "rhino" / "007.jpg").unlink(),
+            "rhino has 19 .* expected 20, first rhino/007 has no photo",
+        ),
+        (
+            lambda folder: (folder / "zebra" / "003.txt").unlink(),
+            "zebra has 19 .* expected 20, first zebra/003 no labels",
+        ),
+        (lambda folder: shutil.rmtree(folder / "elephant"), "buffalo beside elephant beside rhino beside zebra"),
+    ],
+    ids=["photo", "labels", "animal"],
+)
+def test_wildlife_that_is_not_complete(wildlife, mirrors, tmp_path, spoil, message):
+    spoil(wildlife)
+    path = zipped(wildlife, tmp_path / "by_hand" / "wildlife.zip")
+    for folder in (path.parent, wildlife):
+        with pytest.raises(ValueError, match=message) as raised:
+            datasets.prepare("wildlife", from_folder=folder, data_dir=tmp_path / "data")
+        assert str(folder) in str(raised.value)
+    mirrors[0].files["/wildlife.zip"] = Served(path.read_bytes())
+    with pytest.raises(datasets.DownloadError, match=message) as raised:
+        datasets.prepare("wildlife", data_dir=tmp_path / "data")
+    assert str(raised.value).splitlines()[-1] == "then run: clsloc prepare wildlife --from DIR"
+    assert not list((tmp_path / "data").glob("photos/*"))
+    assert not list((tmp_path / "data").glob("downloads/manual/*"))
+
+
+def test_a_bad_photo_of_wildlife_is_left_out(wildlife, tmp_path):
+    (wildlife / "rhino" / "004.jpg").write_bytes(b"no photo")
+    with pytest.warns(UserWarning, match=r"rhino/004\.jpg: .*no image"):
+        info = datasets.prepare("wildlife", from_folder=wildlife, data_dir=tmp_path / "data")
+    assert sum(info.splits.values()) == 79

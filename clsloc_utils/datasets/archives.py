@@ -65,7 +65,8 @@ class Release:
     Attributes:
         archives: Its files.
         counts: Number of images by split. For a data set of poses, the splits follow each other in the order of the
-            photos' numbers.
+            photos' numbers. For one with a folder for each class and no splits, the number by class, in the order of
+            the numbers in its labels.
         homepage: Where it is described.
         joints_shape: For a data set of poses, the shape of the variable `joints` in `joints.mat`.
     """
@@ -114,6 +115,19 @@ def registry() -> dict[str, Release]:
         counts={"train": 10000},
         homepage="https://sam.johnson.io/research/lspet.html",
         joints_shape=(14, 3, 10000),
+    )
+    releases["wildlife"] = Release(
+        archives=(
+            Archive(
+                "wildlife.zip",
+                (
+                    "https://github.com/axelcarlier/wildlife/archive/HEAD.zip",
+                    "https://codeload.github.com/axelcarlier/wildlife/zip/HEAD",
+                ),
+            ),
+        ),
+        counts=dict.fromkeys(("buffalo", "elephant", "rhino", "zebra"), 376),
+        homepage="https://github.com/axelcarlier/wildlife",
     )
     return releases
 

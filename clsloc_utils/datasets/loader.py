@@ -15,8 +15,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from clsloc_utils import checkup
-from clsloc_utils.datasets import coco_folder, lsp_folder, voc_folder, yolo_folder
-from clsloc_utils.datasets.box_folder import BoxFolder
+from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
+from clsloc_utils.datasets.box_folder import BoxFolder, split_called
 from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
 
 # The layouts of folders with boxes, in the order in which a folder is tried.
@@ -32,8 +32,11 @@ _STOCK_SOURCES = {
     "voc/2007+2012": ("voc/2007", "voc/2012"),
 }
 _POSE_RELEASES = ("lsp", "lspet")
+# Published as a zip archive of photos, which are kept.
+_PHOTO_RELEASES = ("wildlife", *_POSE_RELEASES)
 _DRAWN_SOURCES = ("toy_voc", "toy_pose")
-SOURCES = ("toy_voc", *_STOCK_SOURCES, "toy_pose", *_POSE_RELEASES)
+_RELEASES = (*_STOCK_SOURCES, *_PHOTO_RELEASES)
+SOURCES = ("toy_voc", *_STOCK_SOURCES, "wildlife", "toy_pose", *_POSE_RELEASES)
 PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
 """Images with exactly one object by source and split, as others who filtered the same data have published them."""
 # The test photos of VOC 2012 are published without their annotations.
@@ -51,14 +54,15 @@ class SourceInfo:
     Attributes:
         name: The source as it was named.
         class_names: Names of the classes, in the order of their labels; none for a source of poses.
-        splits: Number of examples by name of split.
+        splits: Number of examples by name of split. Of `tfds:NAME`, before those are left out that `understood` names.
         train_split: The examples to learn from.
         validation_split: The examples to choose a model with.
         test_split: The examples to report on.
         fingerprint: Changes when the examples do: names and versions of the prepared data.
         task: What the annotations are for: `"boxes"` or `"pose"`.
         drawn: Whether the images are drawings, not photographs.
-        understood: Of a folder, how it was read, in one line; empty for other sources.
+        understood: Of a folder, how it was read, and of `tfds:NAME`, which features were taken, in one line; empty for
+            other sources.
     """
 
     name: str
@@ -90,7 +94,8 @@ def load(
     """Reads a split of a data source; prepares the source first if that was not done before.
 
     Args:
-        source: One of `SOURCES`, or a folder in VOC, YOLO, COCO or LSP layout.
+        source: One of `SOURCES`, or `tfds:NAME` for any data set of TFDS with boxes, as `tfds.builder` takes its name,
+            or a folder in VOC, YOLO, COCO or LSP layout.
         split: A TFDS split, such as `"train"`, `"train[:80%]"` or `"train+validation"`. A folder in LSP layout has one,
             `train`, in the order of the photos: `"train[:1000]"` are the first thousand. `"lsp"` has the two that were
             published with it, `train` and `test`.
@@ -127,7 +132,7 @@ def load(
                 "within."
             ) from error
         if count > 0:  # TFDS counts fewer than none between an end and a later beginning.
-            parts.append(_read(builder, builder_split, shuffle_files))
+            parts.append(_read(builder, builder_split, shuffle_files, _box_fields(source, builder)))
     if not parts:
         raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
     dataset = parts[0]
@@ -179,6 +184,10 @@ def prepare(
       test archive is still good to learn from under its own path, `.../VOCdevkit/VOC2007`; the error says so.
     - for Leeds Sports Pose the zip archive, or `images` and `joints.mat` extracted from it. The shape of `joints.mat`
       and the number of photos are checked. They are copied, so the folder is not needed afterwards.
+    - for African wildlife the zip archive, or the folders `buffalo`, `elephant`, `rhino` and `zebra` extracted from it,
+      likewise. The splits follow a hash of each photo's content, so photos that are there twice stay together.
+    - for `tfds:NAME` the files that TFDS downloads, under the names that it registers. The size and the checksum of
+      each are checked. TFDS downloads those that are missing.
 
     Args:
         source: As for `load`.
@@ -272,35 +281,54 @@ def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.Dataset
         for name, split_info in builder.info.splits.items():
             if _is_annotated(builder, name) or len(builders) == 1:
                 splits[name] = splits.get(name, 0) + split_info.num_examples
-    annotated = [name for name in splits if any(_is_annotated(builder, name) for builder in builders)]
+    fields = _box_fields(source, builders[0])
+    annotated = {
+        name: count for name, count in splits.items() if any(_is_annotated(each, name, fields) for each in builders)
+    }
+    name = os.fspath(source)
+    if not annotated:
+        raise ValueError(f"{name} has no boxes in its first examples of {', '.join(splits)}; take another source.")
     train_split, validation_split, test_split = _roles(annotated)
     features = builders[0].info.features
     is_pose = "joints" in features
-    name = os.fspath(source)
     folder_report = getattr(builders[0], "report", None)  # of a folder's builder
+    if fields:
+        without_boxes = ", ".join(split for split in splits if split not in annotated)
+        understood = f"{fields}; no boxes in {without_boxes}" if without_boxes else str(fields)
+        class_names = fields.class_names(features)
+    else:
+        understood = folder_report.understood if folder_report else ""
+        class_names = () if is_pose else tuple(features["objects"]["label"].names)
     return SourceInfo(
         name=name,
-        class_names=() if is_pose else tuple(features["objects"]["label"].names),
+        class_names=class_names,
         splits=splits,
         train_split=train_split,
         validation_split=validation_split,
         test_split=test_split,
-        fingerprint="+".join(_fingerprint(builder) for builder in builders),
+        fingerprint=(tfds_source.PREFIX if fields else "") + "+".join(map(_fingerprint, builders)),
         task="pose" if is_pose else "boxes",
         drawn=name in _DRAWN_SOURCES or (folder_report is not None and folder_report.drawn),
-        understood=folder_report.understood if folder_report else "",
+        understood=understood,
     )
 
 
-def _roles(splits: Sequence[str]) -> tuple[str, str, str]:
-    """The splits to train, validate and test on, of those that are annotated."""
-    if len(splits) == 1:
-        (only,) = splits
-        return f"{only}[:70%]", f"{only}[70%:85%]", f"{only}[85%:]"
-    if {"train", "validation", "test"} <= set(splits):
-        return "train", "validation", "test"
-    first, last = (name for name in ("train", "validation", "test") if name in splits)
-    return f"{first}[:85%]", f"{first}[85%:]", last
+def _roles(splits: Mapping[str, int]) -> tuple[str, str, str]:
+    """The splits to train, validate and test on, of those that are annotated and their sizes.
+
+    What a split is for, its name tells (`val` is for validation). A split of another name is used only if there are no
+    others, and then the largest one.
+    """
+    # Sorted, so that `test` comes after `test2015` and replaces it.
+    by_use = {split_called(name): name for name in sorted(splits, key=lambda name: name == split_called(name))}
+    found = [by_use[use] for use in ("train", "validation", "test") if use in by_use]
+    if len(found) == 3:
+        return tuple(found)
+    if len(found) == 2:
+        first, last = found
+        return f"{first}[:85%]", f"{first}[85%:]", last
+    only = found[0] if found else max(splits, key=splits.get)
+    return f"{only}[:70%]", f"{only}[70%:85%]", f"{only}[85%:]"
 
 
 def _fingerprint(builder: tfds.core.DatasetBuilder) -> str:
@@ -333,19 +361,32 @@ def _annotated_terms(split: str, builder: tfds.core.DatasetBuilder) -> str:
     return "+".join(terms)
 
 
-def _is_annotated(builder: tfds.core.DatasetBuilder, split: str) -> bool:
+def _box_fields(source: str | os.PathLike, builder: tfds.core.DatasetBuilder) -> tfds_source.BoxFields | None:
+    """Where the examples of a `tfds:` source have what they need; `None` for all others, which need no change."""
+    name = os.fspath(source)
+    return tfds_source.box_fields(name, builder.info.features) if name.startswith(tfds_source.PREFIX) else None
+
+
+def _is_annotated(builder: tfds.core.DatasetBuilder, split: str, fields: tfds_source.BoxFields | None = None) -> bool:
+    if fields:
+        return tfds_source.has_boxes(builder, split, fields.box)
     config = f"{builder.name}/{builder.builder_config.name}" if builder.builder_config else builder.name
     return split in builder.info.splits and (config, split) not in _SPLITS_WITHOUT_ANNOTATIONS
 
 
-def _read(builder: tfds.core.DatasetBuilder, split: str, shuffle_files: bool) -> tf.data.Dataset:
-    return builder.as_dataset(
+def _read(
+    builder: tfds.core.DatasetBuilder, split: str, shuffle_files: bool, fields: tfds_source.BoxFields | None
+) -> tf.data.Dataset:
+    examples = builder.as_dataset(
         split=split,
         shuffle_files=shuffle_files,
-        decoders={"image": tfds.decode.SkipDecoding()},
+        decoders=tfds_source.without_decoding(builder.info.features),
         # TFDS would keep a small data set in memory whole, unasked.
-        read_config=tfds.ReadConfig(try_autocache=False, options=options_without_tuner()),
+        read_config=tfds.ReadConfig(
+            try_autocache=False, options=options_without_tuner(), add_tfds_id=bool(fields and not fields.file_name)
+        ),
     )
+    return fields.as_voc(examples) if fields else examples
 
 
 # Preparation.
@@ -362,11 +403,15 @@ def _prepared_builders(
     root = Path(data_dir).expanduser() if data_dir else checkup.data_folder()
     name = os.fspath(source)
     by_hand = None if from_folder is None else Path(from_folder).expanduser()
-    if by_hand and name not in (*_STOCK_SOURCES, *_POSE_RELEASES):
+    is_stock_of_tfds = name.startswith(tfds_source.PREFIX)
+    if by_hand and not (is_stock_of_tfds or name in _RELEASES):
         raise ValueError(
             f"{name} needs no files of others; from_folder ({by_hand}) is for "
-            f"{', '.join((*_STOCK_SOURCES, *_POSE_RELEASES))}. Leave it out."
+            f"{', '.join(_RELEASES)} and {tfds_source.PREFIX}NAME. Leave it out."
         )
+    if is_stock_of_tfds:
+        _refuse_class_names(name, class_names)
+        return [_prepared_by_tfds(name, root, by_hand)]
     if name not in SOURCES:
         return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
     _refuse_class_names(name, class_names)
@@ -379,8 +424,8 @@ def _prepared_builders(
         from clsloc_utils.datasets.toy_pose import ToyPose
 
         return [_prepared(lambda: ToyPose(data_dir=root), root)]
-    if name in _POSE_RELEASES:
-        return [_prepared_pose_release(name, root, by_hand, strict=strict)]
+    if name in _PHOTO_RELEASES:
+        return [_prepared_photos(name, root, by_hand, strict=strict)]
     return [_prepared_stock(stock, root, by_hand) for stock in _STOCK_SOURCES[name]]
 
 
@@ -392,12 +437,27 @@ def _prepared_stock(name: str, root: Path, by_hand: Path | None) -> tfds.core.Da
     )
 
 
-def _prepared_pose_release(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> lsp_folder.LspFolder:
+def _prepared_by_tfds(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
+    # Before gigabytes are downloaded in vain.
+    tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
+    return _prepared(
+        lambda: tfds_source.builder_of(name, root),
+        root,
+        lambda: tfds_source.preparing(name, root),
+        tfds.download.DownloadConfig(manual_dir=by_hand),
+    )
+
+
+def _prepared_photos(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> BoxFolder | lsp_folder.LspFolder:
     from clsloc_utils.datasets import published
 
-    folder = published.lsp_photos(name, root, by_hand)
-    splits = published.registry()[name].counts
-    builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, splits=splits, data_dir=root), root)
+    folder = published.kept_photos(name, root, by_hand)
+    options = {"strict": strict, "data_dir": root}
+    if name in _POSE_RELEASES:
+        splits = published.registry()[name].counts
+        builder = _prepared(lambda: lsp_folder.LspFolder(folder, splits=splits, **options), root)
+    else:
+        builder = _prepared(lambda: yolo_folder.YoloFolder(folder, **options), root)
     _tell_problems(builder, strict)
     return builder
 
@@ -462,6 +522,7 @@ def _prepared(
     make_builder: Callable[[], tfds.core.DatasetBuilder],
     root: Path,
     make_preparing: Callable[[], contextlib.AbstractContextManager[tfds.core.DatasetBuilder]] | None = None,
+    download_config: tfds.download.DownloadConfig | None = None,
 ) -> tfds.core.DatasetBuilder:
     """A builder whose data is on the disk, prepared by this process or by another one that was faster.
 
@@ -471,6 +532,7 @@ def _prepared(
         make_builder: Makes the builder that reads.
         root: The data folder.
         make_preparing: Makes the one that prepares, if that is another one, for the time of a `with` block.
+        download_config: Where TFDS itself downloads: how; it then shows its own bars.
     """
     builder = make_builder()
     if builder.data_path.exists():
@@ -479,9 +541,9 @@ def _prepared(
     with filelock.FileLock(root / f"{builder.name}.lock"):
         if not make_builder().data_path.exists():
             context = make_preparing() if make_preparing else contextlib.nullcontext(make_builder())
-            with context as preparing, _quiet_tfds():
+            with context as preparing, contextlib.nullcontext() if download_config else _quiet_tfds():
                 try:
-                    preparing.download_and_prepare()
+                    preparing.download_and_prepare(download_config=download_config)
                 except (OSError, RuntimeError) as error:
                     # TFDS hands on what happened as an error of its own, without number and file.
                     if isinstance(error.__cause__, OSError):

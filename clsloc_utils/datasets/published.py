@@ -1,9 +1,11 @@
 """From the files of a published data set, downloaded or brought by hand, to what the builders read.
 
 PASCAL VOC goes through TFDS's own `voc`, which is given extracted folders in place of its downloads. Leeds Sports Pose
-goes through the builder of folders in LSP layout; its photos are kept in the data folder.
+goes through the builder of folders in LSP layout, African wildlife through that of folders in YOLO layout; their photos
+are kept in the data folder.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import json
@@ -15,9 +17,9 @@ from pathlib import Path
 import filelock
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets import downloads, lsp_folder, voc_folder
+from clsloc_utils.datasets import box_folder, downloads, lsp_folder, voc_folder
 from clsloc_utils.datasets.archives import Archive, Release, extract, fault_of, registry, sha256_of
-from clsloc_utils.datasets.folders import FaultError, checked_photo, with_progress
+from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, checked_photo, with_progress
 from clsloc_utils.progress import progress
 
 DEVKIT = "VOCdevkit"
@@ -206,18 +208,18 @@ def _fault_of_image(folder: Path, name: str, annotated: bool) -> str:
     return ""
 
 
-# Leeds Sports Pose.
+# Leeds Sports Pose and African wildlife.
 
 
-def lsp_photos(name: str, root: Path, from_folder: Path | None) -> Path:
-    """The folder in LSP layout with the photos of a published data set of poses; gets them if they are not there.
+def kept_photos(name: str, root: Path, from_folder: Path | None) -> Path:
+    """The folder with the photos of a data set that is published as one zip archive; gets them if they are not there.
 
     Nobody registered checksums of these files. What can be checked is: the checksums in the zip archive, the shape of
     `joints.mat`, that no photo lacks; each JPEG is decoded when the folder is prepared. `origin.json` in the folder
     holds the sha256 that was seen, for comparing with others.
 
     Args:
-        name: `"lsp"` or `"lspet"`.
+        name: `"lsp"` or `"lspet"`, in LSP layout, or `"wildlife"`, in YOLO layout with names of classes and splits.
         root: The data folder; the photos are kept in its `photos`.
         from_folder: As for `datasets.prepare`; `None` downloads.
 
@@ -234,18 +236,18 @@ def lsp_photos(name: str, root: Path, from_folder: Path | None) -> Path:
     with filelock.FileLock(root / f"{name}.lock"):
         if not target.is_dir():
             with _scratch_folder(target.with_name(f"incomplete_{name}")) as scratch:
-                os.replace(_collected_lsp(name, root, from_folder, scratch), target)
+                os.replace(_collected(name, root, from_folder, scratch), target)
     return target
 
 
-def _collected_lsp(name: str, root: Path, from_folder: Path | None, scratch: Path) -> Path:
+def _collected(name: str, root: Path, from_folder: Path | None, scratch: Path) -> Path:
     """A folder within the scratch folder that has all photos, checked."""
     release = registry()[name]
     if from_folder is not None:
-        return _lsp_by_hand(name, release, from_folder, scratch)
+        return _by_hand_or_extracted(name, release, from_folder, scratch)
     (archive,) = _downloaded(name, release, root)
     try:
-        folder = _extracted_lsp(archive, release, scratch)
+        folder = _extracted(archive, release, scratch)
     except ValueError as error:
         message = f"{error}\n{_by_hand(name, release, root)}"
         archive.unlink()  # A file that is not the right one must not be used again.
@@ -254,47 +256,100 @@ def _collected_lsp(name: str, root: Path, from_folder: Path | None, scratch: Pat
     return folder
 
 
-def _lsp_by_hand(name: str, release: Release, folder: Path, scratch: Path) -> Path:
+def _by_hand_or_extracted(name: str, release: Release, folder: Path, scratch: Path) -> Path:
     _check_is_folder(folder)
     (archive,) = release.archives
-    extracted = [place for place in _places(folder) if lsp_folder.in_lsp_layout(place)]
+    extracted = _with_all_parts(folder, release)
     if extracted:
         # Beside the right one there may be another data set.
-        right = next((place for place in extracted if not _fault_of_lsp(place, release)), extracted[0])
-        return _copied_lsp(right, release, scratch / name)
+        right = next((place for place in extracted if not _fault_of_photos(place, release)), extracted[0])
+        return _copied(right, release, scratch / name)
     zips = [path for place in _places(folder) for path in sorted(place.glob("*.zip"))]
     if not zips:
         raise ValueError(
             f"{folder} has not what {name} needs. Looked there and in each folder in it for {archive.name}, or a zip "
-            f"archive of another name: missing; and for {lsp_folder.IMAGE_FOLDER} beside {lsp_folder.JOINTS_FILE}, "
-            f"extracted from it: missing. It comes from {release.homepage}."
+            f"archive of another name: missing; and for what is in it, {' beside '.join(_parts(release))}: missing. It "
+            f"comes from {release.homepage}."
         )
     path = next((path for path in zips if path.name == archive.name), zips[0])
     _raise_if(fault_of(path, archive), path)
-    return _extracted_lsp(path, release, scratch)
+    return _extracted(path, release, scratch)
 
 
-def _extracted_lsp(archive: Path, release: Release, scratch: Path) -> Path:
+def _extracted(archive: Path, release: Release, scratch: Path) -> Path:
     content = scratch / "content"
     extract(archive, content)
-    folder = next((place for place in _places(content) if lsp_folder.in_lsp_layout(place)), None)
+    folder = next(iter(_with_all_parts(content, release)), None)
     if folder is None:
-        raise ValueError(f"{archive} has no {lsp_folder.IMAGE_FOLDER} beside {lsp_folder.JOINTS_FILE}.")
-    _raise_if(_fault_of_lsp(folder, release), archive)
+        raise ValueError(f"{archive} has no {' beside '.join(_parts(release))}.")
+    _raise_if(_fault_of_photos(folder, release), archive)
     _write_origin(folder, archive)
+    return _with_lists(folder, release)
+
+
+def _copied(folder: Path, release: Release, copy: Path) -> Path:
+    _raise_if(_fault_of_photos(folder, release), folder)
+    copy.mkdir()
+    for part in map(folder.joinpath, _parts(release)):
+        if part.is_dir():
+            shutil.copytree(part, copy / part.name)
+        else:
+            shutil.copy(part, copy)
+            _write_origin(copy, part)
+    return _with_lists(copy, release)
+
+
+def _parts(release: Release) -> tuple[str, ...]:
+    """What lies side by side in the archive: photos and joints, or a folder for each class."""
+    return (lsp_folder.IMAGE_FOLDER, lsp_folder.JOINTS_FILE) if release.joints_shape else tuple(release.counts)
+
+
+def _with_all_parts(folder: Path, release: Release) -> list[Path]:
+    return [place for place in _places(folder) if all((place / part).exists() for part in _parts(release))]
+
+
+def _fault_of_photos(folder: Path, release: Release) -> str:
+    """What is wrong with a folder that has all parts, in words that follow its name; empty if nothing is."""
+    return _fault_of_lsp(folder, release) if release.joints_shape else _fault_of_classes(folder, release)
+
+
+def _fault_of_classes(folder: Path, release: Release) -> str:
+    for class_name, count in release.counts.items():
+        photos, labels = (
+            set(box_folder.files_by_name(folder / class_name, suffixes)) for suffixes in (IMAGE_SUFFIXES, (".txt",))
+        )
+        lacking = [f"{name} has no photo" for name in labels - photos] + [
+            f"{name} no labels" for name in photos - labels
+        ]
+        if len(photos & labels) != count:
+            first = f", first {class_name}/{min(lacking)}" if lacking else ""
+            return (
+                f"is short or another data set: {class_name} has {len(photos & labels):,} photos with labels, expected "
+                f"{count:,}{first}"
+            )
+    return ""
+
+
+def _with_lists(folder: Path, release: Release) -> Path:
+    """The folder; where it has one folder for each class, with the names of the classes and the splits written down.
+
+    The splits follow a hash of each photo's content, since some photos are there twice under other names: a copy in the
+    test split of what was learnt from would flatter.
+    """
+    if release.joints_shape:
+        return folder
+    (folder / "classes.txt").write_text("".join(f"{class_name}\n" for class_name in release.counts))
+    names_of_content = collections.defaultdict(list)
+    for class_name in release.counts:
+        for paths in box_folder.files_by_name(folder / class_name, IMAGE_SUFFIXES).values():
+            names_of_content[sha256_of(paths[0])].append(f"{class_name}/{paths[0].name}\n")
+    for split, contents in box_folder.split_by_hash(names_of_content).items():
+        names = [name for content in contents for name in names_of_content[content]]
+        (folder / _LIST_OF_SPLIT[split]).write_text("".join(sorted(names)))
     return folder
 
 
-def _copied_lsp(folder: Path, release: Release, copy: Path) -> Path:
-    _raise_if(_fault_of_lsp(folder, release), folder)
-    shutil.copytree(folder / lsp_folder.IMAGE_FOLDER, copy / lsp_folder.IMAGE_FOLDER)
-    shutil.copy(folder / lsp_folder.JOINTS_FILE, copy)
-    _write_origin(copy, folder / lsp_folder.JOINTS_FILE)
-    return copy
-
-
 def _fault_of_lsp(folder: Path, release: Release) -> str:
-    """What is wrong with a folder in LSP layout, in words that follow its name; empty if nothing is."""
     shape = lsp_folder.shape_of_joints(folder / lsp_folder.JOINTS_FILE)
     if shape != release.joints_shape:
         return (
