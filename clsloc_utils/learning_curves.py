@@ -7,7 +7,9 @@ still climbs from one half to all of them, more will help; where it is flat, som
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+import keras
 import numpy as np
+from keras import ops
 
 from clsloc_utils import training
 from clsloc_utils.models import PoseModel, TwoHeadModel
@@ -47,23 +49,46 @@ def learning_curve(
         A dict for each training: `num_images`, `draw`, and the measures of `training.evaluate`.
     """
     count = train_cache.num_examples
+    starts = [_fresh_copy(heads, seed + draw).get_weights() for draw in range(draws)]
+    # One model for all trainings: its graph is built once, which takes longer than to train it on a few photos.
+    model, schedule = _fresh_copy(heads, seed), _Cosine(training.HEAD_LEARNING_RATE)
+    compile_heads = training.compile_pose_model if isinstance(heads, PoseModel) else training.compile_model
+    compile_heads(model, optimizer=keras.optimizers.AdamW(schedule, weight_decay=training.HEAD_WEIGHT_DECAY))
+    model.optimizer.build(model.trainable_variables)
     trainings = [(max(1, round(part * count)), draw) for part in parts for draw in range(draws)]
     rows = []
     for num_images, draw in progress(trainings, description="Parts of the photos"):
         images = np.random.default_rng((seed, draw)).permutation(count)[:num_images]
-        training.set_seed(seed + draw)
-        fresh = type(heads).from_config(heads.get_config())
-        batches = math.ceil(num_images * train_cache.copies / batch_size)
-        training.train_heads(
-            fresh,
-            train_cache.of_images(np.sort(images)),
-            epochs=max(epochs, math.ceil(MIN_STEPS / batches)),
-            batch_size=batch_size,
-            seed=seed + draw,
-            show_progress=False,
-        )
-        rows.append({"num_images": num_images, "draw": draw, **training.evaluate(fresh, test_cache)})
+        batches = train_cache.of_images(np.sort(images)).batches(batch_size, levels=heads.input, seed=seed + draw)
+        passes = max(epochs, math.ceil(MIN_STEPS / len(batches)))
+        model.set_weights(starts[draw])
+        for variable in model.optimizer.variables:
+            variable.assign(ops.zeros_like(variable))
+        schedule.steps.assign(passes * len(batches))
+        model.fit(batches, epochs=passes, shuffle=False, verbose=0)
+        rows.append({"num_images": num_images, "draw": draw, **training.evaluate(model, test_cache)})
     return rows
+
+
+def _fresh_copy(heads: TwoHeadModel | PoseModel, seed: int) -> TwoHeadModel | PoseModel:
+    training.set_seed(seed)
+    return type(heads).from_config(heads.get_config())
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class _Cosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Falls to 0 along a cosine, over a number of steps that can change without a new graph."""
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+        self.steps = keras.Variable(1.0, trainable=False, name="steps")
+
+    def __call__(self, step):
+        done = ops.minimum(ops.cast(step, "float32") / self.steps, 1.0)
+        return self.learning_rate * 0.5 * (1.0 + ops.cos(math.pi * done))
+
+    def get_config(self) -> dict:
+        return {"learning_rate": self.learning_rate}
 
 
 def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> list[dict[str, float]]:

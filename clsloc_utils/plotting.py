@@ -805,15 +805,16 @@ def learning_curve(
     ):
         axes.plot(sizes, [each[measure] for each in summary], color=colour, linewidth=2, label="median of the draws")
         points = [(row["num_images"], row[measure]) for row in rows]
-        axes.plot(*zip(*points, strict=True), "o", color=colour, alpha=0.6, markersize=5, label="one draw")
+        axes.plot(
+            *zip(*points, strict=True), "o", color=colour, alpha=0.6, markersize=5, label="one draw", clip_on=False
+        )
         axes.axhline(baseline[measure], color="#606060", linestyle="dashed", label="without looking")
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.xaxis.set_minor_locator(ticker.NullLocator())
         axes.set(xlabel="training photos", title=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
         axes.grid(alpha=0.3)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 

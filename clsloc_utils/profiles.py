@@ -137,9 +137,9 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
     ("fast", False, "boxes"): {
         "backbone": "efficientnet_lite0",
         "image_size": 224,
-        "augmented_copies": 6,
-        "head_epochs": 12,
-        "sweep_epochs": 12,
+        "augmented_copies": 10,
+        "head_epochs": 10,
+        "sweep_epochs": 10,
     },
     ("fast", True, "pose"): _fields(FAST, _OF_POSES),
     ("fast", False, "pose"): {

@@ -61,14 +61,15 @@ def reason_for_backbone(backbone: str, source: datasets.SourceInfo) -> str:
         source: As `datasets.info` returns it.
     """
     learned, holds = pretrained_on(backbone), "drawings" if source.drawn else "photographs"
+    name = Path(source.name).name if Path(source.name).expanduser().is_dir() else source.name
     if learned == "drawings" and holds == "photographs":
         warnings.warn(
-            f"backbone {backbone} was pretrained on drawings and sees little in photographs, which {source.name} "
+            f"backbone {backbone} was pretrained on drawings and sees little in photographs, which {name} "
             "holds. Leave CLSLOC_BACKBONE or --backbone out, or take efficientnet_lite0.",
             stacklevel=3,
         )
     pretrained = f", pretrained on {learned}" if learned else ""
-    return f"Backbone {backbone}{pretrained}; {source.name} holds {holds}."
+    return f"Backbone {backbone}{pretrained}; {name} holds {holds}."
 
 
 def cache_split(

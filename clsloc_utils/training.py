@@ -49,6 +49,12 @@ def set_seed(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+HEAD_LEARNING_RATE = 2e-3
+"""The rate of the first step of heads on cached features."""
+HEAD_WEIGHT_DECAY = 4e-3
+"""AdamW's weight decay of heads on cached features."""
+
+
 # --- feature cache ----------------------------------------------------------------------------------------------------
 
 
@@ -816,8 +822,8 @@ def train_heads(
     *,
     epochs: int,
     batch_size: int = 32,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 4e-3,
+    learning_rate: float = HEAD_LEARNING_RATE,
+    weight_decay: float = HEAD_WEIGHT_DECAY,
     box_loss: str | keras.losses.Loss = "giou+l1",
     box_weight: float = 1.0,
     label_weight: float = 1.0,

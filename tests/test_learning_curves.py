@@ -42,26 +42,29 @@ def test_batches_of_some_images_hold_all_their_copies_and_nothing_else(caches):
 def test_each_part_is_drawn_anew_and_holds_the_smaller_one(caches, monkeypatch):
     seen = []
 
-    def train_heads(heads, cache, *, epochs, batch_size, **_):
-        seen.append((set(cache.images.tolist()), epochs, heads))
+    def fit(model, batches, *, epochs, **_):
+        seen.append((set((batches.rows % 32).tolist()), epochs, model.get_weights()[0].sum()))
 
-    monkeypatch.setattr(training, "train_heads", train_heads)
+    monkeypatch.setattr(models.TwoHeadModel, "fit", fit)
     heads = models.two_head_model(small_backbone(), 3).get_layer("heads")
     rows = learning_curves.learning_curve(heads, *caches, parts=(1 / 16, 1 / 2, 1), draws=2, epochs=30, batch_size=16)
     assert [(row["num_images"], row["draw"]) for row in rows] == [(2, 0), (2, 1), (16, 0), (16, 1), (32, 0), (32, 1)]
-    images = [each for each, _, _ in seen]
-    assert images[0] < images[2] < images[4]
+    images, epochs, starts = zip(*seen, strict=True)
+    assert images[0] < images[2] < images[4] == set(range(32))
     assert images[1] < images[3] < images[5]
     assert images[0] != images[1]
-    assert [epochs for _, epochs, _ in seen] == [100, 100, 50, 50, 30, 30], "100 steps at least"
-    assert len({id(each) for _, _, each in seen} | {id(heads)}) == 7, "fresh heads each time"
+    assert epochs == (100, 100, 50, 50, 30, 30), "100 steps at least"
+    assert starts[0] == starts[2] == starts[4] != starts[1] == starts[3] == starts[5]
 
 
-def test_more_images_that_teach_bring_more(caches):
-    heads = models.two_head_model(small_backbone(), 3).get_layer("heads")
-    rows = learning_curves.learning_curve(heads, *caches, parts=(1 / 16, 1), draws=1, epochs=1)
-    assert all(row["mean_iou"] > 0.3 for row in rows)
-    assert rows[0]["num_examples"] == 16
+def test_each_training_is_as_if_it_were_the_only_one(caches):
+    heads = models.two_head_model(small_backbone(), 3, dropout=0.0).get_layer("heads")
+    before = heads.get_weights()
+    alone = learning_curves.learning_curve(heads, *caches, parts=(1,), draws=1, epochs=4)
+    behind_others = learning_curves.learning_curve(heads, *caches, parts=(1 / 2, 1), draws=1, epochs=4)
+    assert behind_others[-1]["mean_iou"] == pytest.approx(alone[0]["mean_iou"], abs=1e-3)
+    assert alone[0]["mean_iou"] > 0.5, "one box for all: a hundred steps learn it"
+    assert all(np.array_equal(*pair) for pair in zip(before, heads.get_weights(), strict=True))
 
 
 def row(count, draw, value):
