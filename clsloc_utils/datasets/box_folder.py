@@ -33,6 +33,7 @@ from clsloc_utils.datasets.folders import (
     raise_on_problems,
     with_progress,
 )
+from clsloc_utils.datasets.other_formats import other_format
 from clsloc_utils.datasets.voc_features import voc_features
 
 OUTSIDE_BOX = "box outside the image"
@@ -166,9 +167,16 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         """Whether an existing folder is of this layout, by the names in it."""
 
     @classmethod
-    @abc.abstractmethod
     def checked_layout(cls, folder: str | os.PathLike) -> Path:
         """The folder as an absolute path; raises a `ValueError` if it is not of this layout."""
+        folder = Path(folder).expanduser().resolve()
+        if not folder.is_dir():
+            raise ValueError(f"There is no folder {folder}. {cls.LAYOUT}.")
+        if not cls.recognizes(folder):
+            raise ValueError(
+                f"{folder} has no photos with boxes that {cls.__name__} reads. {cls.LAYOUT}.{other_format(folder)}"
+            )
+        return folder
 
     @classmethod
     @abc.abstractmethod
@@ -226,7 +234,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         if self._strict:
             raise_on_problems(folder_report)
         if not scan.splits:
-            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.")
+            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.{other_format(self.folder)}")
         if "train" in scan.named_splits and "train" not in scan.splits:
             raise ValueError(
                 f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"

@@ -19,7 +19,6 @@ import dataclasses
 import json
 import math
 import mmap
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -76,16 +75,6 @@ class CocoFolder(BoxFolder):
         """Whether it has photos and a JSON file with COCO's three lists."""
         files = _Files(folder)
         return bool(files.photos and files.annotations)
-
-    @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if it is of this layout."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not cls.recognizes(folder):
-            raise ValueError(f"{folder} has no photos with annotations in COCO's format. {LAYOUT}.")
-        return folder
 
     @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
@@ -185,6 +174,7 @@ class _Document:
         images: The entries of photos, as they stand there.
         annotations: The annotations by the photo's id.
         categories: The names of the classes by id, in the order of the ids.
+        contributor: The tool that wrote it, if it says so.
     """
 
     file: str
@@ -192,6 +182,7 @@ class _Document:
     images: Sequence
     annotations: Mapping[str, Sequence[dict]]
     categories: Mapping[str, str]
+    contributor: object
 
     @classmethod
     def of(cls, path: Path, files: _Files) -> "_Document":
@@ -208,7 +199,9 @@ class _Document:
             if not isinstance(annotation, dict):
                 raise ValueError(f"{path}: annotations holds {annotation!r}, which is no object with fields. Mend it.")
             of_images[str(annotation.get("image_id"))].append(annotation)
-        return cls(files.relative(path), _split_of(files.relative(path)), images, of_images, _names(path, categories))
+        file, info = files.relative(path), content.get("info")
+        contributor = info.get("contributor") if isinstance(info, dict) else None
+        return cls(file, _split_of(file), images, of_images, _names(path, categories), contributor)
 
 
 _LISTS = ("images", "annotations", "categories")
@@ -369,7 +362,9 @@ def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> 
     try:
         stored_size, orientation = checked_photo(path)
         annotated_size = _annotated_size(entry.values)
-        turned = is_turned(orientation, stored_size, annotated_size)
+        # Label Studio gives the stored size, though boxes are drawn on what the browser shows, the turned photo.
+        tells = entry.document.contributor != "Label Studio" or annotated_size != stored_size
+        turned = is_turned(orientation, stored_size, annotated_size if tells else None)
         size = stored_size[::-1] if turned else stored_size
         if annotated_size not in (None, size):
             raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")

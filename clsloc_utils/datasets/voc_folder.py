@@ -51,7 +51,6 @@ from clsloc_utils.datasets.folders import (
     MISSING_IMAGE,
     SAME_NAME,
     FaultError,
-    FolderReport,
     Problem,
     checked_photo,
     content_of,
@@ -60,6 +59,7 @@ from clsloc_utils.datasets.folders import (
     with_progress,
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
+from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -73,7 +73,6 @@ LAYOUT = (
 
 MISSING_ANNOTATION = "missing annotation"
 MALFORMED_XML = "malformed XML"
-OTHER_FORMAT = "another format"
 MISSING_FIELD = "missing or unreadable field"
 NO_OBJECTS = "no objects"
 WRONG_SIZE = "wrong size in the XML"
@@ -85,12 +84,6 @@ TURNED_BOX = "turned box, replaced by the upright one around it"
 DRAWING = "drawing"
 
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "annots", "labels", "xml", "xmls")
-# The roots of other formats that people take for VOC's.
-_OTHER_FORMATS = {
-    "annotations": "CVAT's own format; export the task again as PASCAL VOC",
-    "dataset": "the format of dlib's imglab; convert it to PASCAL VOC",
-    "html": "a web page; fetch the file again",
-}
 
 
 class VocFolder(BoxFolder):
@@ -102,17 +95,6 @@ class VocFolder(BoxFolder):
     def recognizes(cls, folder: Path) -> bool:
         """Whether photos and XML files lie in it as the top of this module says."""
         return bool(_pairs(folder))
-
-    @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if photos and annotations are found in it."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not _pairs(folder):
-            missing = next(name for name in (IMAGE_FOLDER, ANNOTATION_FOLDER) if not (folder / name).is_dir())
-            raise ValueError(f"{folder} has no folder {missing}. {LAYOUT}.")
-        return folder
 
     @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
@@ -127,39 +109,9 @@ class VocFolder(BoxFolder):
         return _scan(folder, class_names)
 
 
-def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = None) -> FolderReport:
-    """Checks every file of a folder in VOC layout, without preparing it.
-
-    Args:
-        folder: The folder.
-        class_names: The classes that are allowed, all by default.
-
-    Returns:
-        The `FolderReport`; `print(report(folder))` shows it.
-
-    Raises:
-        ValueError: The folder has no `JPEGImages` or no `Annotations`, nor what stands in for them.
-    """
-    return VocFolder.check(folder, class_names)
-
-
 def in_voc_layout(folder: str | os.PathLike) -> bool:
     """Whether a folder has VOC's sub-folders for images and annotations, under VOC's names."""
     return all((Path(folder).expanduser() / name).is_dir() for name in (IMAGE_FOLDER, ANNOTATION_FOLDER))
-
-
-def other_format(folder: Path) -> str:
-    """A sentence on an XML file in the folder that is of another tool's format, such as CVAT's; empty if there is none.
-
-    Args:
-        folder: Any path.
-    """
-    for path in (path for path in files_of(folder) if path.suffix.lower() == ".xml"):
-        try:
-            parsed_xml(path)
-        except FaultError as fault:
-            return f"{path.name}: {fault.reason}, {fault.detail}."
-    return ""
 
 
 # Finding the files.
@@ -406,14 +358,19 @@ def _relative(path: Path, folder: Path) -> str:
 
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     """The root of an XML file, read without following entities, which could make a small file grow without bound."""
+    text = ""
     try:
-        root = defusedxml.ElementTree.fromstring(_text_of_xml(content_of(path)))
+        text = _text_of_xml(content_of(path))
+        root = defusedxml.ElementTree.fromstring(text)
     except defusedxml.EntitiesForbidden as error:
         raise FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
-        raise FaultError(MALFORMED_XML, str(error)) from error
-    if root.tag in _OTHER_FORMATS:
-        raise FaultError(OTHER_FORMAT, f"its root <{root.tag}> is that of {_OTHER_FORMATS[root.tag]}")
+        # Several tools write names as they are.
+        bare = re.search(r"[^<>\n]{0,60}&(?!#?\w+;)[^<>\n]{0,60}", text)
+        hint = f"; write {bare[0].strip().replace('&', '&amp;')!r} for {bare[0].strip()!r}" if bare else ""
+        raise FaultError(MALFORMED_XML, f"{error}{hint}") from error
+    if root.tag in XML_ROOTS:
+        raise FaultError(OTHER_FORMAT, f"its root <{root.tag}> is that of {XML_ROOTS[root.tag]}")
     return root
 
 

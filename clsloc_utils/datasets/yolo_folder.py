@@ -5,7 +5,7 @@ What the folder must hold:
     images/train/photo_1.jpg   the photos; `train/images`, plain `images` or any other folder will do
     labels/train/photo_1.txt   one file a photo: in the same place below `labels` instead of `images`, or beside it
     data.yaml                  names of the classes, and where the splits are; or classes.txt, a name a line; or
-                               darknet's obj.data and obj.names
+                               darknet's obj.data and obj.names; or Label Studio's notes.json
 
 A line of a label file is `class x y width height`: centre and size as shares of the photo's size. A sixth number, the
 confidence that prediction writes, is left unread. From seven numbers on it is `class x1 y1 x2 y2 x3 y3 ...`, a polygon,
@@ -19,6 +19,7 @@ lower case, as in TFDS's `voc`.
 
 import dataclasses
 import functools
+import json
 import math
 import os
 import re
@@ -83,16 +84,6 @@ class YoloFolder(BoxFolder):
         return bool(files.settings_files) or any(_looks_like_labels(path) for path in files.labels_of_photos)
 
     @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if it is of this layout."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not cls.recognizes(folder):
-            raise ValueError(f"{folder} has no photos with boxes in YOLO's format. {LAYOUT}.")
-        return folder
-
-    @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
         """Photos and all files with labels, lists and names."""
         return _Files(folder).all_read
@@ -152,7 +143,7 @@ class _Files:
         labels: The label files by name, in the same way.
         texts: All other .txt.
         settings_files: `data.yaml` or darknet's `obj.data`.
-        names_files: `classes.txt` and the like.
+        names_files: `classes.txt` and the like, and Label Studio's `notes.json`.
         unread: All that is none of this, relative to the folder.
     """
 
@@ -169,7 +160,7 @@ class _Files:
             name, suffix = path.name.lower(), path.suffix.lower()
             if suffix in IMAGE_SUFFIXES:
                 self.photos.setdefault(self.name_of(path), []).append(path)
-            elif name in ("classes.txt", "_darknet.labels") or suffix == ".names":
+            elif name in ("classes.txt", "_darknet.labels") or suffix == ".names" or _is_notes(name):
                 self.names_files.append(path)
             elif _is_settings_file(path, folder):
                 self.settings_files.append(path)
@@ -220,6 +211,11 @@ class _Files:
         """All files that the examples depend on."""
         of_photos = [path for files in (self.photos, self.labels) for paths in files.values() for path in paths]
         return sorted([*of_photos, *self.texts, *self.settings_files, *self.names_files])
+
+
+def _is_notes(file: str) -> bool:
+    """Whether it is Label Studio's `notes.json`, which has the numbers of its labels; its `classes.txt` may not."""
+    return PurePosixPath(file).name.lower() == "notes.json"
 
 
 def _is_settings_file(path: Path, folder: Path) -> bool:
@@ -289,17 +285,30 @@ class _Settings:
             files.unread += [files.relative(path) for path in files.names_files]
             numbered = names if isinstance(names, dict) else dict(enumerate(names))
             return {self._number(number): self._name(number, name) for number, name in numbered.items()}, self.file
-        read = {files.relative(path): _lines(path) for path in files.names_files}
-        if not read:
-            return {}, ""
-        first = next(iter(read))
-        for other in read:
-            if read[other] != read[first]:
+        read = {files.relative(path): self._names_in(path) for path in files.names_files}
+        files.unread += [file for file in read if not read[file]]
+        named = sorted(filter(read.get, read), key=lambda file: not _is_notes(file))
+        remark = ""
+        for other in named[1:]:
+            if read[other] == read[named[0]]:
+                continue
+            if not _is_notes(named[0]) or sorted(read[other].values()) != sorted(read[named[0]].values()):
                 raise ValueError(
-                    f"{files.folder}: {first} and {other} name other classes, or in another order, so numbers in the "
-                    "labels mean two things. Leave one of them, the one that the labels were made with."
+                    f"{files.folder}: {named[0]} and {other} name other classes, or in another order, so numbers in "
+                    "the labels mean two things. Leave one of them, the one that the labels were made with."
                 )
-        return {number: self._name(number, line) for number, line in enumerate(read[first])}, first
+            remark = f" (other numbers than the lines of {other})"
+        return (read[named[0]], named[0] + remark) if named else ({}, "")
+
+    def _names_in(self, path: Path) -> dict[int, str]:
+        """The names of the classes by number in a file of names; none if it is a note on something else."""
+        if not _is_notes(path.name):
+            return {number: self._name(number, line) for number, line in enumerate(_lines(path))}
+        try:
+            numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
+        except (FaultError, ValueError, LookupError, TypeError):
+            return {}
+        return {number: self._name(number, name) for number, name in numbered.items()}
 
     def _number(self, number: object) -> int:
         if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
@@ -481,6 +490,7 @@ def _read_image(
     try:
         size, orientation = checked_photo(photos[0])
         turned = orientation in range(2, 9)
+        width, height = size[::-1] if orientation in range(5, 9) else size  # the others mirror, or turn by a half
         file = files.relative(labels[0]) if labels else file
         lines = text_of(labels[0]).splitlines() if labels else []
     except FaultError as fault:
@@ -494,7 +504,6 @@ def _read_image(
             if index not in class_names:
                 detail = f"class {index}; the classes are numbered {min(class_names)} to {max(class_names)}"
                 raise FaultError(UNKNOWN_CLASS, detail)
-            width, height = size[::-1] if turned else size
             xmin, ymin, xmax, ymax = corners
             in_pixels = (xmin * width, ymin * height, xmax * width, ymax * height)
             objects.append(annotated_object(class_names[index], in_pixels, (width, height), allowed=allowed))
