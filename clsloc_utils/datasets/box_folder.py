@@ -109,8 +109,7 @@ class Scan:
 
     def report(self, folder: Path) -> FolderReport:
         """The report on it, by names of files."""
-        counts = collections.Counter(remark.reason for remark in self.remarks)
-        in_words = [f"{reason} ({count})" for reason, count in sorted(counts.items())]
+        in_words = counted(remark.reason for remark in self.remarks)
         return FolderReport(
             folder=str(folder),
             num_examples={split: len(images) for split, images in self.splits.items()},
@@ -376,6 +375,31 @@ def split_called(name: str) -> str | None:
     return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
 
 
+def relative(path: Path, folder: Path) -> str:
+    """A path in a folder, as messages show it."""
+    return printable(path.relative_to(folder).as_posix())
+
+
+def joined(parts: Iterable[str]) -> str:
+    """How a folder was read, from its parts, of which any may be empty."""
+    return "; ".join(filter(None, parts))
+
+
+def each_once(listed: Mapping[str, Iterable[str]], problems: list[Problem]) -> dict[str, list[str]]:
+    """The names of each split, a name in the first that lists it; whatever is listed again becomes a problem."""
+    split_of_name: dict[str, str] = {}
+    names_by_split: dict[str, list[str]] = {split: [] for split in listed}
+    for split, names in listed.items():
+        for name in names:
+            if name in split_of_name:
+                detail = f"in {split_of_name[name]} and in {split}; the first counts"
+                problems.append(Problem(name, LISTED_TWICE, detail))
+            else:
+                split_of_name[name] = split
+                names_by_split[split].append(name)
+    return names_by_split
+
+
 def in_short(names: Sequence[str], shown: int = 4) -> str:
     """Names in a sentence: all of a few, or the first and how many more."""
     more = len(names) - shown
@@ -433,17 +457,22 @@ class Reading(NamedTuple):
     Attributes:
         image: The photo with its objects; `None` if there is a fault, or no object.
         problems: What is wrong.
-        remarks: What was read otherwise than it stands there, each a phrase to be counted.
+        remarks: What was read otherwise than it stands there: a `Problem` each, or a phrase to be counted.
     """
 
     image: AnnotatedImage | None
     problems: Sequence[Problem] = ()
-    remarks: Sequence[str] = ()
+    remarks: Sequence = ()
+
+    @classmethod
+    def fault(cls, file: str, reason: str, detail: str = "") -> "Reading":
+        """That of a photo with one fault, which is left out."""
+        return cls(None, [Problem(file, reason, detail)])
 
 
 def read_all(
     folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
-) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list[str]]:
+) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list]:
     """Reads all photos, several at once.
 
     Args:
@@ -452,7 +481,7 @@ def read_all(
         read: Reads the one of a name.
 
     Returns:
-        The good images by split, the problems, and the remarks with their counts, in words.
+        The good images by split, without splits that have none; the problems; and the remarks.
     """
     names = [name for split_names in names_by_split.values() for name in split_names]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -461,12 +490,13 @@ def read_all(
     images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
     good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
     problems = [problem for reading in readings.values() for problem in reading.problems]
-    remarks = collections.Counter(remark for reading in readings.values() for remark in reading.remarks)
-    return (
-        {split: found for split, found in good_images.items() if found},
-        problems,
-        [f"{remark} ({count})" for remark, count in sorted(remarks.items())],
-    )
+    remarks = [remark for reading in readings.values() for remark in reading.remarks]
+    return {split: found for split, found in good_images.items() if found}, problems, remarks
+
+
+def counted(remarks: Iterable[str]) -> list[str]:
+    """The remarks with their counts, in words."""
+    return [f"{remark} ({count})" for remark, count in sorted(collections.Counter(remarks).items())]
 
 
 def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:

@@ -33,12 +33,15 @@ from clsloc_utils.datasets.box_folder import (
     annotated_object,
     around_turned,
     class_name,
+    counted,
     distinct_objects,
     in_short,
     is_turned,
+    joined,
     normalized,
     printable,
     read_all,
+    relative,
     split_by_folders,
     split_by_hash,
     split_called,
@@ -109,14 +112,14 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
         splits_in_words,
         f"{unlisted} photos are in no JSON and left out" if unlisted else "",
         f"categories without an object left out: {in_short(unused_classes)}" if unused_classes else "",
-        *remarks,
+        *counted(remarks),
         f"left unread: {in_short(unread)}" if unread else "",
     )
     return Scan(
         splits,
         tuple(name for name in named if name not in unused_classes),
         [*problems, *found],
-        "; ".join(part for part in in_words if part),
+        joined(in_words),
         named_splits=tuple(names_by_split),
     )
 
@@ -149,7 +152,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return printable(path.relative_to(self.folder).as_posix())
+        return relative(path, self.folder)
 
 
 def _has_lists(path: Path) -> bool:
@@ -357,7 +360,7 @@ def _splits(documents: Sequence[_Document], entries: Sequence[_Entry]) -> tuple[
 def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     if printable(entry.photo) != entry.photo:
-        return Reading(None, [Problem(printable(entry.photo), ENCODING, "the name is not UTF-8; rename the photo")])
+        return Reading.fault(printable(entry.photo), ENCODING, "the name is not UTF-8; rename the photo")
     path = files.photos[entry.photo]
     try:
         stored_size, orientation = checked_photo(path)
@@ -369,7 +372,7 @@ def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> 
         if annotated_size not in (None, size):
             raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")
     except FaultError as fault:
-        return Reading(None, [Problem(entry.photo, fault.reason, fault.detail)])
+        return Reading.fault(entry.photo, fault.reason, fault.detail)
     objects, problems, remarks = [], [], []
     for annotation in entry.annotations:
         try:

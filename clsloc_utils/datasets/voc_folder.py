@@ -13,7 +13,6 @@ around or within them, which are the splits where there are no lists.
 Boxes become what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixels from 1 is not undone.
 """
 
-import concurrent.futures
 import dataclasses
 import itertools
 import math
@@ -33,6 +32,7 @@ from clsloc_utils.datasets.box_folder import (
     OBJECT_TWICE,
     AnnotatedImage,
     BoxFolder,
+    Reading,
     Scan,
     annotated_object,
     around_turned,
@@ -40,7 +40,10 @@ from clsloc_utils.datasets.box_folder import (
     files_by_name,
     in_short,
     is_turned,
+    joined,
     printable,
+    read_all,
+    relative,
     split_by_folders,
     split_by_hash,
     split_called,
@@ -56,7 +59,6 @@ from clsloc_utils.datasets.folders import (
     content_of,
     files_below,
     files_of,
-    with_progress,
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
@@ -221,7 +223,7 @@ class _Files:
 
     def in_words(self) -> str:
         """Where photos and annotations were found."""
-        photos, annotations = ([f"{_relative(place, self.folder)}/" for place in each] for each in self._places())
+        photos, annotations = ([f"{relative(place, self.folder)}/" for place in each] for each in self._places())
         if photos == annotations:
             return "VOC XML beside the photos" + ("" if photos == ["./"] else f" in {in_short(photos)}")
         return f"VOC XML, photos in {in_short(photos)}, annotations in {in_short(annotations)}"
@@ -259,22 +261,13 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
         names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
     allowed = None if class_names is None else [class_name(name) for name in class_names]
 
-    def check(name: str) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
-        return _checked_image(files, name, allowed)
+    def read(name: str) -> Reading:
+        return _read_image(files, name, allowed)
 
-    names = [name for split_names in names_by_split.values() for name in split_names]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = with_progress(pool.map(check, names), len(names), f"Checking {folder.name}")
-        checked = dict(zip(names, results, strict=True))
-
-    splits = {}
-    for split, split_names in names_by_split.items():
-        good_images = [checked[name][0] for name in split_names if checked[name][0] is not None]
-        if good_images:
-            splits[split] = good_images
+    splits, problems, remarks = read_all(folder, names_by_split, read)
     if allowed is None:
-        allowed = sorted({item["label"] for image, *_ in checked.values() if image for item in image.objects})
-    unlisted = len(files.names - set(names))
+        allowed = sorted({item["label"] for images in splits.values() for image in images for item in image.objects})
+    unlisted = len(files.names.difference(*names_by_split.values()))
     in_words = (
         files.in_words(),
         splits_in_words,
@@ -285,9 +278,9 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     return Scan(
         splits,
         tuple(allowed),
-        problems=[*lists.problems, *(problem for _, found, _ in checked.values() for problem in found)],
-        understood="; ".join(part for part in in_words if part),
-        remarks=[remark for *_, found in checked.values() for remark in found],
+        problems=[*lists.problems, *problems],
+        understood=joined(in_words),
+        remarks=remarks,
         named_splits=named_splits,
     )
 
@@ -295,29 +288,23 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
 # Checking one image.
 
 
-def _checked_image(
-    files: _Files, name: str, allowed: Sequence[str] | None
-) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
-    """The image with its objects, or `None` and what is wrong with it; and remarks."""
+def _read_image(files: _Files, name: str, allowed: Sequence[str] | None) -> Reading:
+    """The photo with its objects, or what is wrong with it."""
     images, annotations = files.images.get(name, ()), files.annotations.get(name, ())
-
-    def fault(file: str, reason: str, detail: str = "") -> tuple[None, list[Problem], list[Problem]]:
-        return None, [Problem(file, reason, detail)], []
-
     if printable(name) != name:
-        return fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
+        return Reading.fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
     if not images and not annotations:
-        return fault(name, NO_FILES)
-    annotation_file, *other_annotations = [_relative(path, files.folder) for path in annotations] or [""]
-    image_file, *other_images = [_relative(path, files.folder) for path in images] or [""]
+        return Reading.fault(name, NO_FILES)
+    annotation_file, *other_annotations = [relative(path, files.folder) for path in annotations] or [""]
+    image_file, *other_images = [relative(path, files.folder) for path in images] or [""]
     if not images:
-        return fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
+        return Reading.fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
     if other_images:
-        return fault(image_file, SAME_NAME, ", ".join(other_images))
+        return Reading.fault(image_file, SAME_NAME, ", ".join(other_images))
     if not annotations:
-        return fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
+        return Reading.fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
     if other_annotations:
-        return fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
+        return Reading.fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
     file = image_file
     try:
         stored_size, orientation = checked_photo(images[0])
@@ -333,7 +320,7 @@ def _checked_image(
         if root.find("object") is None:
             raise FaultError(NO_OBJECTS)
     except FaultError as error:
-        return fault(file, error.reason, error.detail)
+        return Reading.fault(file, error.reason, error.detail)
     objects, problems, remarks = [], [], []
     for number, element in enumerate(root.findall("object"), start=1):
         try:
@@ -347,13 +334,9 @@ def _checked_image(
         except FaultError as error:
             problems.append(Problem(annotation_file, error.reason, f"object {number}: {error.detail}"))
     if problems:
-        return None, problems, []
+        return Reading(None, problems)
     is_drawn = root.findtext("source/image") == DRAWING
-    return AnnotatedImage(name, images[0], objects, turned, is_drawn), [], remarks
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    return Reading(AnnotatedImage(name, images[0], objects, turned, is_drawn), remarks=remarks)
 
 
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:

@@ -30,7 +30,6 @@ import yaml
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
-    LISTED_TWICE,
     NO_FILES,
     UNKNOWN_CLASS,
     AnnotatedImage,
@@ -39,11 +38,15 @@ from clsloc_utils.datasets.box_folder import (
     Scan,
     annotated_object,
     class_name,
+    counted,
     distinct_objects,
+    each_once,
     in_short,
+    joined,
     normalized,
     printable,
     read_all,
+    relative,
     split_by_folders,
     split_by_hash,
     split_called,
@@ -119,14 +122,14 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
         splits_in_words,
         f"{unlisted} photos are in no split and left out" if unlisted else "",
         f"classes without an object left out: {in_short(unused)}" if unused else "",
-        *remarks,
+        *counted(remarks),
         f"left unread: {in_short(files.unread)}" if files.unread else "",
     )
     return Scan(
         splits,
         tuple(name for name in named if name not in unused),
         [*problems, *found],
-        "; ".join(part for part in in_words if part),
+        joined(in_words),
         named_splits=tuple(names_by_split),
     )
 
@@ -178,7 +181,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return printable(path.relative_to(self.folder).as_posix())
+        return relative(path, self.folder)
 
     def name_of(self, path: Path) -> str:
         """What a photo and its labels share: the path without ending, and without the last `images` or `labels`."""
@@ -403,23 +406,16 @@ def _splits(files: _Files, settings: _Settings, problems: list[Problem]) -> tupl
         if by_folder:
             return by_folder, "splits from the names of the folders"
         return split_by_hash(files.names), "no lists, so cut into train, validation and test by a hash of the names"
-    splits: dict[str, list[str]] = {}
     remarks = [f"splits from {where}"]
-    split_of_name: dict[str, str] = {}
+    kept: dict[str, list[str]] = {}
     for split, names in listed.items():
-        same = next((other for other in splits if set(names) == set(listed[other])), None)
+        same = next((other for other in kept if set(names) == set(kept[other])), None)
         if same:
             remarks.append(f"{split} is the same photos as {same} and left out")
-            continue
-        splits[split] = []
-        for name in names:
-            if name in split_of_name:
-                detail = f"in {split_of_name[name]} and in {split}; the first counts"
-                problems.append(Problem(name, LISTED_TWICE, detail))
-            else:
-                split_of_name[name] = split
-                splits[split].append(name)
-    for name in sorted(files.labels.keys() - files.photos.keys() - split_of_name.keys()):
+        else:
+            kept[split] = names
+    splits = each_once(kept, problems)
+    for name in sorted(files.labels.keys() - files.photos.keys() - set().union(*kept.values())):
         problems += _read_image(files, name, {}, None, 0).problems
     return splits, "; ".join(remarks)
 
@@ -477,15 +473,15 @@ def _read_image(
     photos, labels = files.photos.get(name, []), files.labels.get(name, [])
     if printable(name) != name:
         detail = "the name is not UTF-8; rename the photo and its labels"
-        return Reading(None, [Problem(printable(name), ENCODING, detail)])
+        return Reading.fault(printable(name), ENCODING, detail)
     if not photos:
         if not labels:
-            return Reading(None, [Problem(name, NO_FILES)])
-        return Reading(None, [Problem(files.relative(labels[0]), MISSING_IMAGE, "these labels have no photo")])
+            return Reading.fault(name, NO_FILES)
+        return Reading.fault(files.relative(labels[0]), MISSING_IMAGE, "these labels have no photo")
     for paths in (photos, labels):
         if len(paths) > 1:
             others = ", ".join(files.relative(path) for path in paths[1:])
-            return Reading(None, [Problem(files.relative(paths[0]), SAME_NAME, others)])
+            return Reading.fault(files.relative(paths[0]), SAME_NAME, others)
     file = files.relative(photos[0])
     try:
         size, orientation = checked_photo(photos[0])
@@ -494,7 +490,7 @@ def _read_image(
         file = files.relative(labels[0]) if labels else file
         lines = text_of(labels[0]).splitlines() if labels else []
     except FaultError as fault:
-        return Reading(None, [Problem(file, fault.reason, fault.detail)])
+        return Reading.fault(file, fault.reason, fault.detail)
     objects, problems, remarks = [], [], []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
