@@ -30,6 +30,7 @@ from clsloc_utils.datasets.folders import (
     fingerprint_of,
     photo_for_training,
     place_of_data,
+    printable,
     raise_on_problems,
     with_progress,
 )
@@ -41,6 +42,7 @@ INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
 ENCODING = "unexpected encoding"
+MISSING_FIELD = "missing or unreadable field"
 LISTED_TWICE = "listed twice"
 NO_FILES = "listed, but there are no such files"
 OBJECT_TWICE = "object that stands there twice, counted once"
@@ -121,6 +123,10 @@ class Scan:
         )
 
 
+def _class_names(given: Sequence[str] | None) -> list[str] | None:
+    return None if given is None else [class_name(name) for name in given]
+
+
 def _file_of(problem: Problem) -> str:
     return problem.file  # The order within a file stays as it was.
 
@@ -156,7 +162,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         """
         self.folder = self.checked_layout(folder)
         self.fingerprint = fingerprint_of(self.files(self.folder), self.folder, class_names and list(class_names))
-        self._given_class_names = class_names
+        self._given_class_names = _class_names(class_names)
         self._strict = strict
         super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
 
@@ -185,7 +191,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
     @classmethod
     @abc.abstractmethod
     def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Reads and checks all files that the splits need."""
+        """Reads and checks all files that the splits need; names of classes are given as `class_name` writes them."""
 
     @classmethod
     def check(cls, folder: str | os.PathLike, class_names: Sequence[str] | None = None) -> FolderReport:
@@ -202,7 +208,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             ValueError: The folder lacks something without which it cannot be read.
         """
         folder = cls.checked_layout(folder)
-        return cls.scan(folder, class_names).report(folder)
+        return cls.scan(folder, _class_names(class_names)).report(folder)
 
     @property
     def report(self) -> FolderReport:
@@ -375,11 +381,6 @@ def split_called(name: str) -> str | None:
     return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
 
 
-def relative(path: Path, folder: Path) -> str:
-    """A path in a folder, as messages show it."""
-    return printable(path.relative_to(folder).as_posix())
-
-
 def joined(parts: Iterable[str]) -> str:
     """How a folder was read, from its parts, of which any may be empty."""
     return "; ".join(filter(None, parts))
@@ -499,25 +500,37 @@ def counted(remarks: Iterable[str]) -> list[str]:
     return [f"{remark} ({count})" for remark, count in sorted(collections.Counter(remarks).items())]
 
 
-def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
-    """The objects, each once, and a remark for each that stood there twice."""
-    distinct, remarks = [], []
-    for item in objects:
-        if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in distinct):
-            remarks.append(OBJECT_TWICE)
-        else:
-            distinct.append(item)
-    return distinct, remarks
+def reading_of(image: AnnotatedImage, problems: Sequence[Problem], remarks: Sequence[str]) -> Reading:
+    """What the objects of one photo make of it, each counted once: nothing, if there is a fault or no object."""
+    if problems:
+        return Reading(None, problems)
+    if not image.objects:
+        return Reading(None, remarks=["photos without objects left out"])
+    objects: list[Mapping] = []
+    for item in image.objects:
+        if not has_object(objects, item):
+            objects.append(item)
+    twice = [OBJECT_TWICE] * (len(image.objects) - len(objects))
+    return Reading(dataclasses.replace(image, objects=objects), remarks=[*remarks, *twice])
+
+
+def has_object(objects: Iterable[Mapping], item: Mapping) -> bool:
+    """Whether an object of the same class and box is among others."""
+    return any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
+
+
+def used_and_unused(
+    class_names: Iterable[str], splits: Mapping[str, Sequence[AnnotatedImage]]
+) -> tuple[list[str], list[str]]:
+    """The classes that have an object in any of the images, and those that have none, each once."""
+    labels = {item["label"] for images in splits.values() for image in images for item in image.objects}
+    names = list(dict.fromkeys(class_names))
+    return [name for name in names if name in labels], [name for name in names if name not in labels]
 
 
 def class_name(text: str) -> str:
     """One form for the name of a class, whatever its letters' case, blanks and accents."""
     return printable(normalized(" ".join(text.split()).lower()))
-
-
-def printable(name: str) -> str:
-    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
-    return name.encode(errors="backslashreplace").decode()
 
 
 def text_of(path: Path) -> str:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
+    MISSING_FIELD,
     UNKNOWN_CLASS,
     AnnotatedImage,
     BoxFolder,
@@ -34,19 +35,18 @@ from clsloc_utils.datasets.box_folder import (
     around_turned,
     class_name,
     counted,
-    distinct_objects,
     in_short,
     is_turned,
     joined,
     normalized,
-    printable,
     read_all,
-    relative,
+    reading_of,
     split_by_folders,
     split_by_hash,
     split_called,
     text_of,
     text_of_size,
+    used_and_unused,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -56,9 +56,10 @@ from clsloc_utils.datasets.folders import (
     Problem,
     checked_photo,
     files_below,
+    printable,
+    relative,
 )
 
-MISSING_FIELD = "missing or unreadable field"
 WRONG_SIZE = "wrong size in the JSON"
 ENTERED_TWICE = "entered twice"
 NOT_ENTERED = "annotations of a photo that is not entered"
@@ -92,19 +93,19 @@ class CocoFolder(BoxFolder):
 
 
 def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
-    allowed = None if class_names is None else [class_name(name) for name in class_names]
     documents, unused = _documents(files)
     entries, problems = _entries(files, documents)
     by_name = {entry.photo: entry for entry in entries}
     names_by_split, splits_in_words = _splits(documents, entries)
 
     def read(name: str) -> Reading:
-        return _read_image(files, by_name[name], allowed)
+        return _read_image(files, by_name[name], class_names)
 
     splits, found, remarks = read_all(files.folder, names_by_split, read)
-    used = {item["label"] for images in splits.values() for image in images for item in image.objects}
-    named = allowed or list(dict.fromkeys(name for document in documents for name in document.categories.values()))
-    unused_classes = [] if allowed else [name for name in named if name not in used]
+    unused_classes = []
+    if not class_names:
+        categories = [name for document in documents for name in document.categories.values()]
+        class_names, unused_classes = used_and_unused(categories, splits)
     unlisted = len(files.photos.keys() - by_name.keys() - {problem.file for problem in problems})
     unread = [*unused, *files.unread]
     in_words = (
@@ -117,7 +118,7 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
     )
     return Scan(
         splits,
-        tuple(name for name in named if name not in unused_classes),
+        tuple(class_names),
         [*problems, *found],
         joined(in_words),
         named_splits=tuple(names_by_split),
@@ -387,12 +388,7 @@ def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> 
             problems.append(Problem(entry.photo, fault.reason, detail))
     if any(annotation.get("iscrowd") for annotation in entry.annotations):
         return Reading(None, remarks=["photos with crowd regions left out"])
-    if problems:
-        return Reading(None, problems)
-    if not objects:
-        return Reading(None, remarks=["photos without objects left out"])
-    objects, twice = distinct_objects(objects)
-    return Reading(AnnotatedImage(entry.photo, path, objects, turned), remarks=[*remarks, *twice])
+    return reading_of(AnnotatedImage(entry.photo, path, objects, turned), problems, remarks)
 
 
 def _annotated_size(values: Mapping) -> tuple[int, int] | None:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from clsloc_utils.datasets.folders import beginning_of, relative
+
 OTHER_FORMAT = "another format"
 
 XML_ROOTS = {
@@ -47,7 +49,7 @@ _FORMATS = (
     ),
     ((".tfrecord", ".record"), b"", f"TFRecords; use what they were made from, or export {_AS_ANY}"),
 )
-_BYTES_READ, _FILES_READ = 1 << 16, 100
+_FILES_READ = 100
 
 
 def other_format(folder: Path) -> str:
@@ -58,7 +60,7 @@ def other_format(folder: Path) -> str:
     """
     candidates = itertools.islice(_candidates(folder), _FILES_READ)
     found = ((path, words) for path in candidates if (words := _words_on(path)))
-    return next((f" {path.relative_to(folder).as_posix()}: {OTHER_FORMAT}, {words}." for path, words in found), "")
+    return next((f" {relative(path, folder)}: {OTHER_FORMAT}, {words}." for path, words in found), "")
 
 
 def _candidates(folder: Path) -> Iterator[Path]:
@@ -71,11 +73,7 @@ def _candidates(folder: Path) -> Iterator[Path]:
 
 def _words_on(path: Path) -> str:
     """What a file is and what to do, if it is of another format."""
-    try:
-        with path.open("rb") as stream:
-            beginning = stream.read(_BYTES_READ).replace(b"\0", b"")  # which UTF-16 has between Latin letters
-    except OSError:
-        return ""
+    beginning = beginning_of(path).replace(b"\0", b"")  # which UTF-16 has between Latin letters
     suffix = path.suffix.lower()
     if suffix == ".xml":
         root = re.search(rb"<(\w+)", re.sub(rb"<!--.*?-->", b"", beginning, flags=re.DOTALL))

@@ -28,6 +28,7 @@ import defusedxml.ElementTree
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
+    MISSING_FIELD,
     NO_FILES,
     OBJECT_TWICE,
     AnnotatedImage,
@@ -38,12 +39,11 @@ from clsloc_utils.datasets.box_folder import (
     around_turned,
     class_name,
     files_by_name,
+    has_object,
     in_short,
     is_turned,
     joined,
-    printable,
     read_all,
-    relative,
     split_by_folders,
     split_by_hash,
     split_called,
@@ -59,6 +59,8 @@ from clsloc_utils.datasets.folders import (
     content_of,
     files_below,
     files_of,
+    printable,
+    relative,
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
@@ -75,7 +77,6 @@ LAYOUT = (
 
 MISSING_ANNOTATION = "missing annotation"
 MALFORMED_XML = "malformed XML"
-MISSING_FIELD = "missing or unreadable field"
 NO_OBJECTS = "no objects"
 WRONG_SIZE = "wrong size in the XML"
 # Remarks.
@@ -259,14 +260,15 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     named_splits = tuple(names_by_split)
     if not named_splits:
         names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
-    allowed = None if class_names is None else [class_name(name) for name in class_names]
 
     def read(name: str) -> Reading:
-        return _read_image(files, name, allowed)
+        return _read_image(files, name, class_names)
 
     splits, problems, remarks = read_all(folder, names_by_split, read)
-    if allowed is None:
-        allowed = sorted({item["label"] for images in splits.values() for image in images for item in image.objects})
+    if class_names is None:
+        class_names = sorted(
+            {item["label"] for images in splits.values() for image in images for item in image.objects}
+        )
     unlisted = len(files.names.difference(*names_by_split.values()))
     in_words = (
         files.in_words(),
@@ -277,7 +279,7 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     )
     return Scan(
         splits,
-        tuple(allowed),
+        tuple(class_names),
         problems=[*lists.problems, *problems],
         understood=joined(in_words),
         remarks=remarks,
@@ -325,7 +327,7 @@ def _read_image(files: _Files, name: str, allowed: Sequence[str] | None) -> Read
     for number, element in enumerate(root.findall("object"), start=1):
         try:
             for item, remark in _checked_objects(element, size, allowed):
-                twice = any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
+                twice = has_object(objects, item)
                 for reason in (remark, OBJECT_TWICE if twice else ""):
                     if reason:
                         remarks.append(Problem(annotation_file, reason, f"object {number}: {item['label']}"))

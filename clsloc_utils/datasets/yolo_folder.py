@@ -39,18 +39,17 @@ from clsloc_utils.datasets.box_folder import (
     annotated_object,
     class_name,
     counted,
-    distinct_objects,
     each_once,
     in_short,
     joined,
     normalized,
-    printable,
     read_all,
-    relative,
+    reading_of,
     split_by_folders,
     split_by_hash,
     split_called,
     text_of,
+    used_and_unused,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -58,8 +57,11 @@ from clsloc_utils.datasets.folders import (
     SAME_NAME,
     FaultError,
     Problem,
+    beginning_of,
     checked_photo,
     files_below,
+    printable,
+    relative,
 )
 
 BAD_LINE = "line that is no box"
@@ -100,23 +102,21 @@ class YoloFolder(BoxFolder):
 def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
     settings = _Settings.of(files)
     problems = list(settings.problems)
-    given = None if class_names is None else [class_name(name) for name in class_names]
     names, where = settings.class_names(files)
     if not names:
-        if given is None:
+        if class_names is None:
             raise ValueError(f"{files.folder}: {_no_class_names(files)}")
-        names, where = dict(enumerate(given)), "class_names"
+        names, where = dict(enumerate(class_names)), "class_names"
     names_by_split, splits_in_words = _splits(files, settings, problems)
 
     def read(name: str) -> Reading:
-        return _read_image(files, name, names, given, settings.keypoint_values)
+        return _read_image(files, name, names, class_names, settings.keypoint_values)
 
     splits, found, remarks = read_all(files.folder, names_by_split, read)
-    used = {item["label"] for images in splits.values() for image in images for item in image.objects}
-    named = given if given is not None else list(dict.fromkeys(names.values()))
-    unused = [] if given is not None else [name for name in named if name not in used]
-    listed = {name for split_names in names_by_split.values() for name in split_names}
-    unlisted = len(files.names - listed)
+    unused = []
+    if class_names is None:
+        class_names, unused = used_and_unused(names.values(), splits)
+    unlisted = len(files.names.difference(*names_by_split.values()))
     in_words = (
         f"YOLO layout, names of the classes from {where}",
         splits_in_words,
@@ -127,7 +127,7 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
     )
     return Scan(
         splits,
-        tuple(name for name in named if name not in unused),
+        tuple(class_names),
         [*problems, *found],
         joined(in_words),
         named_splits=tuple(names_by_split),
@@ -224,23 +224,15 @@ def _is_notes(file: str) -> bool:
 def _is_settings_file(path: Path, folder: Path) -> bool:
     if path.suffix.lower() in (".yaml", ".yml"):
         return path.parent == folder and (
-            path.stem == "data" or re.search(rb"^(names|train)\s*:", _beginning(path), re.MULTILINE) is not None
+            path.stem == "data" or re.search(rb"^(names|train)\s*:", beginning_of(path), re.MULTILINE) is not None
         )
-    return path.suffix == ".data" and re.search(rb"^\s*(names|train)\s*=", _beginning(path), re.MULTILINE) is not None
+    return path.suffix == ".data" and re.search(rb"^\s*(names|train)\s*=", beginning_of(path), re.MULTILINE) is not None
 
 
 def _looks_like_labels(path: Path) -> bool:
     """Whether the first line of a file is a class and a box, be it in pixels."""
-    first = _beginning(path).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0].split()
+    first = beginning_of(path).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0].split()
     return len(first) >= 5 and all(re.fullmatch(rb"[-+]?\d*\.?\d+([eE][-+]?\d+)?", field) for field in first)
-
-
-def _beginning(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(1 << 16)
-    except OSError:
-        return b""  # Whoever reads all of it says so.
 
 
 # What data.yaml or obj.data say.
@@ -506,12 +498,7 @@ def _read_image(
             remarks += [remark] if remark else []
         except FaultError as fault:
             problems.append(Problem(file, fault.reason, f"line {number}: {fault.detail}"))
-    if problems:
-        return Reading(None, problems)
-    if not objects:
-        return Reading(None, remarks=["photos without objects left out"])
-    objects, twice = distinct_objects(objects)
-    return Reading(AnnotatedImage(name, photos[0], objects, turned), remarks=[*remarks, *twice])
+    return reading_of(AnnotatedImage(name, photos[0], objects, turned), problems, remarks)
 
 
 def _read_line(line: str, keypoint_values: int) -> tuple[int, tuple[float, float, float, float], str]:
