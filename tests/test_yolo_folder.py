@@ -310,11 +310,29 @@ def test_numbers_of_ones_own_are_those_in_the_notes_of_label_studio(tmp_path):
 def test_notes_and_lines_of_other_classes_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"notes\.json and classes\.txt name other classes"):
         label_studio(tmp_path / "pets", OWN_NUMBERS, "dog\nwolf\n")
+    label_studio(tmp_path / "two", OWN_NUMBERS)
+    write(
+        tmp_path / "two/more/notes.json",
+        json.dumps({"categories": [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]}),
+    )
+    with pytest.raises(ValueError, match=r"more/notes\.json and notes\.json name other classes"):
+        datasets.report(tmp_path / "two")
 
 
-@pytest.mark.parametrize("notes", ["", "[]", '{"categories": 3}', '{"categories": ["cat"]}', '{"categories": []}'])
+NOTES = {
+    "empty": "",
+    "list": "[]",
+    "number": '{"categories": 3}',
+    "texts": '{"categories": ["cat"]}',
+    "no category": '{"categories": []}',
+    "infinite": '{"categories": [{"id": Infinity, "name": "cat"}]}',
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("notes", NOTES)
 def test_notes_on_something_else_are_left_unread(notes, tmp_path):
-    found = label_studio(tmp_path / "pets", notes)
+    found = label_studio(tmp_path / "pets", NOTES[notes])
     assert found.class_names == ("dog",)
     assert "classes from classes.txt;" in found.understood
     assert "left unread: notes.json" in found.understood

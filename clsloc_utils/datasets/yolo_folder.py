@@ -287,7 +287,8 @@ class _Settings:
         for other in named[1:]:
             if read[other] == read[named[0]]:
                 continue
-            if not _is_notes(named[0]) or sorted(read[other].values()) != sorted(read[named[0]].values()):
+            same_names = sorted(read[other].values()) == sorted(read[named[0]].values())
+            if not same_names or _is_notes(other) or not _is_notes(named[0]):
                 raise ValueError(
                     f"{files.folder}: {named[0]} and {other} name other classes, or in another order, so numbers in "
                     "the labels mean two things. Leave one of them, the one that the labels were made with."
@@ -301,7 +302,7 @@ class _Settings:
             return {number: self._name(number, line) for number, line in enumerate(_lines(path))}
         try:
             numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
-        except (FaultError, ValueError, LookupError, TypeError):
+        except (FaultError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return {}
         return {number: self._name(number, name) for number, name in numbered.items()}
 
