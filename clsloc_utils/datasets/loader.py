@@ -447,8 +447,8 @@ def _no_layout(folder: str) -> str:
     inner = [inner for inner in inner_folders if _box_layout(inner) or lsp_folder.in_lsp_layout(inner)]
     hint = f" Did you mean {inner[0]}?" if inner else other_format(path)
     return (
-        f"{folder!r} is neither a known source nor a folder of a known layout. Known sources: {', '.join(SOURCES)}. "
-        f"{layouts}.{hint}"
+        f"{folder!r} is neither a known source nor a folder of a known layout.{hint} Known sources: "
+        f"{', '.join(SOURCES)}. {layouts}."
     )
 
 
