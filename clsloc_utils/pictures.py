@@ -4,13 +4,15 @@
 """
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import patches, patheffects
+from matplotlib import font_manager, patches, patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from clsloc_utils.joints import BONES, NUM_JOINTS, side_of, side_of_bone
 
@@ -30,13 +32,41 @@ SIDE_STYLES = {
 FIGURE_WIDTH = 9.6
 """Inches; at `DOTS_PER_INCH` this is the 960 pixels that a notebook shows without shrinking."""
 DOTS_PER_INCH = 100
+# Fonts that systems bring, with letters that Matplotlib's own lacks.
+_MORE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Nirmala UI",
+)
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file of its own size."""
+    """The figure as a PNG file of its own size; warns once of letters that no font has."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    _use_more_fonts(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # one for each letter
+        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _use_more_fonts(figure: Figure) -> None:
+    """Lets names of classes in any script be read, where the system has a font for it."""
+    texts = [text for text in figure.findobj(Text) if not text.get_text().isascii()]
+    more_fonts = [name for name in _MORE_FONTS if texts and name in font_manager.get_font_names()]
+    missing = set()
+    for text in texts:
+        text.set_fontfamily([*text.get_fontfamily(), *more_fonts])
+        fonts = [font_manager.FontProperties(family=[name]) for name in text.get_fontfamily()]
+        charmaps = (font_manager.get_font(font_manager.findfont(font)).get_charmap() for font in fonts)
+        missing |= {ord(letter) for letter in text.get_text() if letter != "\n"}.difference(*charmaps)
+    if missing:
+        letters = "".join(map(chr, sorted(missing)))
+        told = f"No font here has {letters}: boxes stand for that. Install one, such as Noto Sans CJK."
+        warnings.warn(told, stacklevel=3)
 
 
 def draw_boxes(

@@ -67,6 +67,7 @@ def files(photo, annotation, write, **others):
     return {photo.format(name): None for name in PHOTOS} | texts | others
 
 
+NOTES = '{"categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}], "info": {"contributor": "Label Studio"}}'
 SIDES_IN_PAIRS = ("xmin", "xmax", "ymin", "ymax")
 CVAT_FLAGS = "<truncated>0</truncated><occluded>1</occluded><difficult>0</difficult>"
 ROTATION = "<attributes><attribute><name>rotation</name><value>{}</value></attribute></attributes>"
@@ -156,7 +157,10 @@ TOOLS = {
         "images/{}.jpg",
         "labels/{}.txt",
         lambda objects: yolo(objects, 16),
-        **{"classes.txt": LIST_OF_NAMES, "notes.json": '{"categories": [], "info": {}}'},
+        **{"classes.txt": LIST_OF_NAMES, "notes.json": NOTES},
+    ),
+    "Label Studio, YOLO with numbers of one's own": files(
+        "images/{}.jpg", "labels/{}.txt", yolo, **{"classes.txt": "dog\ncat\n", "notes.json": NOTES}
     ),
     "Roboflow, YOLO": files(
         "train/images/{}.jpg",

@@ -318,6 +318,19 @@ def test_the_size_tells_whether_a_photo_is_turned(size, turned, tmp_path):
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == box
 
 
+@pytest.mark.parametrize(("orientation", "size"), [(1, SIZE), (6, SIZE), (6, SIZE[::-1])])
+def test_the_stored_size_in_a_json_of_label_studio_tells_nothing_of_a_turn(orientation, size, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    draw(tmp_path / "train/a.jpg", [CAT], exif=exif)
+    drawn = {"a.jpg": [Drawn("cat", (10, 12, 41, 51))]}  # inside both ways
+    for contributor in ("Label Studio", ""):
+        save(tmp_path / "train.json", drawn, size=size, info={"contributor": contributor})
+        unclear = contributor and orientation == 6 and size == SIZE
+        reasons = [problem.reason for problem in datasets.report(tmp_path).problems]
+        assert reasons == (["unclear orientation"] if unclear else [])
+
+
 def test_passed_classes_fix_the_labels(tmp_path):
     folder = coco(tmp_path / "pets")
     example = examples(folder, tmp_path, class_names=["DOG", "bird", "cat"])["b.jpg"]
@@ -335,7 +348,7 @@ def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
     save(tmp_path / "no_photos/train.json", PHOTOS)
     for name in ("voc", "labelme", "captions", "no_photos"):
         assert not CocoFolder.recognizes(tmp_path / name)
-    with pytest.raises(ValueError, match="labelme has no photos with annotations in COCO's format"):
+    with pytest.raises(ValueError, match="labelme has no photos with boxes that CocoFolder reads"):
         CocoFolder.check(tmp_path / "labelme")
     with pytest.raises(ValueError, match="There is no folder"):
         CocoFolder.check(tmp_path / "nowhere")

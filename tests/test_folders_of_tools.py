@@ -314,6 +314,48 @@ def test_a_folder_of_photos_alone_is_not_taken_for_poses(tmp_path):
         datasets.info(tmp_path / "photos", data_dir=tmp_path)
 
 
+VIA = "VGG Image Annotator"
+# Files beside photos, the one that is named, and the words on it.
+OTHER_FORMATS = {
+    "CVAT": ({"images/a.jpg": None, "annotations.xml": "<?xml version='1.0'?>\n<!-- <a> -->\n<annotations>"}, "CVAT's"),
+    "CVAT, beside the photo": ({"a.jpg": None, "annotations.xml": "<annotations></annotations>"}, "CVAT's"),
+    "imglab": ({"images/a.jpg": None, "train.xml": "<?xml version='1.0'?><dataset/>".encode("utf-16")}, "imglab"),
+    "VIA, project": ({"a.jpg": None, "via.json": '{"_via_settings": {}, "_via_img_metadata": {}}'}, VIA),
+    "VIA, JSON": ({"a.jpg": None, "via.json": '{"a.jpg9": {"regions": [], "file_attributes": {}}}'}, VIA),
+    "VIA, CSV": ({"a.jpg": None, "via.csv": "filename,region_count,region_id,region_shape_attributes\n"}, VIA),
+    "labelme": ({"a.jpg": None, "a.json": '{"version": "5", "shapes": [], "imagePath": "a.jpg"}'}, "labelme2voc.py"),
+    "CreateML": (
+        {
+            "train/a.jpg": None,
+            "train/_annotations.createml.json": '[{"image": "a.jpg", "annotations": [{"coordinates": {"x": 1}}]}]',
+        },
+        "CreateML's",
+    ),
+    "Supervisely": (
+        {"ds/img/a.jpg": None, "ds/ann/a.jpg.json": '{"tags": [], "objects": [{"classTitle": "cat"}]}'},
+        "Supervisely's",
+    ),
+    "Label Studio": ({"a.jpg": None, "all.json": '[{"result": [{"type": "rectanglelabels"}]}]'}, "Label Studio's own"),
+    "Labelbox": ({"a.jpg": None, "export.ndjson": '{"data_row": {"id": "c1"}}\n'}, "labelformat"),
+    "CSV": ({"a.jpg": None, "labels.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\n"}, "a table of boxes"),
+    "CSV of Open Images": ({"a.jpg": None, "boxes.csv": "ImageID,LabelName,XMin,XMax,YMin,YMax\n"}, "a table of boxes"),
+    "TFRecord": ({"a.jpg": None, "train/pets.tfrecord": b"\x10"}, "TFRecords"),
+}
+
+
+@pytest.mark.parametrize("tool", OTHER_FORMATS)
+def test_a_folder_of_another_format_is_told_what_to_export(tool, tmp_path):
+    files, words = OTHER_FORMATS[tool]
+    folder = write(tmp_path / "photos", {"notes.json": '{"hello": 1}', "a.csv": "a,b\n", **files})
+    *_, file = files
+    expected = rf"(?s){re.escape(file)}: another format, [^.]*{re.escape(words)}[^:]*(VOC|YOLO|COCO)"
+    with pytest.raises(ValueError, match=expected):
+        datasets.info(folder, data_dir=tmp_path)
+    if tool != "CVAT, beside the photo":  # where the photo alone is reported as one without its annotation
+        with pytest.raises(ValueError, match=expected):
+            datasets.report(folder)
+
+
 # Lists.
 
 
@@ -581,6 +623,14 @@ def test_another_format_is_named(content, words, tmp_path):
     (problem,) = datasets.report(xml_folder(tmp_path, content)).problems
     assert problem.reason == "another format"
     assert words in problem.detail
+
+
+@pytest.mark.parametrize(("name", "right"), [("R&B", "'R&amp;B'"), ("a & b; c", "'a &amp; b; c'")])
+def test_a_bare_ampersand_is_told_with_its_remedy(name, right, tmp_path):
+    folder = xml_folder(tmp_path, annotation(object_xml("x &amp; y"), object_xml().replace("cat", name)))
+    (problem,) = datasets.report(folder).problems
+    assert problem.reason == "malformed XML"
+    assert problem.detail.endswith(f"; write {right} for '{name}'")
 
 
 def test_one_class_in_several_spellings_is_one_class(tmp_path):

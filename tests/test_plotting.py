@@ -5,15 +5,17 @@ import io
 import itertools
 import re
 import types
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from clsloc_utils import plotting
+from clsloc_utils import pictures, plotting
 
 CLASS_NAMES = ("cat", "dog", "bird")
 
@@ -545,3 +547,21 @@ def test_predictions_by_setting_draws_a_row_for_each(image):
     assert rectangles(figure.axes[2]) == [(0, 0, 40, 20), (40, 20, 80, 40)]
     with pytest.raises(ValueError, match="0 settings"):
         plotting.predictions_by_setting([image], {}, CLASS_NAMES)
+
+
+def test_letters_that_the_font_lacks_come_from_another_one_or_are_told_once(monkeypatch):
+    def picture(label):
+        figure = Figure()
+        plotting.draw_boxes(figure.subplots(), np.zeros((20, 20, 3)), [0.2, 0.2, 0.8, 0.8], [label])
+        return plotting.png(figure)
+
+    with pytest.warns(UserWarning, match=".") as caught:
+        without = picture("\u1d81 \u732b")
+    assert [str(warning.message).split(":")[0] for warning in caught] == ["No font here has \u1d81\u732b"]
+    monkeypatch.setattr(pictures, "_MORE_FONTS", ("no such font", "STIXGeneral"))  # which Matplotlib brings
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert picture("\u1d81 cat") != picture("\u1d8d cat")
+        picture("caf\u00e9\n\u00d7")
+    with pytest.warns(UserWarning, match="No font here has \u732b:"):
+        assert picture("\u1d81 \u732b") != without

@@ -17,7 +17,7 @@ from PIL import Image
 from clsloc_utils import datasets
 from clsloc_utils.datasets import folders
 from clsloc_utils.datasets import voc_folder as module
-from clsloc_utils.datasets.voc_folder import VocFolder, report
+from clsloc_utils.datasets.voc_folder import VocFolder
 from conftest import Drawn
 
 GOOD = [Drawn("cat", (10, 12, 40, 50))]
@@ -148,7 +148,7 @@ FAULTS = {
 def test_a_fault_is_reported_and_the_rest_is_used(writer, fault):
     break_folder, file, reason = FAULTS[fault]
     break_folder(writer)
-    found = report(writer.folder, class_names=["cat"])
+    found = VocFolder.check(writer.folder, class_names=["cat"])
     assert [(problem.file, problem.reason) for problem in found.problems] == [(file, reason)]
     assert found.counts == {reason: 1}
     assert file in str(found)
@@ -157,7 +157,7 @@ def test_a_fault_is_reported_and_the_rest_is_used(writer, fault):
 
 
 def test_a_good_folder_has_no_problems(writer):
-    found = report(writer.folder)
+    found = VocFolder.check(writer.folder)
     assert list(found.problems) == []
     assert found.num_examples == {"train": 5, "validation": 2}
     assert found.class_names == ("cat",)
@@ -165,7 +165,7 @@ def test_a_good_folder_has_no_problems(writer):
 
 def test_bad_images_are_left_out_with_a_warning_and_strict_raises_the_same(writer, tmp_path):
     FAULTS["inverted box"][0](writer)
-    expected_text = str(report(writer.folder))
+    expected_text = str(VocFolder.check(writer.folder))
     with pytest.raises(ValueError, match="inverted box") as raised:
         datasets.load(writer.folder, "train", data_dir=tmp_path / "data", strict=True)
     assert expected_text in str(raised.value)
@@ -187,7 +187,7 @@ def test_a_name_that_is_no_text_is_reported_and_the_rest_is_used(writer, tmp_pat
     with pytest.warns(UserWarning, match=r"caf\\udce9.*rename"):
         datasets.load(writer.folder, "train", data_dir=tmp_path / "data")
     (writer.folder / os.fsdecode(b"caf\xe9.txt")).write_text("not read")
-    found = report(writer.folder)
+    found = VocFolder.check(writer.folder)
     assert "caf\\udce9.txt" in found.understood
     assert sum(found.num_examples.values()) == 6
     assert "caf\\udce9" in [problem.file for problem in found.problems]
@@ -204,14 +204,14 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_rest_is_used(writer, bro
         return read_bytes(file)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    (problem,) = report(writer.folder).problems
+    (problem,) = VocFolder.check(writer.folder).problems
     assert (problem.file, problem.reason) == (path.relative_to(writer.folder).as_posix(), "unreadable file")
     assert problem.detail == os.strerror(errno.EACCES)
 
 
 def test_several_faults_of_one_annotation_are_all_listed(writer):
     writer.annotate(BAD_NAME, [*INVERTED, Drawn("unicorn", (1, 1, 5, 5)), *GOOD])
-    found = report(writer.folder, class_names=["cat"])
+    found = VocFolder.check(writer.folder, class_names=["cat"])
     assert sorted(problem.reason for problem in found.problems) == ["inverted box", "unknown class"]
     assert {problem.detail.split(":")[0] for problem in found.problems} == {"object 1", "object 2"}
 
@@ -220,7 +220,7 @@ def test_long_reports_are_cut_but_problems_are_complete(voc_writer):
     for number in range(30):
         voc_writer.add(f"bad_{number:02d}", GOOD)
         voc_writer.annotate(f"bad_{number:02d}", INVERTED)
-    found = report(voc_writer.folder)
+    found = VocFolder.check(voc_writer.folder)
     assert len(found.problems) == found.counts["inverted box"] == 30
     assert str(found).count("Annotations/bad") == folders.PROBLEMS_SHOWN_PER_REASON
     assert "and 10 more" in str(found)
@@ -264,7 +264,7 @@ def test_fields_are_what_the_xml_says(voc_writer, tmp_path):
 def test_a_side_may_lie_a_pixel_outside_and_is_moved_onto_the_border(voc_writer, tmp_path):
     voc_writer.add("photo", GOOD)
     voc_writer.annotate("photo", [Drawn("cat", (-1, -0.5, 97, 65))])
-    assert list(report(voc_writer.folder).problems) == []
+    assert list(VocFolder.check(voc_writer.folder).problems) == []
     example = loaded(voc_writer.folder, tmp_path)["photo.jpg"]
     assert example["objects"]["bbox"].tolist() == [[0.0, 0.0, 1.0, 1.0]]
 
@@ -323,7 +323,7 @@ def test_damaged_exif_does_not_stop_the_report(writer):
     buffer = io.BytesIO()
     Image.new("RGB", (96, 64)).save(buffer, "JPEG", exif=b"Exif\0\0garbage instead of a TIFF header")
     writer.image_path(BAD_NAME).write_bytes(buffer.getvalue())
-    assert report(writer.folder).num_examples["validation"] == 2
+    assert VocFolder.check(writer.folder).num_examples["validation"] == 2
 
 
 # Splits.
@@ -332,7 +332,7 @@ def test_damaged_exif_does_not_stop_the_report(writer):
 def test_lists_of_one_class_and_trainval_are_not_splits(writer):
     writer.list("cat_train.txt", ["good_0  1", "good_1 -1"])
     writer.list("trainval.txt", ["good_0", "good_4"])
-    found = report(writer.folder)
+    found = VocFolder.check(writer.folder)
     assert found.num_examples == {"train": 5, "validation": 2}
     assert list(found.problems) == []
 
@@ -342,7 +342,7 @@ def test_trainval_stands_in_for_missing_lists(writer, tmp_path):
         (writer.folder / "ImageSets/Main" / name).unlink()
     writer.list("trainval.txt", ["good_0", "good_1", "good_2"])
     writer.list("test.txt", ["good_4"])
-    assert report(writer.folder).num_examples == {"train": 3, "test": 1}
+    assert VocFolder.check(writer.folder).num_examples == {"train": 3, "test": 1}
     info = datasets.info(writer.folder, data_dir=tmp_path / "data")
     assert (info.train_split, info.validation_split, info.test_split) == ("train[:85%]", "train[85%:]", "test")
 
@@ -350,7 +350,7 @@ def test_trainval_stands_in_for_missing_lists(writer, tmp_path):
 def test_without_lists_the_photos_are_cut_by_a_hash_of_their_names(voc_writer, tmp_path):
     for number in range(20):
         voc_writer.add(f"photo_{number:02d}", GOOD)
-    assert report(voc_writer.folder).num_examples == {"train": 14, "validation": 3, "test": 3}
+    assert VocFolder.check(voc_writer.folder).num_examples == {"train": 14, "validation": 3, "test": 3}
     first = {split: set(loaded(voc_writer.folder, tmp_path, split)) for split in ("train", "validation", "test")}
     assert len(set.union(*first.values())) == 20
     assert first["train"] != {f"photo_{number:02d}.jpg" for number in range(14)}
@@ -364,12 +364,12 @@ def test_without_lists_lonely_files_are_reported(voc_writer):
     voc_writer.image_path("photo_0").unlink()
     voc_writer.annotation_path("photo_1").unlink()
     (voc_writer.folder / "JPEGImages" / "._photo_2.jpg").write_bytes(b"left by macOS")
-    assert report(voc_writer.folder).counts == {"missing image": 1, "missing annotation": 1}
+    assert VocFolder.check(voc_writer.folder).counts == {"missing image": 1, "missing annotation": 1}
 
 
 def test_a_name_in_two_lists_counts_once(writer):
     writer.list("val.txt", ["good_0", "good_4", "good_4"])
-    found = report(writer.folder)
+    found = VocFolder.check(writer.folder)
     assert found.num_examples == {"train": 5, "validation": 1}
     assert [(problem.file, problem.reason) for problem in found.problems] == [
         ("good_0", "listed twice"),
@@ -380,12 +380,12 @@ def test_a_name_in_two_lists_counts_once(writer):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_lists_with_a_byte_order_mark(writer, encoding):
     (writer.folder / "ImageSets/Main/val.txt").write_bytes("good_4\r\ngood_5\r\n".encode(encoding))
-    assert report(writer.folder).num_examples == {"train": 5, "validation": 2}
+    assert VocFolder.check(writer.folder).num_examples == {"train": 5, "validation": 2}
 
 
 def test_a_list_in_an_unexpected_encoding_is_reported(writer):
     (writer.folder / "ImageSets/Main/val.txt").write_bytes("good_4\nété\n".encode("latin-1"))
-    found = report(writer.folder)
+    found = VocFolder.check(writer.folder)
     assert [(problem.file, problem.reason) for problem in found.problems] == [
         ("ImageSets/Main/val.txt", "unexpected encoding")
     ]
@@ -396,7 +396,7 @@ def test_a_list_in_an_unexpected_encoding_is_reported(writer):
 def test_names_with_accents_are_found_however_they_are_stored(voc_writer, stored, listed):
     voc_writer.add(stored, GOOD)
     voc_writer.list("train.txt", [listed])
-    found = report(voc_writer.folder)
+    found = VocFolder.check(voc_writer.folder)
     assert found.num_examples == {"train": 1}
     assert not found.problems
 
@@ -472,10 +472,10 @@ def test_as_an_ordinary_tfds_builder(writer, tmp_path):
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no folder JPEGImages"):
-        report(tmp_path)
+    with pytest.raises(ValueError, match="no photos with boxes that VocFolder reads"):
+        VocFolder.check(tmp_path)
     with pytest.raises(ValueError, match="There is no folder"):
-        report(tmp_path / "nowhere")
+        VocFolder.check(tmp_path / "nowhere")
 
 
 def test_real_photos(real_data, data_dir):

@@ -400,6 +400,14 @@ def test_steps_stand_still_below_each_other(steps):
     assert all(step.text in str(still) for step in steps)
 
 
+def test_a_png_is_called_one():
+    picture = tf.io.encode_png(np.zeros((8, 8, 3), "uint8"))
+    objects = {"bbox": [[0.0, 0, 1, 1]], "label": [0], "is_truncated": [False], "is_difficult": [False]}
+    examples = tf.data.Dataset.from_tensors({"image": picture, "image/filename": "a.png", "objects": objects})
+    annotation, *_ = widgets.pipeline_steps(examples, CLASS_NAMES, image_size=16, batch_size=1)
+    assert annotation.text.splitlines()[0].endswith(": a PNG, not decoded")
+
+
 def test_a_walk_needs_an_example(steps):
     with pytest.raises(ValueError, match="no step"):
         widgets.walk_through([])

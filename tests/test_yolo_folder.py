@@ -1,5 +1,7 @@
 """The builder of a folder in YOLO layout: layouts of each tool, boxes to the pixel, what is reported."""
 
+import json
+
 import numpy as np
 import pytest
 from layouts import CAT, DOG, NAMES, SIZE, add, draw, examples, in_pixels, write, yolo_row
@@ -284,6 +286,58 @@ def test_files_of_names_that_differ_are_refused(tmp_path):
         datasets.report(folder)
 
 
+def label_studio(folder, notes, lines="dog\ncat\n"):
+    """A photo of a cat, labelled as class 0."""
+    add(folder, "images/a.jpg", "labels/a.txt", [CAT])
+    write(folder / "classes.txt", lines)
+    write(folder / "notes.json", notes if isinstance(notes, str) else json.dumps({"categories": notes, "info": {}}))
+    return datasets.report(folder)
+
+
+OWN_NUMBERS = [{"id": 1, "name": "dog"}, {"id": 0, "name": "Cat"}]
+
+
+def test_numbers_of_ones_own_are_those_in_the_notes_of_label_studio(tmp_path):
+    found = label_studio(tmp_path / "pets", OWN_NUMBERS)
+    assert (list(found.problems), found.class_names) == ([], ("cat",))
+    assert "classes from notes.json (other numbers than the lines of classes.txt)" in found.understood
+    agreeing = label_studio(tmp_path / "agreeing", OWN_NUMBERS, "cat\ndog\n")
+    assert "classes from notes.json;" in agreeing.understood
+    gaps = label_studio(tmp_path / "gaps", [{"id": 7, "name": "dog"}, {"id": 0, "name": "cat"}])
+    assert gaps.class_names == ("cat",)
+
+
+def test_notes_and_lines_of_other_classes_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"notes\.json and classes\.txt name other classes"):
+        label_studio(tmp_path / "pets", OWN_NUMBERS, "dog\nwolf\n")
+    label_studio(tmp_path / "two", OWN_NUMBERS)
+    write(
+        tmp_path / "two/more/notes.json",
+        json.dumps({"categories": [{"id": 0, "name": "dog"}, {"id": 1, "name": "cat"}]}),
+    )
+    with pytest.raises(ValueError, match=r"more/notes\.json and notes\.json name other classes"):
+        datasets.report(tmp_path / "two")
+
+
+NOTES = {
+    "empty": "",
+    "list": "[]",
+    "number": '{"categories": 3}',
+    "texts": '{"categories": ["cat"]}',
+    "no category": '{"categories": []}',
+    "infinite": '{"categories": [{"id": Infinity, "name": "cat"}]}',
+    "deep": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("notes", NOTES)
+def test_notes_on_something_else_are_left_unread(notes, tmp_path):
+    found = label_studio(tmp_path / "pets", NOTES[notes])
+    assert found.class_names == ("dog",)
+    assert "classes from classes.txt;" in found.understood
+    assert "left unread: notes.json" in found.understood
+
+
 def test_lists_that_overlap(tmp_path):
     folder = lists(tmp_path / "pets")
     write(folder / "val.txt", "images/val/c.jpg\nimages/train/a.jpg\nimages/val/nowhere.jpg\n")
@@ -324,6 +378,17 @@ def test_boxes_hold_for_the_photo_as_its_tag_turns_it(orientation, tmp_path):
     assert (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) == box
 
 
+@pytest.mark.parametrize(("orientation", "size"), [(1, "96 x 64"), (2, "96 x 64"), (3, "96 x 64"), (6, "64 x 96")])
+def test_a_box_outside_is_told_with_the_size_as_seen(orientation, size, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    draw(tmp_path / "a.jpg", [CAT], exif=exif)
+    write(tmp_path / "a.txt", "0 0.99 0.5 0.2 0.2\n")
+    write(tmp_path / "classes.txt", "cat\n")
+    (problem,) = datasets.report(tmp_path).problems
+    assert f"in an image of {size} pixels" in problem.detail
+
+
 def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
     make_voc_folder(tmp_path / "voc")
     draw(tmp_path / "lsp/images/im0001.jpg")
@@ -335,7 +400,7 @@ def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
     write(tmp_path / "labels_only/labels/a.txt", yolo_row(CAT))
     for name in ("voc", "lsp", "captions", "labels_only"):
         assert not YoloFolder.recognizes(tmp_path / name)
-    with pytest.raises(ValueError, match="captions has no photos with boxes in YOLO's format"):
+    with pytest.raises(ValueError, match="captions has no photos with boxes that YoloFolder reads"):
         YoloFolder.check(tmp_path / "captions")
     with pytest.raises(ValueError, match="There is no folder"):
         YoloFolder.check(tmp_path / "nowhere")

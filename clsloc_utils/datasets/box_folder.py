@@ -30,9 +30,11 @@ from clsloc_utils.datasets.folders import (
     fingerprint_of,
     photo_for_training,
     place_of_data,
+    printable,
     raise_on_problems,
     with_progress,
 )
+from clsloc_utils.datasets.other_formats import other_format
 from clsloc_utils.datasets.voc_features import voc_features
 
 OUTSIDE_BOX = "box outside the image"
@@ -40,6 +42,7 @@ INVERTED_BOX = "inverted box"
 EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
 ENCODING = "unexpected encoding"
+MISSING_FIELD = "missing or unreadable field"
 LISTED_TWICE = "listed twice"
 NO_FILES = "listed, but there are no such files"
 OBJECT_TWICE = "object that stands there twice, counted once"
@@ -108,8 +111,7 @@ class Scan:
 
     def report(self, folder: Path) -> FolderReport:
         """The report on it, by names of files."""
-        counts = collections.Counter(remark.reason for remark in self.remarks)
-        in_words = [f"{reason} ({count})" for reason, count in sorted(counts.items())]
+        in_words = counted(remark.reason for remark in self.remarks)
         return FolderReport(
             folder=str(folder),
             num_examples={split: len(images) for split, images in self.splits.items()},
@@ -119,6 +121,10 @@ class Scan:
             remarks=sorted(self.remarks, key=_file_of),
             drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
         )
+
+
+def _class_names(given: Sequence[str] | None) -> list[str] | None:
+    return None if given is None else [class_name(name) for name in given]
 
 
 def _file_of(problem: Problem) -> str:
@@ -156,7 +162,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         """
         self.folder = self.checked_layout(folder)
         self.fingerprint = fingerprint_of(self.files(self.folder), self.folder, class_names and list(class_names))
-        self._given_class_names = class_names
+        self._given_class_names = _class_names(class_names)
         self._strict = strict
         super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
 
@@ -166,9 +172,16 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         """Whether an existing folder is of this layout, by the names in it."""
 
     @classmethod
-    @abc.abstractmethod
     def checked_layout(cls, folder: str | os.PathLike) -> Path:
         """The folder as an absolute path; raises a `ValueError` if it is not of this layout."""
+        folder = Path(folder).expanduser().resolve()
+        if not folder.is_dir():
+            raise ValueError(f"There is no folder {folder}. {cls.LAYOUT}.")
+        if not cls.recognizes(folder):
+            raise ValueError(
+                f"{folder} has no photos with boxes that {cls.__name__} reads. {cls.LAYOUT}.{other_format(folder)}"
+            )
+        return folder
 
     @classmethod
     @abc.abstractmethod
@@ -178,7 +191,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
     @classmethod
     @abc.abstractmethod
     def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Reads and checks all files that the splits need."""
+        """Reads and checks all files that the splits need; names of classes are given as `class_name` writes them."""
 
     @classmethod
     def check(cls, folder: str | os.PathLike, class_names: Sequence[str] | None = None) -> FolderReport:
@@ -195,7 +208,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
             ValueError: The folder lacks something without which it cannot be read.
         """
         folder = cls.checked_layout(folder)
-        return cls.scan(folder, class_names).report(folder)
+        return cls.scan(folder, _class_names(class_names)).report(folder)
 
     @property
     def report(self) -> FolderReport:
@@ -226,7 +239,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         if self._strict:
             raise_on_problems(folder_report)
         if not scan.splits:
-            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.")
+            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.{other_format(self.folder)}")
         if "train" in scan.named_splits and "train" not in scan.splits:
             raise ValueError(
                 f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"
@@ -368,6 +381,26 @@ def split_called(name: str) -> str | None:
     return _SPLIT_OF_WORD.get(word) or _SPLIT_OF_WORD.get(re.sub(r"[-_ ]?\d{4}$", "", word))
 
 
+def joined(parts: Iterable[str]) -> str:
+    """How a folder was read, from its parts, of which any may be empty."""
+    return "; ".join(filter(None, parts))
+
+
+def each_once(listed: Mapping[str, Iterable[str]], problems: list[Problem]) -> dict[str, list[str]]:
+    """The names of each split, a name in the first that lists it; whatever is listed again becomes a problem."""
+    split_of_name: dict[str, str] = {}
+    names_by_split: dict[str, list[str]] = {split: [] for split in listed}
+    for split, names in listed.items():
+        for name in names:
+            if name in split_of_name:
+                detail = f"in {split_of_name[name]} and in {split}; the first counts"
+                problems.append(Problem(name, LISTED_TWICE, detail))
+            else:
+                split_of_name[name] = split
+                names_by_split[split].append(name)
+    return names_by_split
+
+
 def in_short(names: Sequence[str], shown: int = 4) -> str:
     """Names in a sentence: all of a few, or the first and how many more."""
     more = len(names) - shown
@@ -425,17 +458,22 @@ class Reading(NamedTuple):
     Attributes:
         image: The photo with its objects; `None` if there is a fault, or no object.
         problems: What is wrong.
-        remarks: What was read otherwise than it stands there, each a phrase to be counted.
+        remarks: What was read otherwise than it stands there: a `Problem` each, or a phrase to be counted.
     """
 
     image: AnnotatedImage | None
     problems: Sequence[Problem] = ()
-    remarks: Sequence[str] = ()
+    remarks: Sequence = ()
+
+    @classmethod
+    def fault(cls, file: str, reason: str, detail: str = "") -> "Reading":
+        """That of a photo with one fault, which is left out."""
+        return cls(None, [Problem(file, reason, detail)])
 
 
 def read_all(
     folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
-) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list[str]]:
+) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list]:
     """Reads all photos, several at once.
 
     Args:
@@ -444,7 +482,7 @@ def read_all(
         read: Reads the one of a name.
 
     Returns:
-        The good images by split, the problems, and the remarks with their counts, in words.
+        The good images by split, without splits that have none; the problems; and the remarks.
     """
     names = [name for split_names in names_by_split.values() for name in split_names]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -453,33 +491,46 @@ def read_all(
     images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
     good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
     problems = [problem for reading in readings.values() for problem in reading.problems]
-    remarks = collections.Counter(remark for reading in readings.values() for remark in reading.remarks)
-    return (
-        {split: found for split, found in good_images.items() if found},
-        problems,
-        [f"{remark} ({count})" for remark, count in sorted(remarks.items())],
-    )
+    remarks = [remark for reading in readings.values() for remark in reading.remarks]
+    return {split: found for split, found in good_images.items() if found}, problems, remarks
 
 
-def distinct_objects(objects: Iterable[dict]) -> tuple[list[dict], list[str]]:
-    """The objects, each once, and a remark for each that stood there twice."""
-    distinct, remarks = [], []
-    for item in objects:
-        if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in distinct):
-            remarks.append(OBJECT_TWICE)
-        else:
-            distinct.append(item)
-    return distinct, remarks
+def counted(remarks: Iterable[str]) -> list[str]:
+    """The remarks with their counts, in words."""
+    return [f"{remark} ({count})" for remark, count in sorted(collections.Counter(remarks).items())]
+
+
+def reading_of(image: AnnotatedImage, problems: Sequence[Problem], remarks: Sequence[str]) -> Reading:
+    """What the objects of one photo make of it, each counted once: nothing, if there is a fault or no object."""
+    if problems:
+        return Reading(None, problems)
+    if not image.objects:
+        return Reading(None, remarks=["photos without objects left out"])
+    objects: list[Mapping] = []
+    for item in image.objects:
+        if not has_object(objects, item):
+            objects.append(item)
+    twice = [OBJECT_TWICE] * (len(image.objects) - len(objects))
+    return Reading(dataclasses.replace(image, objects=objects), remarks=[*remarks, *twice])
+
+
+def has_object(objects: Iterable[Mapping], item: Mapping) -> bool:
+    """Whether an object of the same class and box is among others."""
+    return any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
+
+
+def used_and_unused(
+    class_names: Iterable[str], splits: Mapping[str, Sequence[AnnotatedImage]]
+) -> tuple[list[str], list[str]]:
+    """The classes that have an object in any of the images, and those that have none, each once."""
+    labels = {item["label"] for images in splits.values() for image in images for item in image.objects}
+    names = list(dict.fromkeys(class_names))
+    return [name for name in names if name in labels], [name for name in names if name not in labels]
 
 
 def class_name(text: str) -> str:
     """One form for the name of a class, whatever its letters' case, blanks and accents."""
     return printable(normalized(" ".join(text.split()).lower()))
-
-
-def printable(name: str) -> str:
-    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
-    return name.encode(errors="backslashreplace").decode()
 
 
 def text_of(path: Path) -> str:

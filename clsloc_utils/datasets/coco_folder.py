@@ -19,13 +19,13 @@ import dataclasses
 import json
 import math
 import mmap
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
+    MISSING_FIELD,
     UNKNOWN_CLASS,
     AnnotatedImage,
     BoxFolder,
@@ -34,17 +34,19 @@ from clsloc_utils.datasets.box_folder import (
     annotated_object,
     around_turned,
     class_name,
-    distinct_objects,
+    counted,
     in_short,
     is_turned,
+    joined,
     normalized,
-    printable,
     read_all,
+    reading_of,
     split_by_folders,
     split_by_hash,
     split_called,
     text_of,
     text_of_size,
+    used_and_unused,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -54,9 +56,10 @@ from clsloc_utils.datasets.folders import (
     Problem,
     checked_photo,
     files_below,
+    printable,
+    relative,
 )
 
-MISSING_FIELD = "missing or unreadable field"
 WRONG_SIZE = "wrong size in the JSON"
 ENTERED_TWICE = "entered twice"
 NOT_ENTERED = "annotations of a photo that is not entered"
@@ -78,16 +81,6 @@ class CocoFolder(BoxFolder):
         return bool(files.photos and files.annotations)
 
     @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if it is of this layout."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not cls.recognizes(folder):
-            raise ValueError(f"{folder} has no photos with annotations in COCO's format. {LAYOUT}.")
-        return folder
-
-    @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
         """Photos and JSON files."""
         files = _Files(folder)
@@ -100,19 +93,19 @@ class CocoFolder(BoxFolder):
 
 
 def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
-    allowed = None if class_names is None else [class_name(name) for name in class_names]
     documents, unused = _documents(files)
     entries, problems = _entries(files, documents)
     by_name = {entry.photo: entry for entry in entries}
     names_by_split, splits_in_words = _splits(documents, entries)
 
     def read(name: str) -> Reading:
-        return _read_image(files, by_name[name], allowed)
+        return _read_image(files, by_name[name], class_names)
 
     splits, found, remarks = read_all(files.folder, names_by_split, read)
-    used = {item["label"] for images in splits.values() for image in images for item in image.objects}
-    named = allowed or list(dict.fromkeys(name for document in documents for name in document.categories.values()))
-    unused_classes = [] if allowed else [name for name in named if name not in used]
+    unused_classes = []
+    if not class_names:
+        categories = [name for document in documents for name in document.categories.values()]
+        class_names, unused_classes = used_and_unused(categories, splits)
     unlisted = len(files.photos.keys() - by_name.keys() - {problem.file for problem in problems})
     unread = [*unused, *files.unread]
     in_words = (
@@ -120,14 +113,14 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
         splits_in_words,
         f"{unlisted} photos are in no JSON and left out" if unlisted else "",
         f"categories without an object left out: {in_short(unused_classes)}" if unused_classes else "",
-        *remarks,
+        *counted(remarks),
         f"left unread: {in_short(unread)}" if unread else "",
     )
     return Scan(
         splits,
-        tuple(name for name in named if name not in unused_classes),
+        tuple(class_names),
         [*problems, *found],
-        "; ".join(part for part in in_words if part),
+        joined(in_words),
         named_splits=tuple(names_by_split),
     )
 
@@ -160,7 +153,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return printable(path.relative_to(self.folder).as_posix())
+        return relative(path, self.folder)
 
 
 def _has_lists(path: Path) -> bool:
@@ -185,6 +178,7 @@ class _Document:
         images: The entries of photos, as they stand there.
         annotations: The annotations by the photo's id.
         categories: The names of the classes by id, in the order of the ids.
+        contributor: The tool that wrote it, if it says so.
     """
 
     file: str
@@ -192,6 +186,7 @@ class _Document:
     images: Sequence
     annotations: Mapping[str, Sequence[dict]]
     categories: Mapping[str, str]
+    contributor: object
 
     @classmethod
     def of(cls, path: Path, files: _Files) -> "_Document":
@@ -208,7 +203,9 @@ class _Document:
             if not isinstance(annotation, dict):
                 raise ValueError(f"{path}: annotations holds {annotation!r}, which is no object with fields. Mend it.")
             of_images[str(annotation.get("image_id"))].append(annotation)
-        return cls(files.relative(path), _split_of(files.relative(path)), images, of_images, _names(path, categories))
+        file, info = files.relative(path), content.get("info")
+        contributor = info.get("contributor") if isinstance(info, dict) else None
+        return cls(file, _split_of(file), images, of_images, _names(path, categories), contributor)
 
 
 _LISTS = ("images", "annotations", "categories")
@@ -364,17 +361,19 @@ def _splits(documents: Sequence[_Document], entries: Sequence[_Entry]) -> tuple[
 def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     if printable(entry.photo) != entry.photo:
-        return Reading(None, [Problem(printable(entry.photo), ENCODING, "the name is not UTF-8; rename the photo")])
+        return Reading.fault(printable(entry.photo), ENCODING, "the name is not UTF-8; rename the photo")
     path = files.photos[entry.photo]
     try:
         stored_size, orientation = checked_photo(path)
         annotated_size = _annotated_size(entry.values)
-        turned = is_turned(orientation, stored_size, annotated_size)
+        # Label Studio gives the stored size, though boxes are drawn on what the browser shows, the turned photo.
+        tells = entry.document.contributor != "Label Studio" or annotated_size != stored_size
+        turned = is_turned(orientation, stored_size, annotated_size if tells else None)
         size = stored_size[::-1] if turned else stored_size
         if annotated_size not in (None, size):
             raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")
     except FaultError as fault:
-        return Reading(None, [Problem(entry.photo, fault.reason, fault.detail)])
+        return Reading.fault(entry.photo, fault.reason, fault.detail)
     objects, problems, remarks = [], [], []
     for annotation in entry.annotations:
         try:
@@ -389,12 +388,7 @@ def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> 
             problems.append(Problem(entry.photo, fault.reason, detail))
     if any(annotation.get("iscrowd") for annotation in entry.annotations):
         return Reading(None, remarks=["photos with crowd regions left out"])
-    if problems:
-        return Reading(None, problems)
-    if not objects:
-        return Reading(None, remarks=["photos without objects left out"])
-    objects, twice = distinct_objects(objects)
-    return Reading(AnnotatedImage(entry.photo, path, objects, turned), remarks=[*remarks, *twice])
+    return reading_of(AnnotatedImage(entry.photo, path, objects, turned), problems, remarks)
 
 
 def _annotated_size(values: Mapping) -> tuple[int, int] | None:

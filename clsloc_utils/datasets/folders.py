@@ -139,6 +139,16 @@ def _raise(error: OSError) -> None:
     raise error  # `os.walk` would pass over what it cannot read.
 
 
+def printable(name: str) -> str:
+    """A name in which what is no text, such as a byte that is not UTF-8, is written out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def relative(path: Path, folder: Path) -> str:
+    """A path in a folder, as messages show it."""
+    return printable(path.relative_to(folder).as_posix())
+
+
 def fingerprint_of(paths: Iterable[Path], folder: Path, options: object = None) -> str:
     """A digest of the names (relative to a folder), sizes and times of files, and of options that matter."""
     digest = hashlib.sha256(repr(options).encode())
@@ -168,6 +178,15 @@ def content_of(path: Path) -> bytes:
         raise
     except OSError as error:
         raise FaultError(UNREADABLE_FILE, error.strerror) from error
+
+
+def beginning_of(path: Path) -> bytes:
+    """The first bytes of a file, to tell what it is; none if it cannot be read, which whoever reads all of it says."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(1 << 16)
+    except OSError:
+        return b""
 
 
 def checked_photo(path: Path) -> tuple[tuple[int, int], int]:

@@ -18,6 +18,7 @@ from clsloc_utils import checkup
 from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
 from clsloc_utils.datasets.box_folder import BoxFolder, split_called
 from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
+from clsloc_utils.datasets.other_formats import other_format
 
 # The layouts of folders with boxes, in the order in which a folder is tried.
 _BOX_FOLDERS: tuple[type[BoxFolder], ...] = (
@@ -257,7 +258,9 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     if _is_meant_as_lsp(folder):
         _refuse_class_names(os.fspath(folder), class_names)
         return lsp_folder.report(folder)
-    layout = _box_layout(folder) or voc_folder.VocFolder  # which says what is missing
+    layout = _box_layout(folder)
+    if layout is None:
+        raise ValueError(_no_layout(os.fspath(folder)))
     return layout.check(folder, class_names)
 
 
@@ -477,11 +480,7 @@ def _prepared_folder(
         _refuse_class_names(folder, class_names)
         builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, data_dir=root), root)
     else:
-        layouts = ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder))
-        raise ValueError(
-            f"{folder!r} is neither a known source nor a folder of a known layout. Known sources: "
-            f"{', '.join(SOURCES)}. {layouts}.{_hint(folder)}"
-        )
+        raise ValueError(_no_layout(folder))
     _tell_problems(builder, strict)
     return builder
 
@@ -500,14 +499,17 @@ def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> N
         warnings.warn(str(builder.report), stacklevel=5)
 
 
-def _hint(folder: str) -> str:
-    """For someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`, or a folder of another tool's own format."""
+def _no_layout(folder: str) -> str:
+    """What is said of what is no source: also to someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
+    layouts = ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder))
     path = Path(folder).expanduser()
     inner_folders = sorted(path.iterdir()) if path.is_dir() else []
     inner = [inner for inner in inner_folders if _box_layout(inner) or lsp_folder.in_lsp_layout(inner)]
-    if inner:
-        return f" Did you mean {inner[0]}?"
-    return f" {voc_folder.other_format(path)}".rstrip()
+    hint = f" Did you mean {inner[0]}?" if inner else other_format(path)
+    return (
+        f"{folder!r} is neither a known source nor a folder of a known layout.{hint} Known sources: "
+        f"{', '.join(SOURCES)}. {layouts}."
+    )
 
 
 def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:

@@ -42,6 +42,7 @@ from clsloc_utils.datasets.folders import (
     photo_for_training,
     place_of_data,
     raise_on_problems,
+    relative,
     with_progress,
 )
 from clsloc_utils.datasets.pose_features import pose_features
@@ -334,14 +335,10 @@ def _numbered_photos(folder: Path) -> tuple[dict[int, list[Path]], list[Problem]
             continue
         match = _NAME.fullmatch(path.stem)
         if match is None:
-            problems.append(Problem(_relative(path, folder), UNNUMBERED, "it must be called like im0001.jpg"))
+            problems.append(Problem(relative(path, folder), UNNUMBERED, "it must be called like im0001.jpg"))
         else:
             photos.setdefault(int(match[1]), []).append(path)
     return photos, problems
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
 
 
 def _checked_photo(
@@ -352,7 +349,7 @@ def _checked_photo(
         return Problem(
             f"{IMAGE_FOLDER}/im{number:04d}.jpg", MISSING_IMAGE, f"photo {number} of {count} in {JOINTS_FILE}"
         )
-    file = _relative(paths[0], folder)
+    file = relative(paths[0], folder)
     if len(paths) > 1:
         return Problem(file, SAME_NAME, f"photo {number} is also {', '.join(path.name for path in paths[1:])}")
     if annotation is None:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from clsloc_utils.datasets.box_folder import LISTED_TWICE, in_short, normalized, split_called, text_of
+from clsloc_utils.datasets.box_folder import each_once, in_short, normalized, split_called, text_of
 from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, Problem, files_of
 
 PHOTO_FOLDERS = ("jpegimages", "images", "image", "imgs", "img", "photos", "data")
@@ -85,24 +85,15 @@ def read_name_lists(folder: Path, files: Sequence[Path], known: Collection[str])
     by_place = itertools.groupby(files, key=lambda path: path.parent)
     by_split = next(filter(None, (_files_by_split(list(paths)) for _, paths in by_place)), {})
     problems: list[Problem] = []
-    split_of_name: dict[str, str] = {}
     has_folders = any("/" in name for name in known)
+    listed = {}
     for split, paths in by_split.items():
         names = [_known_name(line, known, has_folders) for path in paths for line in _lines(path, folder, problems)]
-        if len(paths) > 1:  # one for each class: a photo is in all of them
-            names = list(dict.fromkeys(names))
-        for name in names:
-            if name in split_of_name:
-                detail = f"in {split_of_name[name]} and in {split}; the first counts"
-                problems.append(Problem(name, LISTED_TWICE, detail))
-            else:
-                split_of_name[name] = split
-    names_by_split = {split: [] for split in by_split}
-    for name, split in split_of_name.items():
-        names_by_split[split].append(name)
+        # Of lists for each class, a photo is in all.
+        listed[split] = names if len(paths) == 1 else dict.fromkeys(names)
     used = [path for paths in by_split.values() for path in paths]
     return NameLists(
-        names_by_split,
+        each_once(listed, problems),
         problems,
         [path.relative_to(folder) for path in used],
         [path.relative_to(folder) for path in files if path not in used],

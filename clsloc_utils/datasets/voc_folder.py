@@ -13,7 +13,6 @@ around or within them, which are the splits where there are no lists.
 Boxes become what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixels from 1 is not undone.
 """
 
-import concurrent.futures
 import dataclasses
 import itertools
 import math
@@ -29,18 +28,22 @@ import defusedxml.ElementTree
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
+    MISSING_FIELD,
     NO_FILES,
     OBJECT_TWICE,
     AnnotatedImage,
     BoxFolder,
+    Reading,
     Scan,
     annotated_object,
     around_turned,
     class_name,
     files_by_name,
+    has_object,
     in_short,
     is_turned,
-    printable,
+    joined,
+    read_all,
     split_by_folders,
     split_by_hash,
     split_called,
@@ -51,15 +54,16 @@ from clsloc_utils.datasets.folders import (
     MISSING_IMAGE,
     SAME_NAME,
     FaultError,
-    FolderReport,
     Problem,
     checked_photo,
     content_of,
     files_below,
     files_of,
-    with_progress,
+    printable,
+    relative,
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
+from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -73,8 +77,6 @@ LAYOUT = (
 
 MISSING_ANNOTATION = "missing annotation"
 MALFORMED_XML = "malformed XML"
-OTHER_FORMAT = "another format"
-MISSING_FIELD = "missing or unreadable field"
 NO_OBJECTS = "no objects"
 WRONG_SIZE = "wrong size in the XML"
 # Remarks.
@@ -85,12 +87,6 @@ TURNED_BOX = "turned box, replaced by the upright one around it"
 DRAWING = "drawing"
 
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "annots", "labels", "xml", "xmls")
-# The roots of other formats that people take for VOC's.
-_OTHER_FORMATS = {
-    "annotations": "CVAT's own format; export the task again as PASCAL VOC",
-    "dataset": "the format of dlib's imglab; convert it to PASCAL VOC",
-    "html": "a web page; fetch the file again",
-}
 
 
 class VocFolder(BoxFolder):
@@ -102,17 +98,6 @@ class VocFolder(BoxFolder):
     def recognizes(cls, folder: Path) -> bool:
         """Whether photos and XML files lie in it as the top of this module says."""
         return bool(_pairs(folder))
-
-    @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if photos and annotations are found in it."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not _pairs(folder):
-            missing = next(name for name in (IMAGE_FOLDER, ANNOTATION_FOLDER) if not (folder / name).is_dir())
-            raise ValueError(f"{folder} has no folder {missing}. {LAYOUT}.")
-        return folder
 
     @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
@@ -127,39 +112,9 @@ class VocFolder(BoxFolder):
         return _scan(folder, class_names)
 
 
-def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = None) -> FolderReport:
-    """Checks every file of a folder in VOC layout, without preparing it.
-
-    Args:
-        folder: The folder.
-        class_names: The classes that are allowed, all by default.
-
-    Returns:
-        The `FolderReport`; `print(report(folder))` shows it.
-
-    Raises:
-        ValueError: The folder has no `JPEGImages` or no `Annotations`, nor what stands in for them.
-    """
-    return VocFolder.check(folder, class_names)
-
-
 def in_voc_layout(folder: str | os.PathLike) -> bool:
     """Whether a folder has VOC's sub-folders for images and annotations, under VOC's names."""
     return all((Path(folder).expanduser() / name).is_dir() for name in (IMAGE_FOLDER, ANNOTATION_FOLDER))
-
-
-def other_format(folder: Path) -> str:
-    """A sentence on an XML file in the folder that is of another tool's format, such as CVAT's; empty if there is none.
-
-    Args:
-        folder: Any path.
-    """
-    for path in (path for path in files_of(folder) if path.suffix.lower() == ".xml"):
-        try:
-            parsed_xml(path)
-        except FaultError as fault:
-            return f"{path.name}: {fault.reason}, {fault.detail}."
-    return ""
 
 
 # Finding the files.
@@ -269,7 +224,7 @@ class _Files:
 
     def in_words(self) -> str:
         """Where photos and annotations were found."""
-        photos, annotations = ([f"{_relative(place, self.folder)}/" for place in each] for each in self._places())
+        photos, annotations = ([f"{relative(place, self.folder)}/" for place in each] for each in self._places())
         if photos == annotations:
             return "VOC XML beside the photos" + ("" if photos == ["./"] else f" in {in_short(photos)}")
         return f"VOC XML, photos in {in_short(photos)}, annotations in {in_short(annotations)}"
@@ -305,24 +260,16 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     named_splits = tuple(names_by_split)
     if not named_splits:
         names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
-    allowed = None if class_names is None else [class_name(name) for name in class_names]
 
-    def check(name: str) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
-        return _checked_image(files, name, allowed)
+    def read(name: str) -> Reading:
+        return _read_image(files, name, class_names)
 
-    names = [name for split_names in names_by_split.values() for name in split_names]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = with_progress(pool.map(check, names), len(names), f"Checking {folder.name}")
-        checked = dict(zip(names, results, strict=True))
-
-    splits = {}
-    for split, split_names in names_by_split.items():
-        good_images = [checked[name][0] for name in split_names if checked[name][0] is not None]
-        if good_images:
-            splits[split] = good_images
-    if allowed is None:
-        allowed = sorted({item["label"] for image, *_ in checked.values() if image for item in image.objects})
-    unlisted = len(files.names - set(names))
+    splits, problems, remarks = read_all(folder, names_by_split, read)
+    if class_names is None:
+        class_names = sorted(
+            {item["label"] for images in splits.values() for image in images for item in image.objects}
+        )
+    unlisted = len(files.names.difference(*names_by_split.values()))
     in_words = (
         files.in_words(),
         splits_in_words,
@@ -332,10 +279,10 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
     )
     return Scan(
         splits,
-        tuple(allowed),
-        problems=[*lists.problems, *(problem for _, found, _ in checked.values() for problem in found)],
-        understood="; ".join(part for part in in_words if part),
-        remarks=[remark for *_, found in checked.values() for remark in found],
+        tuple(class_names),
+        problems=[*lists.problems, *problems],
+        understood=joined(in_words),
+        remarks=remarks,
         named_splits=named_splits,
     )
 
@@ -343,29 +290,23 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
 # Checking one image.
 
 
-def _checked_image(
-    files: _Files, name: str, allowed: Sequence[str] | None
-) -> tuple[AnnotatedImage | None, list[Problem], list[Problem]]:
-    """The image with its objects, or `None` and what is wrong with it; and remarks."""
+def _read_image(files: _Files, name: str, allowed: Sequence[str] | None) -> Reading:
+    """The photo with its objects, or what is wrong with it."""
     images, annotations = files.images.get(name, ()), files.annotations.get(name, ())
-
-    def fault(file: str, reason: str, detail: str = "") -> tuple[None, list[Problem], list[Problem]]:
-        return None, [Problem(file, reason, detail)], []
-
     if printable(name) != name:
-        return fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
+        return Reading.fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
     if not images and not annotations:
-        return fault(name, NO_FILES)
-    annotation_file, *other_annotations = [_relative(path, files.folder) for path in annotations] or [""]
-    image_file, *other_images = [_relative(path, files.folder) for path in images] or [""]
+        return Reading.fault(name, NO_FILES)
+    annotation_file, *other_annotations = [relative(path, files.folder) for path in annotations] or [""]
+    image_file, *other_images = [relative(path, files.folder) for path in images] or [""]
     if not images:
-        return fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
+        return Reading.fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
     if other_images:
-        return fault(image_file, SAME_NAME, ", ".join(other_images))
+        return Reading.fault(image_file, SAME_NAME, ", ".join(other_images))
     if not annotations:
-        return fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
+        return Reading.fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
     if other_annotations:
-        return fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
+        return Reading.fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
     file = image_file
     try:
         stored_size, orientation = checked_photo(images[0])
@@ -381,12 +322,12 @@ def _checked_image(
         if root.find("object") is None:
             raise FaultError(NO_OBJECTS)
     except FaultError as error:
-        return fault(file, error.reason, error.detail)
+        return Reading.fault(file, error.reason, error.detail)
     objects, problems, remarks = [], [], []
     for number, element in enumerate(root.findall("object"), start=1):
         try:
             for item, remark in _checked_objects(element, size, allowed):
-                twice = any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
+                twice = has_object(objects, item)
                 for reason in (remark, OBJECT_TWICE if twice else ""):
                     if reason:
                         remarks.append(Problem(annotation_file, reason, f"object {number}: {item['label']}"))
@@ -395,25 +336,26 @@ def _checked_image(
         except FaultError as error:
             problems.append(Problem(annotation_file, error.reason, f"object {number}: {error.detail}"))
     if problems:
-        return None, problems, []
+        return Reading(None, problems)
     is_drawn = root.findtext("source/image") == DRAWING
-    return AnnotatedImage(name, images[0], objects, turned, is_drawn), [], remarks
-
-
-def _relative(path: Path, folder: Path) -> str:
-    return path.relative_to(folder).as_posix()
+    return Reading(AnnotatedImage(name, images[0], objects, turned, is_drawn), remarks=remarks)
 
 
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
     """The root of an XML file, read without following entities, which could make a small file grow without bound."""
+    text = ""
     try:
-        root = defusedxml.ElementTree.fromstring(_text_of_xml(content_of(path)))
+        text = _text_of_xml(content_of(path))
+        root = defusedxml.ElementTree.fromstring(text)
     except defusedxml.EntitiesForbidden as error:
         raise FaultError(MALFORMED_XML, f"it defines the entity {error.name!r}, which is not read") from error
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
-        raise FaultError(MALFORMED_XML, str(error)) from error
-    if root.tag in _OTHER_FORMATS:
-        raise FaultError(OTHER_FORMAT, f"its root <{root.tag}> is that of {_OTHER_FORMATS[root.tag]}")
+        # Several tools write names as they are.
+        bare = re.search(r"[^<>\n]{0,60}&(?!#?\w+;)[^<>\n]{0,60}", text)
+        hint = f"; write {bare[0].strip().replace('&', '&amp;')!r} for {bare[0].strip()!r}" if bare else ""
+        raise FaultError(MALFORMED_XML, f"{error}{hint}") from error
+    if root.tag in XML_ROOTS:
+        raise FaultError(OTHER_FORMAT, f"its root <{root.tag}> is that of {XML_ROOTS[root.tag]}")
     return root
 
 

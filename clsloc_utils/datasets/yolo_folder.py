@@ -5,7 +5,7 @@ What the folder must hold:
     images/train/photo_1.jpg   the photos; `train/images`, plain `images` or any other folder will do
     labels/train/photo_1.txt   one file a photo: in the same place below `labels` instead of `images`, or beside it
     data.yaml                  names of the classes, and where the splits are; or classes.txt, a name a line; or
-                               darknet's obj.data and obj.names
+                               darknet's obj.data and obj.names; or Label Studio's notes.json
 
 A line of a label file is `class x y width height`: centre and size as shares of the photo's size. A sixth number, the
 confidence that prediction writes, is left unread. From seven numbers on it is `class x1 y1 x2 y2 x3 y3 ...`, a polygon,
@@ -19,6 +19,7 @@ lower case, as in TFDS's `voc`.
 
 import dataclasses
 import functools
+import json
 import math
 import os
 import re
@@ -29,7 +30,6 @@ import yaml
 
 from clsloc_utils.datasets.box_folder import (
     ENCODING,
-    LISTED_TWICE,
     NO_FILES,
     UNKNOWN_CLASS,
     AnnotatedImage,
@@ -38,15 +38,18 @@ from clsloc_utils.datasets.box_folder import (
     Scan,
     annotated_object,
     class_name,
-    distinct_objects,
+    counted,
+    each_once,
     in_short,
+    joined,
     normalized,
-    printable,
     read_all,
+    reading_of,
     split_by_folders,
     split_by_hash,
     split_called,
     text_of,
+    used_and_unused,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -54,8 +57,11 @@ from clsloc_utils.datasets.folders import (
     SAME_NAME,
     FaultError,
     Problem,
+    beginning_of,
     checked_photo,
     files_below,
+    printable,
+    relative,
 )
 
 BAD_LINE = "line that is no box"
@@ -83,16 +89,6 @@ class YoloFolder(BoxFolder):
         return bool(files.settings_files) or any(_looks_like_labels(path) for path in files.labels_of_photos)
 
     @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder, if it is of this layout."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-        if not cls.recognizes(folder):
-            raise ValueError(f"{folder} has no photos with boxes in YOLO's format. {LAYOUT}.")
-        return folder
-
-    @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
         """Photos and all files with labels, lists and names."""
         return _Files(folder).all_read
@@ -106,36 +102,34 @@ class YoloFolder(BoxFolder):
 def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
     settings = _Settings.of(files)
     problems = list(settings.problems)
-    given = None if class_names is None else [class_name(name) for name in class_names]
     names, where = settings.class_names(files)
     if not names:
-        if given is None:
+        if class_names is None:
             raise ValueError(f"{files.folder}: {_no_class_names(files)}")
-        names, where = dict(enumerate(given)), "class_names"
+        names, where = dict(enumerate(class_names)), "class_names"
     names_by_split, splits_in_words = _splits(files, settings, problems)
 
     def read(name: str) -> Reading:
-        return _read_image(files, name, names, given, settings.keypoint_values)
+        return _read_image(files, name, names, class_names, settings.keypoint_values)
 
     splits, found, remarks = read_all(files.folder, names_by_split, read)
-    used = {item["label"] for images in splits.values() for image in images for item in image.objects}
-    named = given if given is not None else list(dict.fromkeys(names.values()))
-    unused = [] if given is not None else [name for name in named if name not in used]
-    listed = {name for split_names in names_by_split.values() for name in split_names}
-    unlisted = len(files.names - listed)
+    unused = []
+    if class_names is None:
+        class_names, unused = used_and_unused(names.values(), splits)
+    unlisted = len(files.names.difference(*names_by_split.values()))
     in_words = (
         f"YOLO layout, names of the classes from {where}",
         splits_in_words,
         f"{unlisted} photos are in no split and left out" if unlisted else "",
         f"classes without an object left out: {in_short(unused)}" if unused else "",
-        *remarks,
+        *counted(remarks),
         f"left unread: {in_short(files.unread)}" if files.unread else "",
     )
     return Scan(
         splits,
-        tuple(name for name in named if name not in unused),
+        tuple(class_names),
         [*problems, *found],
-        "; ".join(part for part in in_words if part),
+        joined(in_words),
         named_splits=tuple(names_by_split),
     )
 
@@ -152,7 +146,7 @@ class _Files:
         labels: The label files by name, in the same way.
         texts: All other .txt.
         settings_files: `data.yaml` or darknet's `obj.data`.
-        names_files: `classes.txt` and the like.
+        names_files: `classes.txt` and the like, and Label Studio's `notes.json`.
         unread: All that is none of this, relative to the folder.
     """
 
@@ -169,7 +163,7 @@ class _Files:
             name, suffix = path.name.lower(), path.suffix.lower()
             if suffix in IMAGE_SUFFIXES:
                 self.photos.setdefault(self.name_of(path), []).append(path)
-            elif name in ("classes.txt", "_darknet.labels") or suffix == ".names":
+            elif name in ("classes.txt", "_darknet.labels") or suffix == ".names" or _is_notes(name):
                 self.names_files.append(path)
             elif _is_settings_file(path, folder):
                 self.settings_files.append(path)
@@ -187,7 +181,7 @@ class _Files:
 
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
-        return printable(path.relative_to(self.folder).as_posix())
+        return relative(path, self.folder)
 
     def name_of(self, path: Path) -> str:
         """What a photo and its labels share: the path without ending, and without the last `images` or `labels`."""
@@ -222,26 +216,23 @@ class _Files:
         return sorted([*of_photos, *self.texts, *self.settings_files, *self.names_files])
 
 
+def _is_notes(file: str) -> bool:
+    """Whether it is Label Studio's `notes.json`, which has the numbers of its labels; its `classes.txt` may not."""
+    return PurePosixPath(file).name.lower() == "notes.json"
+
+
 def _is_settings_file(path: Path, folder: Path) -> bool:
     if path.suffix.lower() in (".yaml", ".yml"):
         return path.parent == folder and (
-            path.stem == "data" or re.search(rb"^(names|train)\s*:", _beginning(path), re.MULTILINE) is not None
+            path.stem == "data" or re.search(rb"^(names|train)\s*:", beginning_of(path), re.MULTILINE) is not None
         )
-    return path.suffix == ".data" and re.search(rb"^\s*(names|train)\s*=", _beginning(path), re.MULTILINE) is not None
+    return path.suffix == ".data" and re.search(rb"^\s*(names|train)\s*=", beginning_of(path), re.MULTILINE) is not None
 
 
 def _looks_like_labels(path: Path) -> bool:
     """Whether the first line of a file is a class and a box, be it in pixels."""
-    first = _beginning(path).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0].split()
+    first = beginning_of(path).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0].split()
     return len(first) >= 5 and all(re.fullmatch(rb"[-+]?\d*\.?\d+([eE][-+]?\d+)?", field) for field in first)
-
-
-def _beginning(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(1 << 16)
-    except OSError:
-        return b""  # Whoever reads all of it says so.
 
 
 # What data.yaml or obj.data say.
@@ -289,17 +280,31 @@ class _Settings:
             files.unread += [files.relative(path) for path in files.names_files]
             numbered = names if isinstance(names, dict) else dict(enumerate(names))
             return {self._number(number): self._name(number, name) for number, name in numbered.items()}, self.file
-        read = {files.relative(path): _lines(path) for path in files.names_files}
-        if not read:
-            return {}, ""
-        first = next(iter(read))
-        for other in read:
-            if read[other] != read[first]:
+        read = {files.relative(path): self._names_in(path) for path in files.names_files}
+        files.unread += [file for file in read if not read[file]]
+        named = sorted(filter(read.get, read), key=lambda file: not _is_notes(file))
+        remark = ""
+        for other in named[1:]:
+            if read[other] == read[named[0]]:
+                continue
+            same_names = sorted(read[other].values()) == sorted(read[named[0]].values())
+            if not same_names or _is_notes(other) or not _is_notes(named[0]):
                 raise ValueError(
-                    f"{files.folder}: {first} and {other} name other classes, or in another order, so numbers in the "
-                    "labels mean two things. Leave one of them, the one that the labels were made with."
+                    f"{files.folder}: {named[0]} and {other} name other classes, or in another order, so numbers in "
+                    "the labels mean two things. Leave one of them, the one that the labels were made with."
                 )
-        return {number: self._name(number, line) for number, line in enumerate(read[first])}, first
+            remark = f" (other numbers than the lines of {other})"
+        return (read[named[0]], named[0] + remark) if named else ({}, "")
+
+    def _names_in(self, path: Path) -> dict[int, str]:
+        """The names of the classes by number in a file of names; none if it is a note on something else."""
+        if not _is_notes(path.name):
+            return {number: self._name(number, line) for number, line in enumerate(_lines(path))}
+        try:
+            numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
+        except (FaultError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            return {}
+        return {number: self._name(number, name) for number, name in numbered.items()}
 
     def _number(self, number: object) -> int:
         if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
@@ -394,23 +399,16 @@ def _splits(files: _Files, settings: _Settings, problems: list[Problem]) -> tupl
         if by_folder:
             return by_folder, "splits from the names of the folders"
         return split_by_hash(files.names), "no lists, so cut into train, validation and test by a hash of the names"
-    splits: dict[str, list[str]] = {}
     remarks = [f"splits from {where}"]
-    split_of_name: dict[str, str] = {}
+    kept: dict[str, list[str]] = {}
     for split, names in listed.items():
-        same = next((other for other in splits if set(names) == set(listed[other])), None)
+        same = next((other for other in kept if set(names) == set(kept[other])), None)
         if same:
             remarks.append(f"{split} is the same photos as {same} and left out")
-            continue
-        splits[split] = []
-        for name in names:
-            if name in split_of_name:
-                detail = f"in {split_of_name[name]} and in {split}; the first counts"
-                problems.append(Problem(name, LISTED_TWICE, detail))
-            else:
-                split_of_name[name] = split
-                splits[split].append(name)
-    for name in sorted(files.labels.keys() - files.photos.keys() - split_of_name.keys()):
+        else:
+            kept[split] = names
+    splits = each_once(kept, problems)
+    for name in sorted(files.labels.keys() - files.photos.keys() - set().union(*kept.values())):
         problems += _read_image(files, name, {}, None, 0).problems
     return splits, "; ".join(remarks)
 
@@ -468,23 +466,24 @@ def _read_image(
     photos, labels = files.photos.get(name, []), files.labels.get(name, [])
     if printable(name) != name:
         detail = "the name is not UTF-8; rename the photo and its labels"
-        return Reading(None, [Problem(printable(name), ENCODING, detail)])
+        return Reading.fault(printable(name), ENCODING, detail)
     if not photos:
         if not labels:
-            return Reading(None, [Problem(name, NO_FILES)])
-        return Reading(None, [Problem(files.relative(labels[0]), MISSING_IMAGE, "these labels have no photo")])
+            return Reading.fault(name, NO_FILES)
+        return Reading.fault(files.relative(labels[0]), MISSING_IMAGE, "these labels have no photo")
     for paths in (photos, labels):
         if len(paths) > 1:
             others = ", ".join(files.relative(path) for path in paths[1:])
-            return Reading(None, [Problem(files.relative(paths[0]), SAME_NAME, others)])
+            return Reading.fault(files.relative(paths[0]), SAME_NAME, others)
     file = files.relative(photos[0])
     try:
         size, orientation = checked_photo(photos[0])
         turned = orientation in range(2, 9)
+        width, height = size[::-1] if orientation in range(5, 9) else size  # the others mirror, or turn by a half
         file = files.relative(labels[0]) if labels else file
         lines = text_of(labels[0]).splitlines() if labels else []
     except FaultError as fault:
-        return Reading(None, [Problem(file, fault.reason, fault.detail)])
+        return Reading.fault(file, fault.reason, fault.detail)
     objects, problems, remarks = [], [], []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -494,19 +493,13 @@ def _read_image(
             if index not in class_names:
                 detail = f"class {index}; the classes are numbered {min(class_names)} to {max(class_names)}"
                 raise FaultError(UNKNOWN_CLASS, detail)
-            width, height = size[::-1] if turned else size
             xmin, ymin, xmax, ymax = corners
             in_pixels = (xmin * width, ymin * height, xmax * width, ymax * height)
             objects.append(annotated_object(class_names[index], in_pixels, (width, height), allowed=allowed))
             remarks += [remark] if remark else []
         except FaultError as fault:
             problems.append(Problem(file, fault.reason, f"line {number}: {fault.detail}"))
-    if problems:
-        return Reading(None, problems)
-    if not objects:
-        return Reading(None, remarks=["photos without objects left out"])
-    objects, twice = distinct_objects(objects)
-    return Reading(AnnotatedImage(name, photos[0], objects, turned), remarks=[*remarks, *twice])
+    return reading_of(AnnotatedImage(name, photos[0], objects, turned), problems, remarks)
 
 
 def _read_line(line: str, keypoint_values: int) -> tuple[int, tuple[float, float, float, float], str]:

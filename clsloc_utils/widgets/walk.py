@@ -113,12 +113,16 @@ def _annotation_step(example: Any, class_names: Sequence[str]) -> Step:
     labels = [class_names[label] for label in example["objects"]["label"].numpy()]
     flags = {name: example["objects"][name].numpy().tolist() for name in ("is_truncated", "is_difficult")}
     lines = [
-        f"image         a string that begins with {example['image'].numpy()[:2]!r}: a JPEG, not decoded",
+        f"image         a string that begins with {example['image'].numpy()[:2]!r}: a {_format(example)}, not decoded",
         f"label         {labels}",
         f"bbox          {_numbers(example['objects']['bbox'][0])}  ymin, xmin, ymax, xmax",
         *(f"{name:13} {value}" for name, value in flags.items()),
     ]
     return Step("The annotation, as the data set hands it out", "\n".join(lines))
+
+
+def _format(example: Any) -> str:
+    return "PNG" if example["image"].numpy().startswith(b"\x89PNG") else "JPEG"
 
 
 def _filter_step(examples: tf.data.Dataset, example: Any) -> Step:
@@ -127,7 +131,7 @@ def _filter_step(examples: tf.data.Dataset, example: Any) -> Step:
     for each in examples:
         count = len(each["objects"]["label"])
         objects = "1 object " if count == 1 else f"{count} objects"
-        lines.append(f"{objects}  {'kept' if count == 1 else 'left out, its JPEG unread'}")
+        lines.append(f"{objects}  {'kept' if count == 1 else f'left out, its {_format(each)} unread'}")
         if each["image/filename"] == example["image/filename"]:
             break
     return Step("The filter counts the boxes", "\n".join(lines[-4:]))
