@@ -173,8 +173,11 @@ def _all_that_may_be_learned(source: datasets.SourceInfo) -> str:
     The recipe is fixed and its learning rate ends at 0, so there is little to choose on a few images; learned from,
     they are worth more. A validation split of its own is left alone.
     """
-    train, validation = source.train_split, source.validation_split
-    return f"{train}+{validation}" if train.split("[")[0] == validation.split("[")[0] else train
+    name, _, part = source.validation_split.partition("[")
+    if source.train_split.split("[")[0] != name:
+        return source.train_split
+    end = part.rstrip("]").partition(":")[2]  # the training images are those before the part for validation
+    return f"{name}[:{end}]" if end else name
 
 
 def _whole_path_of_source(source: str) -> str:

@@ -855,3 +855,16 @@ def mean_of(rows, setting):
 
 def chosen_in(printed):
     return re.search(r"Chosen: (.+?)\. On the test", printed).group(1)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "learned"),
+    [
+        ("train[:85%]", "train[85%:]", "train"),
+        ("train[:70%]", "train[70%:85%]", "train[:85%]"),
+        ("train", "validation", "train"),
+    ],
+)
+def test_all_photos_that_are_not_for_the_evaluation_are_learned_from(train, validation, learned):
+    source = datasets.SourceInfo("mine", ("a",), {"train": 9}, train, validation, "test", "")
+    assert runs.resolve_options({}, source, profiles.FAST)["train_split"] == learned
