@@ -148,7 +148,7 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
         "pose_copies": 10,
         "pose_rotation": 40.0,
         "heatmap_channels": 128,
-        "pose_epochs": 12,
+        "pose_epochs": 6,
     },
     ("full", True, "boxes"): _fields(FULL, _OF_BOXES, backbone="tiny_resnet", image_size=128),
     ("full", False, "boxes"): _fields(FULL, _OF_BOXES),
