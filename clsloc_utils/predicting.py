@@ -262,12 +262,12 @@ def find_photos(names: Sequence[str], log: Callable[[str], None] = print) -> lis
 
 def _photos_in(folder: Path, log: Callable[[str], None]) -> list[str]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    photos = [file for file in files if file.suffix.lower() in photos.SUFFIXES and not file.name.startswith(".")]
-    if len(photos) < len(files):
-        endings = collections.Counter(file.suffix.lower() or file.name for file in set(files) - set(photos))
+    kept = [file for file in files if file.suffix.lower() in photos.SUFFIXES and not file.name.startswith(".")]
+    if len(kept) < len(files):
+        endings = collections.Counter(file.suffix.lower() or file.name for file in set(files) - set(kept))
         counts = ", ".join(f"{ending} {count}" for ending, count in sorted(endings.items()))
-        log(f"{folder}: {len(files) - len(photos)} files that are not called as photos are were left out: {counts}.")
-    return [str(file) for file in photos]
+        log(f"{folder}: {len(files) - len(kept)} files left out, as their names are not those of photos: {counts}.")
+    return [str(file) for file in kept]
 
 
 def read_photo(file: str | Path) -> np.ndarray:

@@ -674,7 +674,7 @@ def test_folders_and_patterns_stand_for_their_photos(finished, make_voc_folder, 
     found = [each["file"] for each in json.loads(captured.out)]
     assert found == [photos[3], *photos, *photos[10:20]]
     assert captured.err.splitlines() == [
-        f"clsloc: {folder}: 27 files that are not called as photos are were left out: .jpg 1, .txt 2, .xml 24."
+        f"clsloc: {folder}: 27 files left out, as their names are not those of photos: .jpg 1, .txt 2, .xml 24."
     ]
 
 
