@@ -3,6 +3,7 @@
 import functools
 import json
 import operator
+import re
 from unittest import mock
 
 import numpy as np
@@ -147,8 +148,22 @@ def test_the_fingerprint_follows_the_files(make_voc_folder, tmp_path):
 def test_an_unknown_source_lists_the_known_ones(tmp_path):
     with pytest.raises(ValueError, match=r"toy_voc, voc/2007, voc/2012, voc/2007\+2012") as raised:
         datasets.load("voc/2008", "train", data_dir=tmp_path)
-    for part in ("voc/2008", "JPEGImages", "Annotations", "ImageSets/Main"):
+    for part in ("voc/2008", "Did you mean voc/2007?", "tfds:NAME"):
         assert part in str(raised.value)
+    assert "layout" not in str(raised.value)
+
+
+def test_what_is_no_folder_of_photos_is_told_what_was_meant(make_voc_folder, tmp_path):
+    folder = make_voc_folder(tmp_path / "my_photos")
+    (tmp_path / "empty").mkdir()
+    for wrong, words in {
+        "my_photso": r"is neither a known source nor a folder\. Did you mean my_photos\?",
+        "empty": "is an empty folder",
+        "my_photos/Annotations/shape_00.xml": "is a file; name the folder",
+        "my_photos/JPEGImages": rf"Did you mean {re.escape(str(folder.resolve()))}\?$",
+    }.items():
+        with pytest.raises(ValueError, match=words):
+            datasets.info(tmp_path / wrong, data_dir=tmp_path / "data")
 
 
 def test_a_folder_above_the_right_one_is_recognised(stock_data_dir, tmp_path):
@@ -239,8 +254,9 @@ def test_a_folder_of_either_layout_is_recognised(voc_folder, tmp_path):
         datasets.info(tmp_path / "above", data_dir=tmp_path / "data")
 
 
-def test_an_unknown_source_is_told_of_all_layouts(tmp_path):
-    with pytest.raises(ValueError, match="toy_pose") as raised:
-        datasets.load("toy_pos", "train", data_dir=tmp_path)
+def test_a_folder_of_no_layout_is_told_of_all_layouts(tmp_path):
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(ValueError, match="folder of a known layout") as raised:
+        datasets.load(tmp_path, "train", data_dir=tmp_path)
     for part in ("VOC layout", "YOLO layout", "COCO layout", "LSP layout", "JPEGImages", "joints.mat", "im0001.jpg"):
         assert part in str(raised.value)

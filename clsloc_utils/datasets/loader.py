@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import difflib
 import os
 import re
 import sys
@@ -26,6 +27,7 @@ _BOX_FOLDERS: tuple[type[BoxFolder], ...] = (
     yolo_folder.YoloFolder,
     coco_folder.CocoFolder,
 )
+_PARTS_OF_FOLDERS = ("images", "labels", "jpegimages", "annotations")
 # The TFDS builders behind each name; their splits are joined.
 _STOCK_SOURCES = {
     "voc/2007": ("voc/2007",),
@@ -500,16 +502,27 @@ def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> N
 
 
 def _no_layout(folder: str) -> str:
-    """What is said of what is no source: also to someone who named `VOCdevkit` instead of `VOCdevkit/VOC2007`."""
-    layouts = ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder))
+    """What is said of what is no source, as short as it is known what was meant."""
     path = Path(folder).expanduser()
-    inner_folders = sorted(path.iterdir()) if path.is_dir() else []
-    inner = [inner for inner in inner_folders if _box_layout(inner) or lsp_folder.in_lsp_layout(inner)]
-    hint = f" Did you mean {inner[0]}?" if inner else other_format(path)
-    return (
-        f"{folder!r} is neither a known source nor a folder of a known layout.{hint} Known sources: "
-        f"{', '.join(SOURCES)}. {layouts}."
-    )
+    if path.is_file():
+        return f"{folder!r} is a file; name the folder that holds it and the photos."
+    if not path.is_dir():
+        beside = [each.name for each in path.parent.glob("*") if each.is_dir()]
+        close = difflib.get_close_matches(folder, SOURCES, 1) or difflib.get_close_matches(path.name, beside, 1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        known = ", ".join((*SOURCES, f"{tfds_source.PREFIX}NAME"))
+        return f"{folder!r} is neither a known source nor a folder.{hint} Known sources: {known}."
+    inside = sorted(path.iterdir())
+    if not inside:
+        return f"{folder!r} is an empty folder; put annotated photos into it, or name another one."
+    refused = f"{folder!r} is neither a known source nor a folder of a known layout."
+    # `VOCdevkit` instead of `VOCdevkit/VOC2007`, or `photos/images` instead of `photos`.
+    near = [*inside, path.resolve().parent] if path.name.lower() in _PARTS_OF_FOLDERS else inside
+    meant = next((each for each in near if _box_layout(each) or lsp_folder.in_lsp_layout(each)), None)
+    if meant:
+        return f"{refused} Did you mean {meant}?"
+    layouts = " " + ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder)) + "."
+    return refused + (other_format(path) or layouts)
 
 
 def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
