@@ -25,7 +25,7 @@ DONE, WRONG_INPUT, STOPPED = 0, 2, 130
 PHOTOS_WITH_PROGRESS = 20
 SOURCE_HELP = (
     "toy_voc, toy_pose, wildlife, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, tfds:NAME for a data set of TFDS with "
-    "boxes, or a folder in the layout of PASCAL VOC or of Leeds Sports Pose; boxes or poses follows from it"
+    "boxes, or a folder in the layout of PASCAL VOC, YOLO, COCO or Leeds Sports Pose; boxes or poses follows from it"
 )
 
 
@@ -328,13 +328,16 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Warnings as remarks, each once, without the line of code they come from; a folder's report keeps its lines."""
+    """Warnings as remarks, each once, without the line of code they come from.
+
+    A folder's report keeps its lines but the one on how it was read, which commands say whatever is wrong with it.
+    """
     shown = set()
 
     def show(message: Warning | str, *_, **__) -> None:
         if str(message) not in shown:
             shown.add(str(message))
-            print(f"clsloc: warning: {message}", file=sys.stderr)
+            print("clsloc: warning:", re.sub(r"\n  Understood as: .*", "", str(message)), file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
@@ -550,12 +553,14 @@ def _found(prediction: Mapping[str, Any]) -> str:
 
 def _measures_table(metrics: Mapping[str, Any]) -> str:
     """The measures of the model and of the baselines, side by side."""
+    from clsloc_utils.reports import no_better
+
     lines = [f"{'':20}{'model':>10}{'baseline':>10}"]
     for name, value in metrics.items():
         if name != "baseline":
             baseline = metrics["baseline"][name]
             line = f"{name:20}" + "".join(f"{_cell(each):>10}" for each in (value, baseline))
-            missed = name != "num_examples" and None not in (value, baseline) and value <= baseline
+            missed = name != "num_examples" and no_better(value, baseline)
             lines.append(line + ("  no better" if missed else ""))
     return "\n".join(lines)
 

@@ -99,8 +99,8 @@ def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> l
         measures: Names of the measures.
 
     Returns:
-        A dict for each number of images, the smallest first: `num_images`, and for each measure its name, and its name
-        with `_low` and `_high` behind it.
+        A dict for each number of images, the smallest first: `num_images`, `draws` (how many), and for each measure its
+        name, and its name with `_low` and `_high` behind it.
     """
     draws_of: dict[float, list[Mapping[str, float]]] = {}
     for row in rows:
@@ -109,7 +109,7 @@ def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> l
     for num_images, draws in sorted(draws_of.items()):
         values = {name: [row[name] for row in draws] for name in measures}
         summary.append(
-            {"num_images": num_images}
+            {"num_images": num_images, "draws": len(draws)}
             | {name: float(np.median(each)) for name, each in values.items()}
             | {f"{name}_low": min(each) for name, each in values.items()}
             | {f"{name}_high": max(each) for name, each in values.items()}
@@ -134,8 +134,13 @@ def verdict(summary: Sequence[Mapping[str, float]], measure: str) -> str:
     spread = half[f"{measure}_high"] - half[f"{measure}_low"]
     brought = (
         f"From {half['num_images']} to {whole['num_images']} images the median of {measure} went from "
-        f"{half[measure]:.3f} to {whole[measure]:.3f}; draws of {half['num_images']} differ by {spread:.3f}."
+        f"{half[measure]:.3f} to {whole[measure]:.3f}"
     )
+    if whole[measure] == 1:
+        return f"{brought}. Nothing is wrong that more photos could mend; more test images may show something."
+    if half["draws"] == 1:
+        return f"{brought}. One draw of each size does not tell a gain from chance: take more of them (--draws)."
+    brought += f"; draws of {half['num_images']} differ by {spread:.3f}."
     if gain > spread:
         return f"{brought} It still climbs: more photos will help."
     if gain > 0:

@@ -812,7 +812,7 @@ def learning_curve(
         axes.set_xscale("log", base=2)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.xaxis.set_minor_locator(ticker.NullLocator())
-        axes.set(xlabel="training photos", title=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
+        axes.set(xlabel="training photos", title=MEASURE_WORDS.get(measure, measure), ylim=(0, 1.04))
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     return figure

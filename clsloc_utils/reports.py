@@ -66,6 +66,11 @@ def in_order_of_quality(predictions: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.argsort(-(ious + right), kind="stable")
 
 
+def no_better(value: float | None, of_baseline: float | None) -> bool:
+    """Whether a measure of a model is no better than the baseline's; all right is, however easy it was."""
+    return None not in (value, of_baseline) and value <= of_baseline and value < 1
+
+
 def verdict(config: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
     """What to say of a model that does not beat the baselines, which never look; empty for one that does.
 
@@ -77,7 +82,7 @@ def verdict(config: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
     missed = [
         f"{name} {measures[name]:.3f}, without looking {baseline[name]:.3f}"
         for name in _JUDGED_BY[config["task"]]
-        if None not in (measures[name], baseline[name]) and measures[name] <= baseline[name]
+        if no_better(measures[name], baseline[name])
     ]
     if not missed:
         return ""
@@ -233,6 +238,13 @@ def _configuration_table(config: Mapping[str, Any]) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in config["versions"].items()),
     }
     cells = "".join(
-        f"<tr><th scope='row'>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows.items()
+        f"<tr><th scope='row'>{_text(name)}</th><td>{_text(_in_words(value))}</td></tr>" for name, value in rows.items()
     )
     return f"<table><tbody>{cells}</tbody></table>"
+
+
+def _in_words(value: Any) -> Any:
+    """An option without Python's brackets and `None`."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "default" if value is None else value

@@ -870,7 +870,8 @@ def _chosen(scores: Mapping[str, float], measures: Iterable[str]) -> dict[str, f
 def _examples(batches: tf.data.Dataset, predictions: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, dict]]:
     """The images that came out best and worst, each with its predictions."""
     order = reports.in_order_of_quality(predictions)
-    chosen = {"best": order[:_EXAMPLES_IN_REPORT], "worst": order[::-1][:_EXAMPLES_IN_REPORT]}
+    count = min(_EXAMPLES_IN_REPORT, (len(order) + 1) // 2)  # so that few images are not shown twice
+    chosen = {"best": order[:count], "worst": order[::-1][:count]}
     wanted = set(np.concatenate(list(chosen.values())).tolist())
     images: dict[int, np.ndarray] = {}
     start = 0

@@ -77,6 +77,8 @@ def row(count, draw, value):
         ((0.5, 0.51, 0.52), (0.6, 0.61, 0.62), "from 0.510 to 0.610; draws of 8 differ by 0.020. It still climbs"),
         ((0.5, 0.55, 0.6), (0.56, 0.56, 0.6), "The gain is no larger than chance"),
         ((0.6, 0.6, 0.6), (0.5, 0.6, 0.7), "It climbs no more"),
+        ((0.9, 1.0, 1.0), (1.0, 1.0, 1.0), "to 1.000. Nothing is wrong that more photos could mend"),
+        ((0.5,), (0.6,), "One draw of each size does not tell"),
     ],
 )
 def test_what_a_curve_says(half, whole, words):

@@ -31,6 +31,13 @@ def test_a_model_that_does_not_is_told_so_with_numbers_and_remedies(value):
     assert [line.startswith("accuracy") for line in table] == [line.endswith("  no better") for line in table]
 
 
+def test_a_baseline_that_is_always_right_cannot_be_beaten():
+    measures = {**GOOD, "accuracy": 1.0, "baseline": {**BASELINE, "accuracy": 1.0}}
+    assert reports.verdict(config(), measures) == ""
+    assert "no better" not in cli._measures_table(measures)
+    assert "(accuracy 0.900, without looking 1.000)" in reports.verdict(config(), {**measures, "accuracy": 0.9})
+
+
 def test_poses_are_judged_by_pck():
     measures = {"pck_20": 0.04, "pck_10": 0.2, "pcp_strict": 0.3, "num_examples": 9}
     told = reports.verdict(config("pose"), {**measures, "baseline": measures | {"pck_10": 0.3}})

@@ -131,6 +131,17 @@ def test_report_stands_alone_and_says_the_measures(finished, backbone_file):
     for value in (metrics["mean_iou"], metrics["baseline"]["mean_iou"]):
         assert f">{value:.4f}<" in page
     assert str(backbone_file) in page
+    assert "None" not in page
+    assert "[]" not in page
+
+
+def test_a_report_shows_few_images_once(finished):
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    count = json.loads((finished / "metrics.json").read_text())["num_examples"]
+    best, worst = (
+        re.findall(rf'alt="The {which} predictions[^"]*Class and IoU: ([^"]*)"', page) for which in ("best", "worst")
+    )
+    assert len(best[0].split(", ")) == len(worst[0].split(", ")) == min(8, (count + 1) // 2)
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ class FolderReport:
     def __str__(self) -> str:
         splits = ", ".join(f"{name} {count}" for name, count in self.num_examples.items()) or "none"
         classes = "" if self.class_names is None else f" Classes: {', '.join(self.class_names) or 'none'}."
-        lines = [f"Folder {self.folder}: {len(self.problems)} problems. Usable images: {splits}.{classes}"]
+        count = f"{len(self.problems)} problem" + ("" if len(self.problems) == 1 else "s")
+        lines = [f"Folder {self.folder}: {count}. Usable images: {splits}.{classes}"]
         if self.understood:
             lines.append(f"  Understood as: {self.understood}")
         return "\n".join([*lines, *_listed(self.problems, "problems"), *_listed(self.remarks, "remarks")])
