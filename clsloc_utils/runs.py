@@ -256,28 +256,40 @@ def _check_split(source: datasets.SourceInfo, split: str) -> None:
         raise InputError(f"{source.name}: no image of the split {split!r} has exactly one object; take another split.")
 
 
-def _overlap(source: datasets.SourceInfo, first: str, second: str) -> bool:
-    """Whether two splits of a source share examples."""
+def _tell_how_many(source: datasets.SourceInfo, split: str, used: int, log: Callable[[str], None]) -> None:
+    """Says how many images are learned from, where others are left out for having several objects or none."""
+    total = sum(stop - start for _, start, stop in _ranges(source, split))
+    if source.task == "boxes" and used < total:
+        log(f"{used} of {total} images of {split!r} have exactly one object; the others are left out.")
+
+
+def _ranges(source: datasets.SourceInfo, split: str) -> list[tuple[str, int, int]]:
+    """The parts of a split: name, first example, and the one behind the last."""
     split_infos = {
         name: tfds.core.SplitInfo(name=name, shard_lengths=[count], num_bytes=0)
         for name, count in source.splits.items()
     }
-    parts = [tfds.core.ReadInstruction.from_spec(split).to_absolute(split_infos) for split in (first, second)]
+    return [
+        (part.splitname, part.from_ or 0, source.splits[part.splitname] if part.to is None else part.to)
+        for part in tfds.core.ReadInstruction.from_spec(split).to_absolute(split_infos)
+    ]
+
+
+def _overlap(source: datasets.SourceInfo, first: str, second: str) -> bool:
+    """Whether two splits of a source share examples."""
     return any(
-        one.splitname == other.splitname
-        and max(one.from_ or 0, other.from_ or 0)
-        < min(end if end is not None else source.splits[one.splitname] for end in (one.to, other.to))
-        for one in parts[0]
-        for other in parts[1]
+        one_name == other_name and max(one_start, other_start) < min(one_stop, other_stop)
+        for one_name, one_start, one_stop in _ranges(source, first)
+        for other_name, other_start, other_stop in _ranges(source, second)
     )
 
 
 def _validation_split(source: datasets.SourceInfo, options: Mapping[str, Any], log) -> str | None:
     """The split that the best epoch is chosen on; `None`, with a remark, when there is none to use."""
     split = source.validation_split
-    for role in ("train_split", "eval_split"):
+    for role, use in (("train_split", "learned from"), ("eval_split", "judged on")):
         if _overlap(source, split, options[role]):
-            log(f"{split!r} is in {options[role]!r}: no images are left to choose an epoch on, the last one counts.")
+            log(f"{options[role]!r} is {use}: no images are left to choose an epoch on, the last one counts.")
             return None
     try:
         _check_split(source, split)
@@ -519,6 +531,7 @@ class _Training:
 
     def _train_heads(self) -> None:
         train_cache = self._cache(self.source.train_split, self.options["copies"])
+        _tell_how_many(self.source, self.source.train_split, train_cache.num_examples, self.log)
         validation_cache = self._cache(self.source.validation_split, 1) if self.validates else None
         if self.is_chief:
             self._keep_baseline(train_cache)
@@ -790,6 +803,7 @@ def curve(
     _tell_how_read(info, log)
     log(recipes.reason_for_backbone(options["backbone"], info))
     train_cache = _cache_of(network, info, info.train_split, options, copies)
+    _tell_how_many(info, info.train_split, train_cache.num_examples, log)
     test_cache = _cache_of(network, info, info.test_split, options, 1)
     rows = learning_curves.learning_curve(
         model.get_layer("heads"),

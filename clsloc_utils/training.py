@@ -1171,7 +1171,7 @@ def _pose_prediction(outputs: dict, targets: dict | None, weights: Any) -> dict[
 
 
 def _box_prediction(outputs: dict, targets: dict | None, _weights: Any) -> dict[str, np.ndarray]:
-    probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["label"], axis=-1))
+    probabilities = tf.nn.softmax(outputs["label"]).numpy()  # Keras would warn where there is one class only.
     found = {
         "label": probabilities.argmax(axis=-1),
         "score": probabilities.max(axis=-1),

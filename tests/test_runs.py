@@ -552,6 +552,17 @@ def test_splits_that_share_images_are_found(first, second, shared, source):
     assert runs._overlap(source, first, second) == shared
 
 
+def test_images_left_out_for_their_objects_are_counted(source):
+    remarks = []
+    size = source.splits["train"]
+    for used in (size, size - 3):
+        runs._tell_how_many(source, "train[:50%]+train[50%:]", used, remarks.append)
+    words = (
+        f"{size - 3} of {size} images of 'train[:50%]+train[50%:]' have exactly one object; the others are left out."
+    )
+    assert remarks == [words]
+
+
 def test_command_line_offers_the_heads_that_exist():
     actions = {action.dest: action for action in cli.parser()._subparsers._group_actions[0].choices["train"]._actions}
     assert set(actions["box_head"].choices) == set(models.BOX_HEADS)

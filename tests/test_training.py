@@ -589,6 +589,15 @@ def test_predict_keeps_the_order_and_adds_the_truth(model, cache):
     assert len(training.predict(model, iter([images[:3], images[3:]]))["label"]) == 10
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_one_class_is_sure_without_a_warning():
+    image = keras.Input((4, 4, 3))
+    values = keras.layers.Flatten()(image)
+    outputs = {"label": keras.layers.Dense(1)(values), "box": keras.layers.Dense(4)(values)}
+    found = training.predict(keras.Model(image, outputs), np.ones((2, 4, 4, 3), "float32"))
+    assert found["score"].tolist() == [1, 1]
+
+
 def test_a_model_whose_one_input_is_in_a_list_predicts_alike(model, recwarn):
     """As Keras 3.10 reads models back."""
     images, _ = examples()
