@@ -245,7 +245,7 @@ def _add_curve(commands) -> None:
     curve.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     _add_backbone(curve)
     _add_reading(curve)
-    curve.set_defaults(copies=3, batch_size=32)
+    curve.set_defaults(copies=3, batch_size=16)
     curve.add_argument(
         "--epochs", type=_whole_number(1), default=6, metavar="N", help="passes over a part (default: 6)"
     )

@@ -29,7 +29,7 @@ def learning_curve(
     parts: Sequence[float] = PARTS,
     draws: int = 3,
     epochs: int = 6,
-    batch_size: int = 32,
+    batch_size: int = 16,
     seed: int = 0,
 ) -> list[dict[str, float | int]]:
     """Trains heads anew on parts of the training images, and measures them on images that no part has.

@@ -764,7 +764,7 @@ def curve(
     backbone: str | None = None,
     image_size: int | None = None,
     copies: int = 3,
-    batch_size: int = 32,
+    batch_size: int = 16,
     epochs: int = 6,
     draws: int = 3,
     log=print,
