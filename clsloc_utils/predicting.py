@@ -114,6 +114,8 @@ def config_of_finished(run: Path) -> dict:
     Raises:
         InputError: It is no run, or its training is not done.
     """
+    if not run.exists():
+        raise InputError(f"{run}: no such folder; name one that clsloc train made.")
     if not (run / CONFIG).is_file():
         raise InputError(f"{run}: no run, it has no {CONFIG}; name a folder that clsloc train made.")
     if not (run / MODEL).is_file():

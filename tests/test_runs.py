@@ -746,6 +746,7 @@ def test_an_answer_that_is_no_number_is_an_error_of_its_photo(finished, voc_fold
 
 def test_a_folder_that_is_no_run_is_refused(finished, voc_folder, tmp_path, capsys):
     photo = voc_folder / "JPEGImages" / "shape_16.jpg"
+    assert "no such folder" in refused(["predict", tmp_path / "none", photo], capsys)
     assert "no run" in refused(["predict", tmp_path, photo], capsys)
     (tmp_path / "config.json").write_text((finished / "config.json").read_text())
     assert "has no model.keras yet" in refused(["predict", tmp_path, photo, "--json"], capsys)

@@ -384,7 +384,7 @@ def _no_class_names(files: _Files) -> str:
     hint = f" Or did you mean {files.folder / inner[0]}?" if inner else ""
     return (
         "the labels hold numbers of classes, and no file names them. Write classes.txt into it, a name a line in the "
-        f"order of the numbers, or pass class_names.{hint}"
+        f"order of the numbers, or, in Python, pass class_names.{hint}"
     )
 
 
