@@ -353,4 +353,6 @@ def test_other_folders_are_not_taken_for_it(make_voc_folder, tmp_path):
     with pytest.raises(ValueError, match="There is no folder"):
         CocoFolder.check(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"VOC layout(.|\n)*YOLO layout(.|\n)*COCO layout(.|\n)*LSP layout"):
+        datasets.info(tmp_path / "captions", data_dir=tmp_path / "data")
+    with pytest.raises(ValueError, match="another format, labelme's JSON; make PASCAL VOC of it"):
         datasets.info(tmp_path / "labelme", data_dir=tmp_path / "data")
