@@ -240,7 +240,7 @@ def _add_curve(commands) -> None:
         _curve,
         "say whether more photos would help",
         "Trains heads on 1/16, 1/8, 1/4, 1/2 and all of the training photos, several draws of each, and shows their "
-        "scores beside that of an answer without looking.",
+        "scores beside that of an answer without looking. By default with 3 copies, in batches of 16.",
     )
     curve.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     _add_backbone(curve)
