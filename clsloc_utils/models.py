@@ -398,6 +398,7 @@ def two_head_model(
     *,
     label_head: str = "pooled",
     dropout: float = 0.3,
+    box_dropout: float = 0.0,
     freeze_backbone: bool = True,
 ) -> TwoHeadModel:
     """One network that says what is in an image and where.
@@ -413,6 +414,8 @@ def two_head_model(
         label_head: What the class head reads: `"pooled"`, the average of the last map, or `"in_box"`, also its average
             within the box that the box head found.
         dropout: Share of the pooled features that are hidden from the class head at each training step.
+        box_dropout: Share of the maps' channels that are hidden from the box head at each training step. It helps where
+            a few hundred photographs are all there is.
         freeze_backbone: Whether `fit` leaves the backbone as it is, BatchNorm statistics included. Unfreeze it later
             with `clsloc_utils.training.fine_tune`.
 
@@ -431,7 +434,7 @@ def two_head_model(
         raise ValueError(f"num_classes is {num_classes}; it must be 1 or more.")
     _, levels = BOX_HEADS[box_head]
     inputs, maps = _image_and_maps(backbone, levels, freeze_backbone)
-    heads = _heads(maps, num_classes, box_head, label_head, dropout)
+    heads = _heads(maps, num_classes, box_head, label_head, dropout, box_dropout)
     return TwoHeadModel(inputs, _named_outputs(heads(maps)), name="two_head_model")
 
 
@@ -586,11 +589,20 @@ def _head_inputs(maps: dict) -> dict:
     return {level: keras.Input(tuple(each.shape[1:]), dtype="float32", name=level) for level, each in maps.items()}
 
 
-def _heads(maps: dict, num_classes: int, box_head: str, label_head: str, dropout: float) -> TwoHeadModel:
+def _heads(
+    maps: dict, num_classes: int, box_head: str, label_head: str, dropout: float, box_dropout: float
+) -> TwoHeadModel:
     """The sub-model from feature maps to label and box."""
     inputs = _head_inputs(maps)
+    seen = inputs
+    if box_dropout:
+        # Whole channels: their neighbours in the map would tell what single numbers were.
+        seen = {
+            level: layers.SpatialDropout2D(box_dropout, dtype="float32", name=f"box_{level}_dropout")(each)
+            for level, each in inputs.items()
+        }
     build_box, _ = BOX_HEADS[box_head]
-    box = SortSides(dtype="float32", name="box_sorted")(build_box(**inputs))
+    box = SortSides(dtype="float32", name="box_sorted")(build_box(**seen))
     logits = _label_logits(inputs["coarse"], box, num_classes, label_head, dropout)
     return TwoHeadModel(inputs, _named_outputs({"label": logits, "box": box}), name="heads")
 

@@ -67,6 +67,8 @@ from clsloc_utils.predicting import (  # Some of them are for whoever imports th
 )
 
 METRICS, HISTORY, REPORT = "metrics.json", "history.csv", "report.html"
+# Thousands of drawings need none, it only makes their heads learn slower.
+_BOX_DROPOUT_ON_PHOTOGRAPHS = 0.3
 STAGES = ("heads", "last layers", "all layers")
 _LOCK = ".lock"
 
@@ -446,7 +448,7 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
                 f"backbone {options['backbone']}: its images have a side of {size}, not of {options['image_size']}; "
                 "leave --image-size out."
             )
-        model = _model_on(backbone, options, info.num_classes)
+        model = _model_on(backbone, options, info)
     if options["fine_tune"] == "last" and "fine" not in model.get_layer("features").output:
         raise InputError(
             f"backbone {options['backbone']}: --fine-tune last begins after its fine map, but it has none; take all."
@@ -454,10 +456,16 @@ def _build(options: Mapping[str, Any], info: datasets.SourceInfo) -> tuple[keras
     return backbone, model
 
 
-def _model_on(backbone: keras.Model, options: Mapping[str, Any], num_classes: int) -> keras.Model:
+def _model_on(backbone: keras.Model, options: Mapping[str, Any], info: datasets.SourceInfo) -> keras.Model:
     if "joint_head" in options:
         return pose_model(backbone, joint_head=options["joint_head"], heatmap_channels=options["heatmap_channels"])
-    return two_head_model(backbone, num_classes, options["box_head"], label_head=options["label_head"])
+    return two_head_model(
+        backbone,
+        info.num_classes,
+        options["box_head"],
+        label_head=options["label_head"],
+        box_dropout=0.0 if info.drawn else _BOX_DROPOUT_ON_PHOTOGRAPHS,
+    )
 
 
 def _new_config(
@@ -582,14 +590,14 @@ class _Training:
 
     def _keep_baseline(self, train_cache: training.FeatureCache) -> None:
         """Writes down what the baselines answer, so that they can be judged where the training images are not."""
-        plain = {name: values[: train_cache.num_examples] for name, values in train_cache.arrays.items()}
+        seen = train_cache.targets
         if self.source.task == "boxes":
             answer = {
-                "label": baselines.majority_class(plain["label"]),
-                "box": baselines.mean_box(plain["box"]).tolist(),
+                "label": baselines.majority_class(seen["label"]),
+                "box": baselines.mean_box(seen["box"]).tolist(),
             }
         else:
-            answer = {"joints": baselines.mean_pose(plain["joints"], plain["weight"]).tolist()}
+            answer = {"joints": baselines.mean_pose(seen["joints"], seen["weight"]).tolist()}
         self.config["baseline"] = answer
         _write_json(self.run / CONFIG, self.config)
 
@@ -815,9 +823,8 @@ def curve(
         seed=options["seed"],
     )
     measures = CURVE_MEASURES[info.task]
-    plain = {name: values[: train_cache.num_examples] for name, values in train_cache.arrays.items()}
     judged = baselines.baseline_metrics if info.task == "boxes" else baselines.pose_baseline_metrics
-    baseline = judged(plain, test_cache.arrays)
+    baseline = judged(train_cache.targets, test_cache.targets)
     summary = learning_curves.summarize(rows, measures)
     with replacing(folder / "curve.png") as file:
         file.write_bytes(plotting.png(plotting.learning_curve(rows, baseline, measures)))

@@ -859,7 +859,7 @@ def compare_losses(
     Returns:
         The `SweepResult`; hand its rows to `best_of_each_loss` and `verdict`.
     """
-    true_boxes = train_cache.arrays["box"][: train_cache.num_examples]
+    true_boxes = train_cache.targets["box"]
     settings = []
     for name in box_losses:
         unit = 1 / baseline_loss(name, true_boxes)

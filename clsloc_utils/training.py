@@ -103,6 +103,12 @@ class FeatureCache:
         return (np.arange(copies)[:, np.newaxis] * count + images).reshape(-1)
 
     @property
+    def targets(self) -> dict[str, np.ndarray]:
+        """What the plain images show, an array for each name in `arrays` that is no feature map; copies not counted."""
+        rows = self.rows(1)
+        return {name: self.arrays[name][rows] for name in _TARGETS if name in self.arrays}
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """Names of the feature maps."""
         return tuple(name for name in self.arrays if name not in _TARGETS)

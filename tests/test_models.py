@@ -47,6 +47,21 @@ def assert_valid(boxes):
 # --- shape of the model
 
 
+def test_box_dropout_hides_whole_channels_from_the_box_head_alone_and_only_while_it_learns():
+    backbone = small_backbone()
+    model = models.two_head_model(backbone, 5, "flatten", dropout=0.0, box_dropout=0.5)
+    heads = model.get_layer("heads")
+    maps = model.get_layer("features").predict_on_batch(images())
+    asked = {level: maps[level] for level in heads.input}
+    plain, learning = heads(asked, training=False), heads(asked, training=True)
+    np.testing.assert_allclose(learning["label"], plain["label"], rtol=1e-5, atol=1e-6)
+    assert np.abs(learning["box"] - plain["box"]).max() > 1e-3
+    seen = np.asarray(heads.get_layer("box_coarse_dropout")(np.ones((8, 2, 2, 16), "float32"), training=True))
+    assert ((seen == 0).all(axis=(1, 2)) | (seen == 2).all(axis=(1, 2))).all()
+    assert 0 < (seen == 0).mean() < 1
+
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_parts_outputs_and_names(head):
     model = models.two_head_model(small_backbone(), 5, head)

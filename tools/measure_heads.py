@@ -74,8 +74,7 @@ def cached_splits(backbone, source: datasets.SourceInfo, arguments: argparse.Nam
 
 def baseline_scores(train_cache: training.FeatureCache, test) -> dict:
     """The row of the commonest class and the mean box of the training images, as they are without augmentation."""
-    train_targets = {name: train_cache.arrays[name][: train_cache.num_examples] for name in ("label", "box")}
-    scores = baselines.baseline_metrics(train_targets, baselines.collect_targets(test))
+    scores = baselines.baseline_metrics(train_cache.targets, baselines.collect_targets(test))
     return {"head": BASELINE, "seed": "", **scores, "feature_seconds": train_cache.manifest["seconds"]}
 
 

@@ -83,8 +83,7 @@ def cached_splits(backbone: keras.Model, source: datasets.SourceInfo, arguments:
 
 def mean_pose_scores(train_cache: training.FeatureCache, test_cache: training.FeatureCache) -> dict:
     """The row of the mean pose of the training people, as they are without augmentation."""
-    train_targets = {name: train_cache.arrays[name][: train_cache.num_examples] for name in ("joints", "weight")}
-    scores = baselines.pose_baseline_metrics(train_targets, test_cache.arrays)
+    scores = baselines.pose_baseline_metrics(train_cache.targets, test_cache.arrays)
     return {"head": BASELINE, "seed": "", **scores, "feature_seconds": train_cache.manifest["seconds"]}
 
 
