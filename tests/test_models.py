@@ -61,7 +61,6 @@ def test_box_dropout_hides_whole_channels_from_the_box_head_alone_and_only_while
     assert 0 < (seen == 0).mean() < 1
 
 
-
 @pytest.mark.parametrize("head", HEADS)
 def test_parts_outputs_and_names(head):
     model = models.two_head_model(small_backbone(), 5, head)
