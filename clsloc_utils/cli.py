@@ -8,7 +8,6 @@ each photo that `predict` cannot use; the others are done); 1 a fault of ours, w
 import argparse
 import contextlib
 import json
-import math
 import os
 import re
 import signal
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from clsloc_utils import __version__, checkup, quiet
+from clsloc_utils import __version__, checkup, options, quiet
 
 DONE, WRONG_INPUT, STOPPED = 0, 2, 130
 # From so many photos on, whoever watches sees a bar.
@@ -37,29 +36,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def _whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
-    """A type of argument: an integer within bounds."""
-
-    def number(text: str) -> int:
-        if not re.fullmatch(r"-?\d+", text) or not low <= int(text) <= high:
-            bounds = f"{low} or more" if high == math.inf else f"from {low} to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is no integer of {bounds}")
-        return int(text)
-
-    return number
-
-
-def _weight(text: str) -> float:
-    """A type of argument: a finite number, 0 or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
-    return value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,54 +104,9 @@ def _add_train(commands) -> None:
         "best model so far.",
     )
     train.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
-    _add_backbone(train)
-    train.add_argument("--box-head", choices=["pooled", "flatten", "spatial"], help="for boxes (default: spatial)")
-    train.add_argument(
-        "--label-head",
-        choices=["pooled", "in_box"],
-        help="for boxes: name by the whole map, or also by what is in the box found (default: in_box)",
-    )
-    train.add_argument(
-        "--joint-head", choices=["direct", "soft_argmax", "heatmap"], help="for poses (default: heatmap)"
-    )
-    train.add_argument("--loss-weight", type=_weight, metavar="W", help="box loss over class loss (default: 1)")
-    _add_reading(train)
-    train.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of the heads over the features")
-    train.add_argument(
-        "--fine-tune",
-        choices=["none", "last", "all"],
-        help="what of the backbone learns after the heads: nothing, its last layers, or these and then all",
-    )
-    train.add_argument(
-        "--fine-tune-epochs", type=_whole_number(1), metavar="N", help="passes over the images in each of its stages"
-    )
-    train.add_argument("--seed", type=_whole_number(0, 2**32 - 1), metavar="N", help="of all chance (default: 0)")
-    train.add_argument("--train-split", metavar="SPLIT", help="such as 'train[:80%%]'")
-    train.add_argument("--eval-split", metavar="SPLIT", help="what the model is judged on, once, at the end")
+    options.add_arguments(train)
     train.add_argument("--out", metavar="RUN", help="run folder (default: runs/SOURCE)")
     train.add_argument("--resume", action="store_true", help="go on with an interrupted run; begin it if there is none")
-    train.add_argument(
-        "--strategy",
-        choices=["auto", "one", "mirrored", "multiworker"],
-        help="devices: all GPUs, one, all, or those of several machines (default: auto)",
-    )
-
-
-def _add_backbone(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--backbone",
-        metavar="NAME|FILE",
-        help="efficientnet_lite0, tiny_resnet, tiny_resnet_people, alexnet, a name of keras.applications, such a name "
-        "with a file of its weights (resnet50:FILE.h5), or a .keras file (default: one pretrained on such pictures)",
-    )
-    command.add_argument("--image-size", type=_whole_number(1), metavar="N", help="side of the images, in pixels")
-
-
-def _add_reading(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--copies", type=_whole_number(1), metavar="N", help="versions of each training image, augmented but for one"
-    )
-    command.add_argument("--batch-size", type=_whole_number(1), metavar="N", help="images in a batch")
 
 
 def _add_evaluate(commands) -> None:
@@ -222,14 +153,15 @@ def _add_sweep(commands) -> None:
         "weights, all side by side with several seeds, and says which weight to take.",
     )
     sweep.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
-    _add_backbone(sweep)
-    _add_reading(sweep)
+    options.add_arguments(sweep, ("backbone", "image_size", "copies", "batch_size"))
     sweep.add_argument(
         "--box-loss", default="giou+l1", metavar="LOSS", help="such as l1, giou, ciou (default: giou+l1)"
     )
-    sweep.add_argument("--ratios", type=_whole_number(2), default=9, metavar="N", help="weights (default: 9)")
-    sweep.add_argument("--seeds", type=_whole_number(1), default=3, metavar="N", help="models of each (default: 3)")
-    sweep.add_argument("--epochs", type=_whole_number(1), metavar="N", help="passes of each model")
+    sweep.add_argument("--ratios", type=options.whole_number(2), default=9, metavar="N", help="weights (default: 9)")
+    sweep.add_argument(
+        "--seeds", type=options.whole_number(1), default=3, metavar="N", help="models of each (default: 3)"
+    )
+    sweep.add_argument("--epochs", type=options.whole_number(1), metavar="N", help="passes of each model")
     sweep.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-sweep)")
 
 
@@ -243,13 +175,14 @@ def _add_curve(commands) -> None:
         "scores beside that of an answer without looking. By default with 3 copies, in batches of 16.",
     )
     curve.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
-    _add_backbone(curve)
-    _add_reading(curve)
+    options.add_arguments(curve, ("backbone", "image_size", "copies", "batch_size"))
     curve.set_defaults(copies=3, batch_size=16)
     curve.add_argument(
-        "--epochs", type=_whole_number(1), default=6, metavar="N", help="passes over a part (default: 6)"
+        "--epochs", type=options.whole_number(1), default=6, metavar="N", help="passes over a part (default: 6)"
     )
-    curve.add_argument("--draws", type=_whole_number(1), default=3, metavar="N", help="draws of a part (default: 3)")
+    curve.add_argument(
+        "--draws", type=options.whole_number(1), default=3, metavar="N", help="draws of a part (default: 3)"
+    )
     curve.add_argument("--out", metavar="DIR", help="folder of table and figure (default: runs/SOURCE-curve)")
 
 

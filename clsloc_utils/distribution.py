@@ -8,7 +8,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -106,16 +106,15 @@ def within_scope(train: Callable) -> Callable:
 def fit(
     model: keras.Model,
     batches: Any,
-    validation_batches: Any = None,
-    *,
+    validation_batches: Any,
     epochs: int,
-    initial_epoch: int = 0,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
+    initial_epoch: int,
+    callbacks: list[keras.callbacks.Callback],
 ) -> keras.callbacks.History:
     """Trains a compiled model on all devices of its strategy, with the result that one device would have.
 
-    With one replica this is `keras.Model.fit`. With several, every batch is cut into as many parts; what would differ
-    from one device is brought together again in each step:
+    Every batch is cut into as many parts as there are replicas; what would differ from one device is brought together
+    again in each step:
 
     - the loss is that of the whole batch: outputs and targets, small as they are, are gathered, so that neither the
       size of a part nor the sum of its weights matters;
@@ -141,25 +140,8 @@ def fit(
     Returns:
         Keras's `History`.
     """
-    if model.distribute_strategy.num_replicas_in_sync == 1:
-        steps = _count(batches) if isinstance(batches, tf.data.Dataset) else None
-        if steps is not None:
-            # One iterator for all epochs. Left to itself, Keras begins more passes than it reads, and the n-th epoch
-            # is not the n-th pass, on which order and augmentation depend.
-            batches = batches.repeat(max(1, epochs - initial_epoch))
-        # Keras would shuffle the order of batches on top; whoever made them has done so.
-        return model.fit(
-            batches,
-            steps_per_epoch=steps,
-            validation_data=validation_batches,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            callbacks=list(callbacks),
-            shuffle=False,
-            verbose=0,
-        )
     with model.distribute_strategy.scope(), _synchronized(model):
-        return _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, list(callbacks))
+        return _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, callbacks)
 
 
 def _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, callbacks) -> keras.callbacks.History:
@@ -167,7 +149,7 @@ def _fit_replicas(model, batches, validation_batches, epochs, initial_epoch, cal
     model.optimizer.build(model.trainable_variables)
     train_step, test_step = _train_step(model), _test_step(model)
     callbacks = keras.callbacks.CallbackList(
-        callbacks, add_history=True, model=model, epochs=epochs, steps=_count(batches)
+        callbacks, add_history=True, model=model, epochs=epochs, steps=num_batches(batches)
     )
     model.stop_training = False
     if isinstance(batches, keras.utils.PyDataset):
@@ -329,10 +311,14 @@ def part_of_batch(batch: Any, part: int, parts: int) -> Any:
     return tf.nest.map_structure(lambda rows: rows[start:stop], batch)
 
 
-def _count(batches: Any) -> int | None:
-    """Number of batches, where it is known."""
+def num_batches(batches: Any) -> int | None:
+    """Number of batches, where it is known.
+
+    Args:
+        batches: A `keras.utils.PyDataset`, a list, a `tf.data.Dataset` or a generator.
+    """
     if not isinstance(batches, tf.data.Dataset):
-        return len(batches)
+        return len(batches) if hasattr(batches, "__len__") else None
     cardinality = int(batches.cardinality())
     return cardinality if cardinality >= 0 else None
 

@@ -8,7 +8,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import tensorflow as tf
 
 from clsloc_utils import models  # noqa: F401  A saved model is read with its layers.
 from clsloc_utils.files import replacing
-from clsloc_utils.predicting import Answer, open_lite
+from clsloc_utils.predicting import Answer, Predictor, open_lite
 from clsloc_utils.quiet import silent_standard_error
+from clsloc_utils.tasks import task_of
 
 KERAS_SUFFIX, LITE_SUFFIX = ".keras", ".tflite"
 
@@ -146,6 +147,16 @@ def load_exported(path: str | os.PathLike) -> Answer:
 
 def _keras_file(file: Path) -> Answer:
     return keras_answer(keras.saving.load_model(file, compile=False))
+
+
+def predictor(model: keras.Model, class_names: Sequence[str] = ()) -> Predictor:
+    """A model that can be asked about photos.
+
+    Args:
+        model: A two-head or pose model.
+        class_names: Of a two-head model, in the order of its scores.
+    """
+    return Predictor(task_of(model.output).name, class_names, model.inputs[0].shape[1], keras_answer(model))
 
 
 def keras_answer(model: keras.Model) -> Answer:

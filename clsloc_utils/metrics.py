@@ -336,6 +336,34 @@ class MeanJointError(keras.metrics.Mean):
         return {**super().get_config(), "scale": self.scale}
 
 
+def box_scores(batches: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, float | int]:
+    """What the course says of a two-head model, measured batch after batch.
+
+    Args:
+        batches: `(y_true, y_pred)`, each with `"label"` and `"box"`: class indices `[B]` and boxes `[B, 4]`, and logits
+            `[B, num_classes]` and boxes `[B, 4]`, all rel_xyxy.
+
+    Returns:
+        `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more) and
+        `clsloc_accuracy_50` (share of images with both right), all 0..1; `num_examples`.
+
+    Raises:
+        ValueError: There are no examples, or the shapes do not fit each other.
+    """
+    of_label, of_box = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")], [MeanBoxIoU(), BoxAccuracy()]
+    both = ClsLocAccuracy()
+    num_examples = 0
+    for y_true, y_pred in batches:
+        for name, each in (("label", of_label), ("box", of_box)):
+            for metric in each:
+                metric.update_state(y_true[name], y_pred[name])
+        both.update_state(dict(y_true), dict(y_pred))
+        num_examples += len(y_true["box"])
+    if num_examples == 0:
+        raise ValueError("There are no examples to measure.")
+    return {each.name: float(each.result()) for each in (*of_label, *of_box, both)} | {"num_examples": num_examples}
+
+
 def pose_scores(batches: Iterable[tuple[Any, Any, Any]]) -> dict[str, float | int]:
     """What the course says of a pose model, measured batch after batch.
 

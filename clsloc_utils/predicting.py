@@ -21,21 +21,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clsloc_utils import checkup, photos, pictures
 from clsloc_utils.files import replacing
+from clsloc_utils.options import names_of_task
 from clsloc_utils.quiet import silent_standard_error
 
 CONFIG, MODEL, LITE_MODEL = "config.json", "model.keras", "model.tflite"
 REMEDY = "restore it, or train anew into another folder"
-
-# All that `runs.resolve_options` returns for both tasks.
-_OPTIONS = (
-    *("source", "backbone", "image_size", "copies", "batch_size", "epochs", "fine_tune", "fine_tune_stages"),
-    *("fine_tune_epochs", "precision", "seed", "train_split", "eval_split", "strategy"),
-)
-OPTIONS_OF_TASK = {
-    "boxes": ("box_head", "label_head", "loss_weight"),
-    "pose": ("joint_head", "heatmap_channels", "rotation"),
-}
-"""Options that make sense for one task only."""
 
 # What lies outside a photo is grey, as in `pipelines`.
 _PADDING = 127.5
@@ -76,13 +66,11 @@ def read_config(run: Path) -> dict:
     """
     file = run / CONFIG
     config = read_json(file, ("options", "task", "class_names", "validation_split", "data", "backbone"))
-    if config["task"] not in OPTIONS_OF_TASK:
-        raise InputError(
-            f"{file}: altered, its task is {config['task']!r}, not {' or '.join(OPTIONS_OF_TASK)}; {REMEDY}."
-        )
+    if config["task"] not in ("boxes", "pose"):
+        raise InputError(f"{file}: altered, its task is {config['task']!r}, not boxes or pose; {REMEDY}.")
     if config["task"] == "boxes" and isinstance(config["options"], dict):
         config["options"].setdefault("label_head", "pooled")  # what runs had before there was another one
-    _check_names(file, config["options"], (*_OPTIONS, *OPTIONS_OF_TASK[config["task"]]))
+    _check_names(file, config["options"], names_of_task(config["task"]))
     return config
 
 
@@ -140,12 +128,14 @@ class Predictor:
     """A trained model that can be asked about photos.
 
     Attributes:
-        config: The content of its run's `config.json`; `task` and `class_names` count.
+        task: `"boxes"` or `"pose"`.
+        class_names: Of boxes, in the order of the model's scores.
         image_size: Side of the images that it takes, in pixels.
         answer: The model as a function.
     """
 
-    config: Mapping[str, Any]
+    task: str
+    class_names: Sequence[str]
     image_size: int
     answer: Answer
 
@@ -165,18 +155,18 @@ class Predictor:
         """
         photo = read_photo(file)
         height, width = photo.shape[:2]
-        outputs = self.answer(as_input(photo, self.image_size, self.config["task"])[np.newaxis])
+        outputs = self.answer(as_input(photo, self.image_size, self.task)[np.newaxis])
         first = {name: np.asarray(values[0], "float64") for name, values in outputs.items()}
         if not all(np.isfinite(values).all() for values in first.values()):
             raise InputError(f"{file}: the model's answer is no number; train it again, or take another run.")
-        if self.config["task"] == "pose":
+        if self.task == "pose":
             left, top, right, _ = _square_around(width, height)
             return {"file": str(file), "joints": ((left, top) + first["joints"] * (right - left)).tolist()}
         exponentials = np.exp(first["label"] - first["label"].max())
         label = int(exponentials.argmax())
         return {
             "file": str(file),
-            "label": self.config["class_names"][label],
+            "label": self.class_names[label],
             "probability": float(exponentials[label] / exponentials.sum()),
             "box": (first["box"] * (width, height, width, height)).tolist(),
         }
@@ -200,7 +190,7 @@ def lite_predictor(run: str | Path) -> Predictor:
     if digests(run) != config["digests"]:
         raise NoLiteError(f"{file} or {MODEL} is another one than the training wrote")
     try:
-        return Predictor(config, *open_lite(file))
+        return Predictor(config["task"], config["class_names"], *open_lite(file))
     except (ImportError, RuntimeError, ValueError) as error:
         raise NoLiteError(f"{file} cannot be run here ({error})") from error
 

@@ -124,7 +124,7 @@ FULL = Profile(
     pose_epochs=20,
 )
 # What follows the kind of the pictures, by profile, whether they are drawings, and task.
-_OF_BOXES = ("backbone", "image_size", "augmented_copies", "head_epochs", "sweep_epochs")
+_OF_BOXES = ("backbone", "image_size", "augmented_copies", "head_epochs", "fine_tune_stages", "sweep_epochs")
 _OF_POSES = ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs")
 
 
@@ -139,6 +139,7 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
         "image_size": 224,
         "augmented_copies": 10,
         "head_epochs": 10,
+        "fine_tune_stages": (("last", 3e-4), ("all", 3e-4)),
         "sweep_epochs": 10,
     },
     ("fast", True, "pose"): _fields(FAST, _OF_POSES),

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,107 +78,46 @@ def cache_split(
     split: str,
     *,
     copies: int = 1,
-    difficult: str = "count",
+    augmentation: pipelines.Augmentation | pipelines.PoseAugmentation | None = None,
     batch_size: int = 64,
     precision: str | None = None,
+    **reading: Any,
 ) -> training.FeatureCache:
-    """Features of a split's single-object images, computed once and kept on disk.
+    """Features of a split, of its single-object images or of its people, computed once and kept on disk.
 
     Args:
         backbone: As `load_backbone` returns it; its input size is the images'.
         source: As `datasets.info` returns it.
         split: A TFDS split of the source.
         copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
-        difficult: As for `pipelines.single_object`.
+        augmentation: How far the augmented copies may go; `None` for the usual way.
         batch_size: Images that go through the backbone at a time.
         precision: As for `training.cache_features`.
+        **reading: `difficult`, as for `pipelines.batches`, or `margin`, as for `pipelines.pose_batches`.
 
     Returns:
         The `training.FeatureCache`.
     """
-    image_size = backbone.input_shape[1]
+    read, usual_reading, usual_augmentation = _reading_of(source)
+    reading = usual_reading | {"image_size": backbone.input_shape[1]} | reading
+    augmentation = augmentation or usual_augmentation
 
     def batches(copy: int):
-        return pipelines.batches(
-            source.name,
-            split,
-            image_size=image_size,
-            batch_size=batch_size,
-            difficult=difficult,
-            augmented=copy > 0,
-            seed=copy,
-        )
+        augmented = augmentation if copy > 0 else False
+        return read(source.name, split, batch_size=batch_size, augmented=augmented, seed=copy, **reading)
 
-    key = _pixels_key(source, split, image_size) | {"difficult": difficult}
-    key["augmentation"] = repr(pipelines.Augmentation()) if copies > 1 else "none"
+    key = reading | {"source": source.fingerprint, "split": split, "pipelines_version": pipelines.VERSION}
+    key["augmentation"] = repr(augmentation) if copies > 1 else "none"
     return training.cache_features(
         backbone, batches, key, copies=copies, precision=precision, description=f"Features of {split}"
     )
 
 
-def _pixels_key(source: datasets.SourceInfo, split: str, image_size: int) -> dict[str, Any]:
-    """What the pixels of the plain images depend on."""
-    return {
-        "source": source.fingerprint,
-        "split": split,
-        "image_size": image_size,
-        "pipelines_version": pipelines.VERSION,
-    }
-
-
-def fine_tune(
-    model: TwoHeadModel,
-    source: datasets.SourceInfo,
-    *,
-    epochs: int,
-    layers: str = "all",
-    batch_size: int = 32,
-    learning_rate: float = 3e-4,
-    difficult: str = "count",
-    validate: bool = True,
-    seed: int = 0,
-    description: str = "Fine-tuning",
-    **options: Any,
-) -> keras.callbacks.History:
-    """Lets backbone and heads learn together on a source's training images, augmented anew in every epoch.
-
-    Args:
-        model: A two-head model with trained heads.
-        source: As `datasets.info` returns it.
-        epochs: Passes over them.
-        layers: As for `training.fine_tune`.
-        batch_size: Images in a batch.
-        learning_rate: The highest rate.
-        difficult: As for `pipelines.single_object`.
-        validate: Whether the epoch is kept that is best on the validation split.
-        seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
-        description: Words for the progress bar.
-        **options: Further ones of `training.fine_tune`, such as `box_weight`, `precision` and `checkpoint`.
-
-    Returns:
-        Keras's `History`.
-
-    Raises:
-        ValueError: As for `training.fine_tune`.
-    """
-    reading = {
-        "image_size": model.inputs[0].shape[1],
-        "batch_size": batch_size,
-        "difficult": difficult,
-        "counted": True,
-    }
-    batches = pipelines.batches(source.name, source.train_split, augmented=True, shuffle=True, seed=seed, **reading)
-    validation = pipelines.batches(source.name, source.validation_split, **reading) if validate else None
-    return training.fine_tune(
-        model,
-        batches,
-        validation,
-        epochs=epochs,
-        layers=layers,
-        learning_rate=learning_rate,
-        description=description,
-        **options,
-    )
+def _reading_of(source: datasets.SourceInfo) -> tuple[Callable, dict[str, Any], Any]:
+    """What reads a source's images in batches, what it reads by if nobody says else, and the usual augmentation."""
+    if source.task == "boxes":
+        return pipelines.batches, {"difficult": "count"}, pipelines.Augmentation()
+    return pipelines.pose_batches, {"margin": 0.15}, pipelines.PoseAugmentation()
 
 
 def precision_of(profile: Profile) -> str | None:
@@ -207,13 +146,53 @@ def _has_bfloat16_instructions(processors: Path = Path("/proc/cpuinfo")) -> bool
     return flags is not None and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[1].split())
 
 
+def fine_tune(
+    model: keras.Model,
+    source: datasets.SourceInfo,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    augmentation: pipelines.Augmentation | pipelines.PoseAugmentation | None = None,
+    validate: bool = True,
+    seed: int = 0,
+    reading: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> keras.callbacks.History:
+    """Lets backbone and heads learn together on a source's training images, augmented anew in every epoch.
+
+    Args:
+        model: A two-head or pose model with trained heads.
+        source: As `datasets.info` returns it; what it holds, boxes or poses, is learned.
+        epochs: Passes over the images.
+        batch_size: Images in a batch.
+        augmentation: How far to go; `None` for the usual way.
+        validate: Whether the epoch is kept that is best on the validation split.
+        seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
+        reading: As for `cache_split`; what the heads have learned with.
+        **options: Further ones of `training.fine_tune`, such as `layers`, `learning_rate` and `checkpoint`.
+
+    Returns:
+        Keras's `History`.
+
+    Raises:
+        ValueError: As for `training.fine_tune`.
+    """
+    read, usual_reading, usual_augmentation = _reading_of(source)
+    reading = usual_reading | {"image_size": model.inputs[0].shape[1], "batch_size": batch_size} | dict(reading or {})
+    if source.task == "boxes":
+        reading["counted"] = True  # So that Keras knows how many batches the images with one object make.
+    augmented = augmentation or usual_augmentation
+    batches = read(source.name, source.train_split, augmented=augmented, shuffle=True, seed=seed, **reading)
+    validation = read(source.name, source.validation_split, **reading) if validate else None
+    return training.fine_tune(model, batches, validation, epochs=epochs, **options)
+
+
 def fine_tune_in_stages(
     model: keras.Model,
     source: datasets.SourceInfo,
     profile: Profile,
     *,
     seed: int = 0,
-    precision: str | None = None,
     checkpoints: Mapping[str, str | Path] | None = None,
     **options: Any,
 ) -> dict[str, keras.callbacks.History]:
@@ -224,137 +203,32 @@ def fine_tune_in_stages(
 
     Args:
         model: A two-head or pose model with trained heads.
-        source: As `datasets.info` returns it; what it holds, boxes or poses, is learned.
+        source: As `datasets.info` returns it.
         profile: Which layers, how long, how fast. With `fine_tune_epochs` 0 nothing is done.
         seed: Of order and augmentation; every stage gets its own. Call `training.set_seed` first to fix the rest.
-        precision: As for `training.fine_tune`; see `precision_of`.
         checkpoints: Files that keep the state of each stage, by the name of its layers; see `training.Checkpoint`.
-        **options: Further ones of `fine_tune` or of `fine_tune_pose`.
+        **options: Further ones of `fine_tune`, such as `box_weight` and `precision` (see `precision_of`).
 
     Returns:
         Keras's `History` of each stage, by the name of its layers; empty when nothing is done.
     """
     histories = {}
-    tune = fine_tune if source.task == "boxes" else fine_tune_pose
     for number, (layers, learning_rate) in enumerate(profile.fine_tune_stages if profile.fine_tune_epochs else ()):
         if layers == "last" and "fine" not in model.get_layer("features").output:
             continue
-        histories[layers] = tune(
+        histories[layers] = fine_tune(
             model,
             source,
             epochs=profile.fine_tune_epochs,
-            layers=layers,
             batch_size=profile.batch_size,
-            learning_rate=learning_rate,
-            precision=precision,
             seed=seed + number,
+            layers=layers,
+            learning_rate=learning_rate,
             checkpoint=(checkpoints or {}).get(layers),
             description=f"Fine-tuning, {layers} layers",
             **options,
         )
     return histories
-
-
-def cache_pose_split(
-    backbone: keras.Model,
-    source: datasets.SourceInfo,
-    split: str,
-    *,
-    copies: int = 1,
-    margin: float | None = 0.15,
-    augmentation: pipelines.PoseAugmentation | None = None,
-    batch_size: int = 64,
-    precision: str | None = None,
-) -> training.FeatureCache:
-    """Features of a split's people, computed once and kept on disk.
-
-    Args:
-        backbone: As `load_backbone` returns it; its input size is the images'.
-        source: As `datasets.info` returns it, of a source of poses.
-        split: A TFDS split of the source.
-        copies: Versions of each image: the plain one, and `copies - 1` augmented ones.
-        margin: As for `pipelines.pose_batches`.
-        augmentation: How far the augmented copies may go; by default `pipelines.PoseAugmentation()`.
-        batch_size: Images that go through the backbone at a time.
-        precision: As for `training.cache_features`.
-
-    Returns:
-        The `training.FeatureCache`, with the arrays `"joints"` and `"weight"`.
-    """
-    image_size = backbone.input_shape[1]
-    augmentation = augmentation or pipelines.PoseAugmentation()
-
-    def batches(copy: int):
-        return pipelines.pose_batches(
-            source.name,
-            split,
-            image_size=image_size,
-            batch_size=batch_size,
-            margin=margin,
-            augmented=augmentation if copy > 0 else False,
-            seed=copy,
-        )
-
-    key = _pixels_key(source, split, image_size) | {"margin": margin}
-    key["augmentation"] = repr(augmentation) if copies > 1 else "none"
-    return training.cache_features(
-        backbone, batches, key, copies=copies, precision=precision, description=f"Features of {split}"
-    )
-
-
-def fine_tune_pose(
-    model: keras.Model,
-    source: datasets.SourceInfo,
-    *,
-    epochs: int,
-    layers: str = "all",
-    batch_size: int = 32,
-    learning_rate: float = 3e-4,
-    margin: float | None = 0.15,
-    augmentation: pipelines.PoseAugmentation | None = None,
-    validate: bool = True,
-    seed: int = 0,
-    description: str = "Fine-tuning",
-    **options: Any,
-) -> keras.callbacks.History:
-    """Lets backbone and joint head learn together on a source's training people, augmented anew in every epoch.
-
-    Args:
-        model: A pose model with a trained head.
-        source: As `datasets.info` returns it, of a source of poses.
-        epochs: Passes over them.
-        layers: As for `training.fine_tune`.
-        batch_size: Images in a batch.
-        learning_rate: The highest rate.
-        margin: As for `pipelines.pose_batches`; the one that the head has learned with.
-        augmentation: How far to go; by default `pipelines.PoseAugmentation()`.
-        validate: Whether the epoch is kept that is best on the validation split.
-        seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
-        description: Words for the progress bar.
-        **options: Further ones of `training.fine_tune`, such as `joint_loss` and `checkpoint`.
-
-    Returns:
-        Keras's `History`.
-
-    Raises:
-        ValueError: As for `training.fine_tune`, and when the source has no joints.
-    """
-    reading = {"image_size": model.inputs[0].shape[1], "batch_size": batch_size, "margin": margin}
-    augmentation = augmentation or pipelines.PoseAugmentation()
-    batches = pipelines.pose_batches(
-        source.name, source.train_split, augmented=augmentation, shuffle=True, seed=seed, **reading
-    )
-    validation = pipelines.pose_batches(source.name, source.validation_split, **reading) if validate else None
-    return training.fine_tune(
-        model,
-        batches,
-        validation,
-        epochs=epochs,
-        layers=layers,
-        learning_rate=learning_rate,
-        description=description,
-        **options,
-    )
 
 
 def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:

@@ -96,7 +96,7 @@ def train_with_the_command(strategy: str, folder: Path, source: str) -> int:
     def without_dropout(*arguments, **keywords):
         return models.two_head_model(*arguments, **keywords | {"dropout": 0.0, "box_dropout": 0.0})
 
-    runs.two_head_model = without_dropout
+    runs.training.two_head_model = without_dropout
     options = ["--box-head", "pooled", "--image-size", "64", "--batch-size", "8", "--epochs", "3"]
     options += ["--strategy", strategy, "--out", str(folder / f"run-{strategy}"), "--resume"]
     return cli.main(["train", source, *options])

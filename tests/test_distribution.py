@@ -162,7 +162,9 @@ def folder(source, tmp_path_factory):
     replicas.train_boxes(distribution.choose("one"), folder, "one-0")
     replicas.train_poses(distribution.choose("one"), folder, "one-0")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "two_head_model", runs.two_head_model)  # Put back after the next line has changed it.
+        patch.setattr(
+            runs.training, "two_head_model", runs.training.two_head_model
+        )  # Put back after the next line has changed it.
         assert replicas.train_with_the_command("one", folder, source) == 0
     with started("mirrored", folder, "boxes", "poses", "command", "--source", source) as mirrored:
         code, output = finish(mirrored)

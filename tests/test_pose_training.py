@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from clsloc_utils import baselines, datasets, metrics, models, pipelines, recipes, training
+from clsloc_utils import baselines, datasets, metrics, models, pipelines, recipes, tasks, training
 from clsloc_utils.backbones import load_backbone
 
 KEY = {"source": "made up", "image_size": 32}
@@ -184,7 +184,7 @@ def test_a_seed_fixes_the_history_bit_for_bit(tmp_path):
 def test_the_best_epoch_is_kept(model):
     """Validation scores that are given: the second epoch is the best by PCK, the third ties and has less error."""
     scores = [(0.5, 0.1), (0.7, 0.3), (0.7, 0.2), (0.6, 0.05), (0.6, 0.05)]
-    callback = training.PCKEarlyStopping(patience=2)
+    callback = training.BestEpoch(tasks.POSE, patience=2)
     heads = model.get_layer("heads")
     callback.set_model(heads)
     training.compile_pose_model(heads)
@@ -199,7 +199,7 @@ def test_the_best_epoch_is_kept(model):
 
 
 def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
-    monkeypatch.setattr(training.PCKEarlyStopping, "get_monitor_value", lambda self, logs: 0.5)
+    monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda self, logs: 0.5)
     history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, show_progress=False)
     assert len(history.epoch) == 3
 
@@ -286,7 +286,7 @@ def test_nothing_to_judge_is_an_error(model):
 class Source:
     """What the recipe reads of a source of poses."""
 
-    name, fingerprint = "people", "people-1"
+    name, fingerprint, task = "people", "people-1", "pose"
 
 
 def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
@@ -299,7 +299,7 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
 
     monkeypatch.setattr(pipelines, "pose_batches", pose_batches, raising=False)
     monkeypatch.setattr(pipelines, "PoseAugmentation", lambda: "as it is", raising=False)
-    cache = recipes.cache_pose_split(small_backbone(), Source, "train", copies=2, batch_size=4)
+    cache = recipes.cache_split(small_backbone(), Source, "train", copies=2, batch_size=4)
     np.testing.assert_array_equal(cache.arrays["joints"][10:], examples()[1]["joints"])
     common = {"image_size": 32, "batch_size": 4, "margin": 0.15}
     assert asked == [
@@ -309,7 +309,7 @@ def test_cached_pose_split_holds_the_split(monkeypatch, tmp_path):
     assert cache.manifest["key"]["data"]["augmentation"] == "'as it is'"
     backbone = small_backbone()
     paths = {
-        recipes.cache_pose_split(backbone, Source, split, margin=margin).path
+        recipes.cache_split(backbone, Source, split, margin=margin).path
         for split, margin in (("train", 0.15), ("test", 0.15), ("train", None), ("train", 0.15))
     }
     assert len(paths) == 3
@@ -325,8 +325,8 @@ def test_on_real_photos_heatmaps_beat_the_mean_pose(real_data, real_poses, data_
     training.set_seed(0)
     backbone = load_backbone(real_data / "backbones" / "efficientnet_lite0.keras")
     source = datasets.info(real_poses)
-    train_cache = recipes.cache_pose_split(backbone, source, "train[:300]", copies=2)
-    test_cache = recipes.cache_pose_split(backbone, source, "train[800:900]")
+    train_cache = recipes.cache_split(backbone, source, "train[:300]", copies=2)
+    test_cache = recipes.cache_split(backbone, source, "train[800:900]")
     model = models.pose_model(backbone)
     training.train_heads(model, train_cache, epochs=5, show_progress=False)
     found = training.evaluate(model, test_cache)

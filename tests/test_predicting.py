@@ -35,8 +35,7 @@ def test_joints_come_back_to_the_photo(tmp_path):
     Image.new("RGB", (90, 50)).save(tmp_path / "photo.png")
     corners = np.zeros((1, joints.NUM_JOINTS, 2))
     corners[0, 1] = 1
-    config = {"task": "pose", "class_names": []}
-    model = predicting.Predictor(config, 32, lambda images: {"joints": corners})
+    model = predicting.Predictor("pose", [], 32, lambda images: {"joints": corners})
     found = model.predict(tmp_path / "photo.png")["joints"]
     assert found[:2] == [[0, -20], [90, 70]]
 

@@ -95,7 +95,7 @@ def test_fine_tuning_on_people_moves_the_backbone_with_the_margin_asked_for(smal
 
     monkeypatch.setattr(recipes.pipelines, "pose_batches", note)
     little = pipelines.PoseAugmentation(rotation=5.0)
-    history = recipes.fine_tune_pose(model, source, epochs=2, batch_size=2, margin=0.3, augmentation=little)
+    history = recipes.fine_tune(model, source, epochs=2, batch_size=2, augmentation=little, reading={"margin": 0.3})
     assert asked == [("train[:70%]", 0.3, little, 32), ("train[70%:85%]", 0.3, False, 32)]
     assert len(history.history["loss"]) == 2
     assert "val_pck_20" in history.history

@@ -20,7 +20,7 @@ import tensorflow as tf
 from PIL import Image
 from test_training import small_backbone
 
-from clsloc_utils import cli, datasets, exporting, models, pipelines, predicting, profiles, runs, training
+from clsloc_utils import cli, datasets, exporting, models, pipelines, predicting, profiles, recipes, runs, training
 from conftest import Drawn, LspWriter, needs_sigkill
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
@@ -222,7 +222,7 @@ def test_a_resumed_run_remembers_its_best_epoch(voc_folder, tmp_path, monkeypatc
 
     def give_scores():
         scores = iter([0.2, 0.9, 0.3, 0.8, 0.5])
-        monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda *_: next(scores))
+        monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda *_: next(scores))
         return scores
 
     scores = give_scores()
@@ -280,7 +280,7 @@ def test_a_training_that_diverged_says_so_and_writes_no_measures(voc_folder, tmp
         heads = self.model.get_layer("heads")
         heads.set_weights([np.full_like(weight, np.nan) for weight in heads.get_weights()])
 
-    monkeypatch.setattr(runs._Training, "_fine_tune", diverge)
+    monkeypatch.setattr(runs.training._Training, "_fine_tune", diverge)
     run = tmp_path / "diverged"
     assert cli.main(["train", str(voc_folder), "--box-head", "pooled", *OPTIONS, "--out", str(run)]) == 2
     assert "the training diverged" in capsys.readouterr().err.splitlines()[-1]
@@ -464,8 +464,8 @@ def test_results_that_cannot_be_written_are_refused_before_the_work(
     def no_right(*_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "a/folder")
 
-    monkeypatch.setattr(runs.tempfile, "TemporaryFile", no_right)
-    monkeypatch.setattr(runs.sweeps, "run_sweep", lambda *_, **__: pytest.fail("the work began"))
+    monkeypatch.setattr(runs.studies.tempfile, "TemporaryFile", no_right)
+    monkeypatch.setattr(runs.studies.sweeps, "run_sweep", lambda *_, **__: pytest.fail("the work began"))
     sweep = ["sweep", voc_folder, "--image-size", 64, "--out", tmp_path / "sweep"]
     assert "a/folder: Permission denied; take a folder" in refused(sweep, capsys)
     monkeypatch.setattr(predicting, "replacing", no_right)
@@ -474,7 +474,7 @@ def test_results_that_cannot_be_written_are_refused_before_the_work(
 
 def test_a_run_under_way_is_left_alone(finished, voc_folder, tmp_path, capsys):
     run = tmp_path / "busy"
-    with runs._locked(run):
+    with runs.folder.locked(run):
         assert "another process" in refused(["train", voc_folder, *OPTIONS, "--out", run], capsys)
 
 
@@ -499,7 +499,7 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert (options["train_split"], options["eval_split"]) == ("train", "test")
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
     last = runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)
-    assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (5, [["last", 3e-4]])
+    assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (15, [["last", 3e-4]])
     assert last["precision"] is None, "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
 
@@ -524,12 +524,12 @@ def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source,
         asked.update(options, profile=profile)
         return {}
 
-    monkeypatch.setattr(runs.recipes, "fine_tune_in_stages", note)
-    monkeypatch.setattr(runs.recipes.tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    monkeypatch.setattr(recipes, "fine_tune_in_stages", note)
+    monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
     source = dataclasses.replace(source, task=task)
     options = runs.resolve_options({"batch_size": 7, "seed": 3}, source, profiles.FULL)
     config = json.loads(json.dumps({"options": options, "validation_split": None}))
-    runs._Training(tmp_path, config, source, None, None, True, print)._fine_tune()
+    runs.training._Training(tmp_path, config, source, None, None, True, print)._fine_tune()
     profile = asked["profile"]
     assert [tuple(stage) for stage in profile.fine_tune_stages] == list(profiles.FULL.fine_tune_stages)
     assert (profile.fine_tune_epochs, profile.batch_size) == (profiles.FULL.fine_tune_epochs, 7)
@@ -550,14 +550,14 @@ def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source,
     ],
 )
 def test_splits_that_share_images_are_found(first, second, shared, source):
-    assert runs._overlap(source, first, second) == shared
+    assert runs.sources.overlap(source, first, second) == shared
 
 
 def test_images_left_out_for_their_objects_are_counted(source):
     remarks = []
     size = source.splits["train"]
     for used in (size, size - 3):
-        runs._tell_how_many(source, "train[:50%]+train[50%:]", used, remarks.append)
+        runs.sources.tell_how_many(source, "train[:50%]+train[50%:]", used, remarks.append)
     words = (
         f"{size - 3} of {size} images of 'train[:50%]+train[50%:]' have exactly one object; the others are left out."
     )
@@ -619,7 +619,7 @@ def test_photos_of_every_kind_are_read_as_one_sees_them(voc_folder, tmp_path):
 
     def difference(name, image, reference=pixels, **options):
         image.save(tmp_path / name, **options)
-        read = runs.read_photo(tmp_path / name)
+        read = predicting.read_photo(tmp_path / name)
         assert read.dtype == np.uint8
         assert read.shape == pixels.shape
         return np.abs(read - reference).mean()
@@ -734,7 +734,8 @@ def test_an_answer_that_is_no_number_is_an_error_of_its_photo(finished, voc_fold
     first, second = (str(voc_folder / "JPEGImages" / f"shape_{number}.jpg") for number in (16, 17))
     answers = iter([np.nan, 0.5])
     model = predicting.Predictor(
-        runs.open_run(finished).config,
+        "boxes",
+        runs.open_run(finished).config["class_names"],
         64,
         lambda images: {"label": np.array([[0.0, next(answers), 0.0]]), "box": np.full((1, 4), 0.5)},
     )
@@ -852,7 +853,7 @@ def test_poses_from_training_to_prediction(finished_pose, people, tmp_path, caps
     assert (drawn / f"{photo.stem}.png").is_file()
     # The photo is 96 x 128: padded to a square, its middle stays its middle, and a side of the square is 128 pixels.
     run = runs.open_run(finished_pose)
-    square = predicting.as_input(runs.read_photo(photo), 64, "pose")
+    square = predicting.as_input(predicting.read_photo(photo), 64, "pose")
     joints = training.predict(run.model, square[None])["joints"][0]
     np.testing.assert_allclose(found["joints"], joints * 128 - [16, 0], atol=1e-3)
     assert np.ptp(square[:, :7]) == 0, "what is beside the photo is grey"

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from clsloc_utils import models, training
+from clsloc_utils import models, tasks, training
 from clsloc_utils.progress import progress
+from clsloc_utils.training import callbacks, features, fitting
 from conftest import needs_sigkill
 
 KEY = {"source": "made up", "image_size": 32}
@@ -83,8 +85,8 @@ def test_cache_holds_features_and_targets_of_all_copies(model, cache):
 
 
 def test_all_copies_go_through_one_graph(model, tmp_path, monkeypatch):
-    build, built = training._forward, []
-    monkeypatch.setattr(training, "_forward", lambda *arguments: built.append(arguments) or build(*arguments))
+    build, built = features.forward_of, []
+    monkeypatch.setattr(features, "forward_of", lambda *arguments: built.append(arguments) or build(*arguments))
     training.cache_features(model, batches, KEY, copies=3, directory=tmp_path)
     assert len(built) == 1
 
@@ -166,21 +168,8 @@ def truncate(path: Path):
     file.write_bytes(file.read_bytes()[:-2])
 
 
-def alter_features(path: Path):
-    _flip_last_byte(path / "coarse.npy")
-
-
-def alter_targets(path: Path):
-    _flip_last_byte(path / "box.npy")
-
-
 def remove(path: Path):
     (path / "label.npy").unlink()
-
-
-def lie_in_manifest(path: Path):
-    text = (path / "manifest.json").read_text()
-    (path / "manifest.json").write_text(text.replace('"made up"', '"other"'))
 
 
 def cut_manifest(path: Path):
@@ -191,31 +180,13 @@ def lose_manifest(path: Path):
     (path / "manifest.json").unlink()
 
 
-def _flip_last_byte(file: Path):
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(data)
-
-
-FAULTS = {
-    truncate: "fine.npy: 5246 bytes, its manifest says 5248",
-    alter_features: "coarse.npy: altered since it was written",
-    alter_targets: "box.npy: altered since it was written",
-    remove: "label.npy: missing",
-    lie_in_manifest: "manifest.json: altered",
-    cut_manifest: "manifest.json: unreadable",
-    lose_manifest: "manifest.json: unreadable",
-}
-
-
-@pytest.mark.parametrize(("fault", "words"), FAULTS.items(), ids=lambda each: getattr(each, "__name__", ""))
-def test_a_bad_cache_is_refused_and_computed_again(fault, words, model, tmp_path, capsys):
+@pytest.mark.parametrize("fault", [truncate, remove, cut_manifest, lose_manifest])
+def test_a_bad_cache_is_refused_and_computed_again(fault, model, tmp_path, capsys):
     cache = training.cache_features(model, batches, KEY, directory=tmp_path, copies=1)
     expected = np.array(cache.arrays["fine"])
     fault(cache.path)
-    with pytest.raises(training.FeatureCacheError) as error:
+    with pytest.raises(training.FeatureCacheError, match=re.escape(f"{cache.path}: unreadable")):
         training.FeatureCache.open(cache.path)
-    assert words in str(error.value)
     capsys.readouterr()
     again = training.cache_features(model, batches, KEY, directory=tmp_path, copies=1)
     assert "computing it again" in capsys.readouterr().out
@@ -241,9 +212,7 @@ def test_a_cache_under_a_foreign_name_is_computed_again(model, cache, tmp_path, 
 
 def test_a_cache_of_another_format_is_refused(cache):
     manifest = json.loads((cache.path / "manifest.json").read_text())
-    del manifest["sha256"]
     manifest["format"] = 0
-    manifest["sha256"] = training._sha256_of_json(manifest)
     (cache.path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(training.FeatureCacheError, match="format 0"):
         training.FeatureCache.open(cache.path)
@@ -420,10 +389,10 @@ def test_training_the_heads_teaches_the_whole_model_and_leaves_the_backbone(mode
 
 def test_several_steps_at_a_time_change_nothing_and_the_bar_counts_each(cache, monkeypatch):
     bars, histories = [], []
-    monkeypatch.setattr(training, "progress", lambda **options: bars.append(progress(**options)) or bars[-1])
-    monkeypatch.setattr(training, "_STEPS_WORTH_A_LOOP", 0)
+    monkeypatch.setattr(callbacks, "progress", lambda **options: bars.append(progress(**options)) or bars[-1])
+    monkeypatch.setattr(fitting, "_STEPS_WORTH_A_LOOP", 0)
     for steps in (1, 2):  # an epoch has three batches
-        monkeypatch.setattr(training, "_HEAD_STEPS_PER_EXECUTION", steps)
+        monkeypatch.setattr(fitting, "_HEAD_STEPS_PER_EXECUTION", steps)
         training.set_seed(0)
         model = models.two_head_model(small_backbone(), 3)
         histories.append(training.train_heads(model, cache, cache, epochs=2, batch_size=8).history)
@@ -441,7 +410,7 @@ def test_the_rate_falls_to_zero(model, cache):
 def test_the_best_epoch_is_kept(model, cache, monkeypatch):
     """Validation scores that are given: the second epoch is the best by cls-loc, the third ties and wins by IoU."""
     scores = [(0.5, 0.9), (0.7, 0.6), (0.7, 0.8), (0.6, 0.95), (0.6, 0.95)]
-    callback = training.ClsLocEarlyStopping(patience=2)
+    callback = training.BestEpoch(tasks.BOXES, patience=2)
     heads = model.get_layer("heads")
     callback.set_model(heads)
     training.compile_model(heads)
@@ -456,7 +425,7 @@ def test_the_best_epoch_is_kept(model, cache, monkeypatch):
 
 
 def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
-    monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda self, logs: 0.5)
+    monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda self, logs: 0.5)
     history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, show_progress=False)
     assert len(history.epoch) == 3
     assert "val_clsloc_accuracy_50" in history.history
@@ -464,7 +433,7 @@ def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
 
 def test_a_resumed_training_does_not_wait_longer(model, cache, tmp_path, monkeypatch):
     """Without a better epoch than the first, the third is the last, and not the second one after the interruption."""
-    monkeypatch.setattr(training.ClsLocEarlyStopping, "get_monitor_value", lambda self, logs: 0.5)
+    monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda self, logs: 0.5)
     options = {"epochs": 9, "batch_size": 20, "patience": 2, "checkpoint": tmp_path / "heads.npz"}
 
     def fail_in_the_third_epoch(self, batch, logs=None):

@@ -1,0 +1,321 @@
+"""What sweeps of the loss weight have found."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import ticker, transforms
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from clsloc_utils import sweeps
+from clsloc_utils.pictures import BLUE, PALETTE, VERMILLION, WRONG_COLOUR, draw_boxes
+from clsloc_utils.plotting.boxes import legend_of_boxes
+from clsloc_utils.plotting.figures import (
+    MEASURE_WORDS,
+    SWEEP_MEASURES,
+    TITLE_HEIGHT,
+    image_grid,
+    new_figure,
+    title_size,
+)
+
+OPTIMIZER_WORDS = {"adam": "Adam", "sgd": "SGD"}
+_LINE_STYLES = (("o", "solid"), ("s", (0, (4, 1.5))), ("^", (0, (1, 1))), ("D", (0, (5, 1, 1, 1))))
+
+
+def weight_sweep(
+    rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES, *, box_loss: str | None = None
+) -> Figure:
+    """What becomes of the measures as the box loss weighs more and more against the class loss.
+
+    Args:
+        rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
+        measures: Which to draw.
+        box_loss: Which box loss, where the rows hold several.
+
+    Returns:
+        A figure with one axes. The ratio of the weights on a logarithmic axis, the single-task ends beyond its gaps;
+        lines for the means over the seeds, bands from the worst to the best seed; learned weights as large empty
+        markers at the ratio that they ended with.
+
+    Raises:
+        ValueError: The rows are of several box losses and none is chosen, or hold no weight ratio.
+    """
+    grid, learned = _rows_of_one_loss(rows, box_loss)
+    ratios = [row["ratio"] for row in (*grid, *learned) if row["ratio"]]
+    if not ratios:
+        raise ValueError("rows hold no weight ratio between the ends; nothing to draw them against.")
+    low, high = math.log10(min(ratios)), math.log10(max(ratios))
+    gap = max(0.3, (high - low) / 8)
+    grid.sort(key=lambda row: _place_of_ratio(row["ratio"], low - gap, high + gap))
+    places = [_place_of_ratio(row["ratio"], low - gap, high + gap) for row in grid]
+    axes = new_figure(height=4.2).subplots()
+    for measure, colour, (marker, style) in zip(measures, PALETTE, _LINE_STYLES, strict=False):
+        _draw_measure(axes, places, grid, measure, (colour, marker, style), inner=(low, high))
+        for row in learned:
+            place = _place_of_ratio(row["ratio"], low - gap, high + gap)
+            spread = [[row[measure] - row[f"{measure}_low"]], [row[f"{measure}_high"] - row[measure]]]
+            size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
+            axes.errorbar(place, row[measure], spread, fmt=marker, color=colour, **size)
+    # A grid's ends are seldom a power of ten to the last digit.
+    ticks = list(range(math.ceil(low - 0.01), math.floor(high + 0.01) + 1))
+    ends = [(low - gap, "class\nonly"), (high + gap, "box\nonly")]
+    axes.set_xticks(
+        [*ticks, *(place for place, _ in ends)], [*(f"{10.0**tick:g}" for tick in ticks), *(word for _, word in ends)]
+    )
+    axes.set(xlabel="weight of the box loss over weight of the class loss", ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    if learned:
+        axes.plot([], [], "o", color="black", markersize=12, markerfacecolor="none", label="learned weights")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)
+    return axes.figure
+
+
+def _rows_of_one_loss(rows: Iterable[Mapping], box_loss: str | None) -> tuple[list[dict], list[dict]]:
+    """Summaries of the fixed and of the learned weights."""
+    summary = sweeps.summarize(rows)
+    names = list(dict.fromkeys(row["box_loss"] for row in summary))
+    if box_loss is None and len(names) == 1:
+        box_loss = names[0]
+    if box_loss not in names:
+        raise ValueError(f"rows hold the box losses {', '.join(names)}; box_loss is {box_loss!r}, name one of them.")
+    own = [row for row in summary if row["box_loss"] == box_loss]
+    return [row for row in own if row["setting"] != "learned"], [row for row in own if row["setting"] == "learned"]
+
+
+def _place_of_ratio(ratio: float | None, first: float, last: float) -> float:
+    """Where a ratio is on the logarithmic axis; the ends have places of their own."""
+    if ratio is None:
+        return last
+    return math.log10(ratio) if ratio > 0 else first
+
+
+def _draw_measure(
+    axes: Axes, places: Sequence[float], grid: Sequence[Mapping], measure: str, look: tuple, inner: tuple
+) -> None:
+    """A line with its band between the ends, and points with bars at them: nothing was tried in the gaps."""
+    colour, marker, style = look
+    values, lows, highs = (np.array([row[f"{measure}{part}"] for row in grid]) for part in ("", "_low", "_high"))
+    places = np.array(places)
+    is_inner = (places >= inner[0]) & (places <= inner[1])
+    label = MEASURE_WORDS.get(measure, measure)
+    axes.fill_between(places[is_inner], lows[is_inner], highs[is_inner], color=colour, alpha=0.2, linewidth=0)
+    axes.plot(
+        places[is_inner], values[is_inner], color=colour, marker=marker, linestyle=style, linewidth=2, label=label
+    )
+    spread = [(values - lows)[~is_inner], (highs - values)[~is_inner]]
+    axes.errorbar(places[~is_inner], values[~is_inner], spread, fmt=marker, color=colour, capsize=3)
+
+
+def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str = "clsloc_accuracy_50") -> Figure:
+    """Class accuracy against mean IoU, one point for each setting: what one task pays for the other.
+
+    Args:
+        rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
+        box_loss: Which box loss, where the rows hold several.
+        measure: By which the best setting is marked.
+
+    Returns:
+        A figure with two axes: all settings, and those between the ends on a closer scale. Bars reach from the worst to
+        the best seed; numbers are weight ratios; the best setting is ringed.
+
+    Raises:
+        ValueError: The rows are of several box losses and none is chosen.
+    """
+    grid, learned = _rows_of_one_loss(rows, box_loss)
+    inner = [row for row in grid if row["ratio"]]
+    best = sweeps.best_row([*grid, *learned], measure)
+    figure = new_figure(height=4.6)
+    whole, close = figure.subplots(1, 2)
+    for axes, shown in ((whole, grid), (close, inner)):
+        path = [row for row in shown if row["ratio"]]
+        path.sort(key=lambda row: row["ratio"])
+        axes.plot([row["accuracy"] for row in path], [row["mean_iou"] for row in path], color="#a0a0a0", zorder=0)
+        for row in shown:
+            _draw_front_point(axes, row, BLUE, "o", row is best)
+        for row in learned:
+            _draw_front_point(axes, row, VERMILLION, "D", row is best)
+        axes.set(xlabel="class accuracy", ylabel="mean IoU")
+        axes.grid(alpha=0.3)
+    close.margins(x=0.14)
+    whole.set(xlim=(0, 1), ylim=(0, 1), title="all settings")
+    close.set_title("between the ends; numbers: box over class weight")
+    for axes in (whole, close):
+        axes.title.set_fontsize(10)
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5))
+    _legend_of_front(figure, bool(learned), measure)
+    figure.draw_without_rendering()  # Only now is known where each point lies.
+    ends = [row for row in grid if row not in inner]
+    _label_front(whole, {row["setting"]: row for row in ends}, [*grid, *learned])
+    _label_front(close, {f"{row['ratio']:.3g}": row for row in inner}, [*inner, *learned])
+    return figure
+
+
+def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_best: bool) -> None:
+    spreads = [
+        [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]] for name in ("accuracy", "mean_iou")
+    ]
+    axes.errorbar(
+        row["accuracy"], row["mean_iou"], yerr=spreads[1], xerr=spreads[0], fmt=marker, color=colour, elinewidth=1
+    )
+    if is_best:
+        axes.plot(row["accuracy"], row["mean_iou"], "o", color="black", markersize=15, markerfacecolor="none")
+
+
+def _label_front(axes: Axes, labels: Mapping[str, Mapping], points: Sequence[Mapping]) -> None:
+    """A text near each of some points, where it covers neither a point, nor a bar, nor the path, nor another text."""
+    taken = [box for row in points for box in _boxes_of_front_point(axes, row)]
+    path = axes.transData.transform(axes.lines[0].get_xydata())
+    steps = np.linspace(0, 1, 20)[:, np.newaxis]
+    taken += [
+        transforms.Bbox([dot, dot]).padded(1)
+        for first, last in pairwise(path)
+        for dot in first + steps * (last - first)
+    ]
+    scale = axes.figure.dpi / 72  # pixels in a point
+    turns = np.arange(16) * np.pi / 8
+    # A near place first, and of the places around a point the right one first.
+    offsets = [radius * np.array([np.cos(turn), np.sin(turn)]) for radius in (16, 22, 30, 40) for turn in turns]
+    for text, row in labels.items():
+        place = (row["accuracy"], row["mean_iou"])
+        label = axes.annotate(text, place, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=9)
+        own = label.get_window_extent().padded(2)
+        places = [transforms.Bbox(own.get_points() + scale * offset) for offset in offsets]
+        crowded = [_shared_area(each, taken) + _area_outside(each, axes.bbox) for each in places]
+        best = int(np.argmin(crowded))
+        label.set_position(offsets[best])
+        taken.append(places[best])
+
+
+def _boxes_of_front_point(axes: Axes, row: Mapping) -> list[transforms.Bbox]:
+    """The pixels that a marker and its two bars take."""
+    low, middle, high = axes.transData.transform(
+        [(row[f"accuracy{end}"], row[f"mean_iou{end}"]) for end in ("_low", "", "_high")]
+    )
+    corners = [(middle, middle, 6), ((low[0], middle[1]), (high[0], middle[1]), 1)]
+    corners.append(((middle[0], low[1]), (middle[0], high[1]), 1))
+    return [transforms.Bbox([first, last]).padded(padding) for first, last, padding in corners]
+
+
+def _shared_area(box: transforms.Bbox, others: Iterable[transforms.Bbox]) -> float:
+    shared = (transforms.Bbox.intersection(box, other) for other in others)
+    return sum(each.width * each.height for each in shared if each is not None)
+
+
+def _area_outside(box: transforms.Bbox, frame: transforms.Bbox) -> float:
+    return box.width * box.height - _shared_area(box, [frame])
+
+
+def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:
+    handles = [plt.Line2D([], [], color=BLUE, marker="o", linestyle="", label="fixed weights")]
+    if has_learned:
+        handles.append(plt.Line2D([], [], color=VERMILLION, marker="D", linestyle="", label="learned weights"))
+    ring = {"marker": "o", "linestyle": "", "color": "black", "markersize": 13, "markerfacecolor": "none"}
+    handles.append(plt.Line2D([], [], **ring, label=f"best {MEASURE_WORDS.get(measure, measure)}"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
+
+
+def loss_comparison(
+    rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES, *, choose_by: str = "clsloc_accuracy_50"
+) -> Figure:
+    """Box losses side by side, each at the weight that suits it best.
+
+    Args:
+        rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
+        measures: Which to draw.
+        choose_by: Measure by which each loss's weight is chosen.
+
+    Returns:
+        A figure with an axes for each measure: points for the means over the seeds, bars from the worst to the best
+        seed, and a grey band over the bar of the highest mean. Whoever touches the band has not been beaten.
+    """
+    summary = sweeps.best_of_each_loss(rows, choose_by)
+    figure = new_figure(height=1.3 + 0.5 * len(summary))
+    grid = figure.subplots(1, len(measures), sharey=True, squeeze=False).ravel()
+    names = [f"{row['box_loss']} ({_ratio_words(row)})" for row in summary]
+    places = np.arange(len(summary))[::-1]
+    for axes, measure in zip(grid, measures, strict=True):
+        best = sweeps.best_row(summary, measure)
+        axes.axvspan(best[f"{measure}_low"], best[f"{measure}_high"], color="#d8d8d8", zorder=0)
+        values, lows, highs = (np.array([row[f"{measure}{part}"] for row in summary]) for part in ("", "_low", "_high"))
+        axes.errorbar(values, places, xerr=[values - lows, highs - values], fmt="o", color=BLUE, capsize=4)
+        axes.set_title(MEASURE_WORDS.get(measure, measure), fontsize=10)
+        axes.margins(x=0.15, y=0.12)
+        axes.grid(alpha=0.3, axis="x")
+        axes.tick_params(labelsize=9)
+    grid[0].set_yticks(places, names)
+    figure.supylabel("box loss (box over class weight)", fontsize=10)
+    return figure
+
+
+def _ratio_words(row: Mapping) -> str:
+    return row["setting"] if not row["ratio"] or row["setting"] == "learned" else f"{row['ratio']:.2g}"
+
+
+def scale_comparison(rows: Iterable[Mapping], measure: str = "clsloc_accuracy_50") -> Figure:
+    """What becomes of a measure when both weights are multiplied by the same number, for each optimizer.
+
+    Args:
+        rows: As `clsloc_utils.sweeps.compare_scales` returns them.
+        measure: Which to draw.
+
+    Returns:
+        A figure with one axes: lines for the means over the seeds, bands from the worst to the best seed.
+    """
+    rows = list(rows)
+    axes = new_figure(height=3.6).subplots()
+    for optimizer, colour, (marker, style) in zip(
+        dict.fromkeys(row["optimizer"] for row in rows), PALETTE, _LINE_STYLES, strict=False
+    ):
+        own = [row for row in rows if row["optimizer"] == optimizer]
+        scales = sorted({row["scale"] for row in own})
+        values = [[row[measure] for row in own if row["scale"] == scale] for scale in scales]
+        means, lows, highs = ([pick(each) for each in values] for pick in (np.mean, min, max))
+        axes.fill_between(scales, lows, highs, color=colour, alpha=0.2, linewidth=0)
+        label = OPTIMIZER_WORDS.get(optimizer, optimizer)
+        axes.plot(scales, means, color=colour, marker=marker, linestyle=style, linewidth=2, label=label)
+    axes.set(xscale="log", xlabel="sum of both weights", ylabel=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)
+    return axes.figure
+
+
+def predictions_by_setting(
+    images: Any, predictions: Mapping[str, Mapping[str, Any]], class_names: Sequence[str]
+) -> Figure:
+    """The same images under several settings, a row for each: the still version of a slider.
+
+    Args:
+        images: As `draw_boxes` takes them, N of them, all of one shape.
+        predictions: Name of a setting -> predictions as for `prediction_gallery`, of these N images or more; the first
+            N count.
+        class_names: Names of the classes.
+
+    Returns:
+        A figure with one axes for each setting and image.
+
+    Raises:
+        ValueError: There is no image or no setting.
+    """
+    if not len(images) or not predictions:
+        raise ValueError(f"{len(images)} images and {len(predictions)} settings; at least one of each is needed.")
+    repeated = [image for _ in predictions for image in images]
+    figure, grid = image_grid(repeated, columns=len(images), title_lines=1, header=TITLE_HEIGHT)
+    for row, (name, found) in enumerate(predictions.items()):
+        for column, image in enumerate(images):
+            axes = grid[row * len(images) + column]
+            draw_boxes(axes, image, found["true_box"][column])
+            draw_boxes(axes, None, found["box"][column], predicted=True)
+            label, true_label = found["label"][column], found["true_label"][column]
+            emphasis = {"color": WRONG_COLOUR, "weight": "bold"} if label != true_label else {}
+            title = (
+                class_names[label] if label == true_label else f"{class_names[label]}, not {class_names[true_label]}"
+            )
+            axes.set_title(title, fontsize=title_size(len(images)), **emphasis)
+        grid[row * len(images)].set_ylabel(name, fontsize=10)
+    legend_of_boxes(figure)
+    return figure
