@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clsloc_utils.drawing import scenes
-from clsloc_utils.drawing.sketch import Sketch, mix, rotation, shade, smooth
+from clsloc_utils.datasets.drawing import scenes
+from clsloc_utils.datasets.drawing.sketch import Sketch, mix, rotation, shade, smooth
 
 CLASS_NAMES = sorted(scenes.CLASS_WEIGHTS)
 

@@ -478,10 +478,12 @@ def test_figures_of_one_loss_refuse_several():
 
 
 def test_front_has_a_point_for_each_setting_and_rings_the_best():
-    whole, close = plotting.front(sweep_rows()).axes
+    whole, close, bar = plotting.front(sweep_rows()).axes
+    assert bar.get_ylim() == pytest.approx((0.1, 10))
     assert len(whole.containers) == 6
     assert len(close.containers) == 4
-    assert [text.get_text() for text in close.texts] == ["0.1", "1", "10"]
+    colours = [tuple(container.lines[0].get_color()) for container in close.containers[:3]]
+    assert len(set(colours)) == 3
     across, upright = close.containers[0].lines[2]
     np.testing.assert_allclose(across.get_segments()[0][:, 0], [0.88, 0.92], atol=1e-6)
     np.testing.assert_allclose(upright.get_segments()[0][:, 1], [0.50, 0.54], atol=1e-6)
@@ -491,23 +493,6 @@ def test_front_has_a_point_for_each_setting_and_rings_the_best():
         assert len(rings) == 1
         assert rings[0].get_xdata()[0] == pytest.approx(0.88)
         assert rings[0].get_ydata()[0] == pytest.approx(0.72)
-
-
-def test_labels_of_the_front_cover_neither_points_nor_each_other():
-    rows = sweep_rows()
-    crowded = {"ratio 1": (0.88, 0.51), "ratio 10": (0.885, 0.5), "learned": (0.875, 0.515)}
-    for row in rows:
-        if row["setting"] in crowded:
-            row["accuracy"], row["mean_iou"] = crowded[row["setting"]]
-    figure = plotting.front(rows)
-    figure.draw_without_rendering()
-    for axes in figure.axes:
-        labels = [text.get_window_extent() for text in axes.texts]
-        assert not any(one.overlaps(other) for one, other in itertools.combinations(labels, 2))
-        assert all(axes.bbox.contains(*corner) for label in labels for corner in label.corners())
-        points = [container.lines[0].get_xydata()[0] for container in axes.containers]
-        for point in axes.transData.transform(points):
-            assert not any(label.padded(3).contains(*point) for label in labels)
 
 
 def test_loss_comparison_takes_each_loss_at_its_best_and_shades_the_leader():

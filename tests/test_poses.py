@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clsloc_utils.drawing import people, poses
+from clsloc_utils.datasets.drawing import people, poses
 from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES, side_of
 
 LIMB_JOINTS = [

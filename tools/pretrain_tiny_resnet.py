@@ -19,7 +19,7 @@ import tensorflow as tf
 from PIL import Image
 
 from clsloc_utils.datasets import VOC_CLASS_NAMES
-from clsloc_utils.drawing.scenes import draw_scene
+from clsloc_utils.datasets.drawing.scenes import draw_scene
 from clsloc_utils.progress import progress
 
 IMAGE_SIZE = 128

@@ -51,7 +51,7 @@ CELLS = [
     from clsloc_utils import quiet
     quiet.start_tensorflow()
     from clsloc_utils import backbones, datasets, joints, pipelines, recipes, sweeps, widgets
-    from clsloc_utils.drawing import poses
+    from clsloc_utils.datasets.drawing import poses
     os.environ["CLSLOC_DATA_DIR"] = os.environ["CLSLOC_PROGRESS_DIR"] = "cache"
     warnings.simplefilter("ignore")  # some of the drawings are broken, on purpose
     folder = datasets.write_drawn_folder("photos", class_names=["cat", "dog"], per_class=10, crowds=2)

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from clsloc_utils.datasets.drawing.scenes import Scene, draw_scene
 from clsloc_utils.datasets.voc_folder import ANNOTATION_FOLDER, DRAWING, IMAGE_FOLDER
-from clsloc_utils.drawing.scenes import Scene, draw_scene
 
 CLASS_NAMES = ("bottle", "cat", "chair", "pottedplant")
 OBJECTS_IN_CROWD = 3

@@ -6,8 +6,8 @@ import joblib
 import numpy as np
 import tensorflow_datasets as tfds
 
+from clsloc_utils.datasets.drawing.poses import draw_pose_annotated
 from clsloc_utils.datasets.pose_features import pose_features
-from clsloc_utils.drawing.poses import draw_pose_annotated
 from clsloc_utils.progress import progress
 
 SPLITS = {"train": 3200, "validation": 400, "test": 800}

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import joblib
 import tensorflow_datasets as tfds
 
+from clsloc_utils.datasets.drawing.scenes import draw_annotated
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, voc_features
-from clsloc_utils.drawing.scenes import draw_annotated
 from clsloc_utils.progress import progress
 
 SPLITS = {"train": 7000, "validation": 700, "test": 1300}

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import ticker, transforms
+from matplotlib import colors, ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -120,42 +119,44 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
         measure: By which the best setting is marked.
 
     Returns:
-        A figure with two axes: all settings, and those between the ends on a closer scale. Bars reach from the worst to
-        the best seed; numbers are weight ratios; the best setting is ringed.
+        A figure with two axes: all settings, and those between the ends on a closer scale, coloured by their weight
+        ratio. Bars reach from the worst to the best seed; the best setting is ringed.
 
     Raises:
         ValueError: The rows are of several box losses and none is chosen.
     """
     grid, learned = _rows_of_one_loss(rows, box_loss)
-    inner = [row for row in grid if row["ratio"]]
+    inner = sorted((row for row in grid if row["ratio"]), key=lambda row: row["ratio"])
     best = sweeps.best_row([*grid, *learned], measure)
+    scale = colors.LogNorm(inner[0]["ratio"], inner[-1]["ratio"]) if len(inner) > 1 else None
+    colours = plt.cm.ScalarMappable(scale, "viridis")
     figure = new_figure(height=4.6)
     whole, close = figure.subplots(1, 2)
     for axes, shown in ((whole, grid), (close, inner)):
-        path = [row for row in shown if row["ratio"]]
-        path.sort(key=lambda row: row["ratio"])
-        axes.plot([row["accuracy"] for row in path], [row["mean_iou"] for row in path], color="#a0a0a0", zorder=0)
+        axes.plot([row["accuracy"] for row in inner], [row["mean_iou"] for row in inner], color="#a0a0a0", zorder=0)
         for row in shown:
-            _draw_front_point(axes, row, BLUE, "o", row is best)
+            _draw_front_point(axes, row, colours.to_rgba(row["ratio"]) if row["ratio"] else "black", "o", row is best)
         for row in learned:
             _draw_front_point(axes, row, VERMILLION, "D", row is best)
         axes.set(xlabel="class accuracy", ylabel="mean IoU")
         axes.grid(alpha=0.3)
-    close.margins(x=0.14)
-    whole.set(xlim=(0, 1), ylim=(0, 1), title="all settings")
-    close.set_title("between the ends; numbers: box over class weight")
-    for axes in (whole, close):
-        axes.title.set_fontsize(10)
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5))
+    for row in grid:
+        if not row["ratio"]:
+            place = (row["accuracy"], row["mean_iou"])
+            side = "right" if row["accuracy"] > 0.5 else "left"
+            offset = (-8 if side == "right" else 8, 8)
+            whole.annotate(row["setting"], place, offset, textcoords="offset points", ha=side, fontsize=9)
+    close.margins(0.14)
+    whole.set(xlim=(0, 1), ylim=(0, 1))
+    whole.set_title("all settings", fontsize=10)
+    close.set_title("between the ends", fontsize=10)
+    figure.colorbar(colours, ax=close, label="box over class weight")
     _legend_of_front(figure, bool(learned), measure)
-    figure.draw_without_rendering()  # Only now is known where each point lies.
-    ends = [row for row in grid if row not in inner]
-    _label_front(whole, {row["setting"]: row for row in ends}, [*grid, *learned])
-    _label_front(close, {f"{row['ratio']:.3g}": row for row in inner}, [*inner, *learned])
     return figure
 
 
-def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_best: bool) -> None:
+def _draw_front_point(axes: Axes, row: Mapping, colour: Any, marker: str, is_best: bool) -> None:
     spreads = [
         [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]] for name in ("accuracy", "mean_iou")
     ]
@@ -166,52 +167,8 @@ def _draw_front_point(axes: Axes, row: Mapping, colour: str, marker: str, is_bes
         axes.plot(row["accuracy"], row["mean_iou"], "o", color="black", markersize=15, markerfacecolor="none")
 
 
-def _label_front(axes: Axes, labels: Mapping[str, Mapping], points: Sequence[Mapping]) -> None:
-    """A text near each of some points, where it covers neither a point, nor a bar, nor the path, nor another text."""
-    taken = [box for row in points for box in _boxes_of_front_point(axes, row)]
-    path = axes.transData.transform(axes.lines[0].get_xydata())
-    steps = np.linspace(0, 1, 20)[:, np.newaxis]
-    taken += [
-        transforms.Bbox([dot, dot]).padded(1)
-        for first, last in pairwise(path)
-        for dot in first + steps * (last - first)
-    ]
-    scale = axes.figure.dpi / 72  # pixels in a point
-    turns = np.arange(16) * np.pi / 8
-    # A near place first, and of the places around a point the right one first.
-    offsets = [radius * np.array([np.cos(turn), np.sin(turn)]) for radius in (16, 22, 30, 40) for turn in turns]
-    for text, row in labels.items():
-        place = (row["accuracy"], row["mean_iou"])
-        label = axes.annotate(text, place, (0, 0), textcoords="offset points", ha="center", va="center", fontsize=9)
-        own = label.get_window_extent().padded(2)
-        places = [transforms.Bbox(own.get_points() + scale * offset) for offset in offsets]
-        crowded = [_shared_area(each, taken) + _area_outside(each, axes.bbox) for each in places]
-        best = int(np.argmin(crowded))
-        label.set_position(offsets[best])
-        taken.append(places[best])
-
-
-def _boxes_of_front_point(axes: Axes, row: Mapping) -> list[transforms.Bbox]:
-    """The pixels that a marker and its two bars take."""
-    low, middle, high = axes.transData.transform(
-        [(row[f"accuracy{end}"], row[f"mean_iou{end}"]) for end in ("_low", "", "_high")]
-    )
-    corners = [(middle, middle, 6), ((low[0], middle[1]), (high[0], middle[1]), 1)]
-    corners.append(((middle[0], low[1]), (middle[0], high[1]), 1))
-    return [transforms.Bbox([first, last]).padded(padding) for first, last, padding in corners]
-
-
-def _shared_area(box: transforms.Bbox, others: Iterable[transforms.Bbox]) -> float:
-    shared = (transforms.Bbox.intersection(box, other) for other in others)
-    return sum(each.width * each.height for each in shared if each is not None)
-
-
-def _area_outside(box: transforms.Bbox, frame: transforms.Bbox) -> float:
-    return box.width * box.height - _shared_area(box, [frame])
-
-
 def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:
-    handles = [plt.Line2D([], [], color=BLUE, marker="o", linestyle="", label="fixed weights")]
+    handles = [plt.Line2D([], [], color="black", marker="o", linestyle="", label="fixed weights")]
     if has_learned:
         handles.append(plt.Line2D([], [], color=VERMILLION, marker="D", linestyle="", label="learned weights"))
     ring = {"marker": "o", "linestyle": "", "color": "black", "markersize": 13, "markerfacecolor": "none"}

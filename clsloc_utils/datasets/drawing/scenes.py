@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from clsloc_utils.drawing import animals, backgrounds, household, people, vehicles
-from clsloc_utils.drawing.sketch import Sketch, rotation
+from clsloc_utils.datasets.drawing import animals, backgrounds, household, people, vehicles
+from clsloc_utils.datasets.drawing.sketch import Sketch, rotation
 
 DRAWERS = {**vehicles.DRAWERS, **animals.DRAWERS, **household.DRAWERS, **people.DRAWERS}
 VIEWS = {**vehicles.VIEWS, **animals.VIEWS, **household.VIEWS, **people.VIEWS}

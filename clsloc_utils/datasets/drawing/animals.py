@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from clsloc_utils.drawing.sketch import Colour, Point, Sketch, choose, mix, rotation, shade, smooth, vary
+from clsloc_utils.datasets.drawing.sketch import Colour, Point, Sketch, choose, mix, rotation, shade, smooth, vary
 
 BLACK, WHITE, PINK = (34, 31, 32), (246, 243, 236), (232, 160, 156)
 BONE = (214, 190, 142)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops
 
-from clsloc_utils.drawing.sketch import Colour, Sketch, choose, mix, shade, vary
+from clsloc_utils.datasets.drawing.sketch import Colour, Sketch, choose, mix, shade, vary
 
 # One tile of noise serves all images, each takes its own window of it. A fixed seed: the same bytes on every run.
 _CHANCE = np.random.default_rng(20)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clsloc_utils.drawing.sketch import Colour, Point, Sketch, choose, mix, rotation, shade, smooth, vary
+from clsloc_utils.datasets.drawing.sketch import Colour, Point, Sketch, choose, mix, rotation, shade, smooth, vary
 
 _PAINTS: list[Colour] = [
     (196, 40, 38),

@@ -6,9 +6,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from clsloc_utils.drawing import backgrounds, people
-from clsloc_utils.drawing.scenes import OVERSAMPLING, photograph
-from clsloc_utils.drawing.sketch import Sketch, rotation
+from clsloc_utils.datasets.drawing import backgrounds, people
+from clsloc_utils.datasets.drawing.scenes import OVERSAMPLING, photograph
+from clsloc_utils.datasets.drawing.sketch import Sketch, rotation
 from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES
 
 PLACES = ("meadow", "road", "rails", "room", "plain")
