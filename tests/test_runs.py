@@ -71,7 +71,7 @@ def finished_pose(people, tmp_path_factory):
 
 
 def weights_of(run):
-    return keras.saving.load_model(run / runs.MODEL, compile=False).get_weights()
+    return keras.saving.load_model(run / predicting.MODEL, compile=False).get_weights()
 
 
 def assert_same_run(first, second):

@@ -261,7 +261,7 @@ def test_a_killed_run_is_cleaned_up_by_the_next(model, tmp_path):
 @pytest.mark.parametrize(
     ("bad_batches", "copies", "message"),
     [
-        (lambda copy: batches(copy, count=10 + copy), 2, "21 images after copy 1"),
+        (lambda copy: batches(copy, count=10 + copy), 2, "copy 1 has 11 images, the first one 10"),
         (lambda copy: [], 1, "at least one image"),
         (lambda copy: [(examples()[0], {"label": np.zeros(10)})], 1, "targets must have 'box'"),
         (
@@ -506,7 +506,7 @@ def test_fine_tuning_the_last_layers_needs_a_fine_map():
     inputs = keras.Input((32, 32, 3))
     model = models.two_head_model(keras.Model(inputs, keras.layers.Conv2D(4, 3, strides=16)(inputs)), 3, "pooled")
     with pytest.raises(ValueError, match="take 'all'"):
-        training.fine_tune(model, [examples()], epochs=1)
+        training.fine_tune(model, [examples()], epochs=1, layers="last")
 
 
 # --- judging
