@@ -5,7 +5,7 @@ image, 0..1, float32. Format names are Keras's own (`BOX_FORMATS`). `iou`, `giou
 pixels and relative coordinates give the same number, as long as both arguments use the same units.
 
 Every function takes NumPy arrays, lists or tensors, computes in float32 whatever it is given, and returns a tensor of
-the Keras backend. All of them work eagerly, in `tf.function` and in `tf.data`.
+the Keras backend. All of them work eagerly and in compiled functions; with TensorFlow's backend also in `tf.data`.
 """
 
 from collections.abc import Sequence

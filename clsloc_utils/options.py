@@ -83,9 +83,9 @@ class TrainOptions:
     train_split: str = _option("such as 'train[:80%%]'", metavar="SPLIT")
     eval_split: str = _option("what the model is judged on, once, at the end", metavar="SPLIT")
     strategy: str = _option(
-        "devices: all GPUs, one, all, or those of several machines (default: auto)",
+        "devices of fine-tuning: all GPUs, one, or all (default: auto)",
         default="auto",
-        choices=["auto", "one", "mirrored", "multiworker"],
+        choices=["auto", "one", "mirrored"],
     )
 
 

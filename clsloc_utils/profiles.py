@@ -139,7 +139,7 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
         "image_size": 224,
         "augmented_copies": 10,
         "head_epochs": 10,
-        "fine_tune_stages": (("last", 3e-4), ("all", 3e-4)),
+        "fine_tune_stages": (("all", 3e-4),),
         "sweep_epochs": 10,
     },
     ("fast", True, "pose"): _fields(FAST, _OF_POSES),

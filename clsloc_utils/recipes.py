@@ -156,6 +156,7 @@ def fine_tune(
     validate: bool = True,
     seed: int = 0,
     reading: Mapping[str, Any] | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     **options: Any,
 ) -> keras.callbacks.History:
     """Lets backbone and heads learn together on a source's training images, augmented anew in every epoch.
@@ -169,6 +170,7 @@ def fine_tune(
         validate: Whether the epoch is kept that is best on the validation split.
         seed: Of order and augmentation. Call `training.set_seed` first to fix the rest.
         reading: As for `cache_split`; what the heads have learned with.
+        strategy: As for `training.fine_tune`; with several devices, images that fill no batch are left out.
         **options: Further ones of `training.fine_tune`, such as `layers`, `learning_rate` and `checkpoint`.
 
     Returns:
@@ -182,9 +184,18 @@ def fine_tune(
     if source.task == "boxes":
         reading["counted"] = True  # So that Keras knows how many batches the images with one object make.
     augmented = augmentation or usual_augmentation
-    batches = read(source.name, source.train_split, augmented=augmented, shuffle=True, seed=seed, **reading)
+    is_shared = strategy is not None and strategy.num_replicas_in_sync > 1
+    batches = read(
+        source.name,
+        source.train_split,
+        augmented=augmented,
+        shuffle=True,
+        seed=seed,
+        drop_remainder=is_shared,
+        **reading,
+    )
     validation = read(source.name, source.validation_split, **reading) if validate else None
-    return training.fine_tune(model, batches, validation, epochs=epochs, **options)
+    return training.fine_tune(model, batches, validation, epochs=epochs, strategy=strategy, **options)
 
 
 def fine_tune_in_stages(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
+import scipy.special
 import tensorflow as tf
 
 from clsloc_utils import baselines, metrics
@@ -83,7 +84,8 @@ class _Boxes(Task):
         return metrics.box_scores(batches)
 
     def describe(self, outputs):
-        probabilities = tf.nn.softmax(outputs["label"]).numpy()  # Keras would warn where there is one class only.
+        # Not Keras's own, which warns where there is one class only.
+        probabilities = scipy.special.softmax(outputs["label"], axis=-1)
         return {
             "label": probabilities.argmax(axis=-1),
             "score": probabilities.max(axis=-1),
@@ -151,8 +153,12 @@ def task_of(names: Iterable[str]) -> Task:
 
 
 def _jit_compile() -> str | bool:
-    # On a CPU, TensorFlow's own kernels convolve faster than XLA's, which also takes long to compile.
-    return "auto" if tf.config.list_physical_devices("GPU") else False
+    """Whether XLA compiles the steps of `fit`.
+
+    On a CPU, TensorFlow's own kernels convolve faster than XLA's, which also takes long to compile. JAX has no others.
+    """
+    has_kernels = keras.backend.backend() == "tensorflow" and not tf.config.list_physical_devices("GPU")
+    return False if has_kernels else "auto"
 
 
 def compile_model(

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 import pytest
+from helpers import small_backbone
 from PIL import Image
-from test_models import small_backbone
 
 from clsloc_utils import cli, learning_curves, models, plotting, training
 

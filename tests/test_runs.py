@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import small_backbone
 from PIL import Image
-from test_training import small_backbone
 
 from clsloc_utils import cli, datasets, exporting, models, pipelines, predicting, profiles, recipes, runs, training
 from conftest import Drawn, LspWriter, needs_sigkill
@@ -499,7 +499,7 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert (options["train_split"], options["eval_split"]) == ("train", "test")
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
     last = runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)
-    assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (15, [["last", 3e-4]])
+    assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (30, [["last", 3e-4]])
     assert last["precision"] is None, "in this profile"
     assert runs.resolve_options({"backbone": "alexnet"}, source, profiles.FAST)["image_size"] == 0, "its own"
 
@@ -529,7 +529,7 @@ def test_a_run_fine_tunes_by_the_recipe_of_the_profile_it_was_begun_with(source,
     source = dataclasses.replace(source, task=task)
     options = runs.resolve_options({"batch_size": 7, "seed": 3}, source, profiles.FULL)
     config = json.loads(json.dumps({"options": options, "validation_split": None}))
-    runs.training._Training(tmp_path, config, source, None, None, True, print)._fine_tune()
+    runs.training._Training(tmp_path, config, source, None, None, None, print)._fine_tune()
     profile = asked["profile"]
     assert [tuple(stage) for stage in profile.fine_tune_stages] == list(profiles.FULL.fine_tune_stages)
     assert (profile.fine_tune_epochs, profile.batch_size) == (profiles.FULL.fine_tune_epochs, 7)

@@ -216,6 +216,7 @@ def to_batches(
     augmented: bool | Augmentation = False,
     shuffle: bool = False,
     seed: int = 0,
+    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
     """Turns single-object examples into batches for a model.
 
@@ -226,6 +227,7 @@ def to_batches(
         augmented: Whether to augment the images, or an `Augmentation` that says how far.
         shuffle: Whether to draw the examples in random order, another one in each pass.
         seed: Fixes that order and the augmentation.
+        drop_remainder: Whether a last batch that would hold fewer is left out.
 
     Returns:
         A `tf.data.Dataset` of `(images, targets)`: images float32 RGB, 0 to 255, `[batch, image_size, image_size, 3]`;
@@ -234,7 +236,8 @@ def to_batches(
     """
     if shuffle:
         examples = examples.shuffle(SHUFFLE_BUFFER, seed=seed)
-    batches_of_images = examples.map(parse(image_size), num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    parsed = examples.map(parse(image_size), num_parallel_calls=tf.data.AUTOTUNE)
+    batches_of_images = parsed.batch(batch_size, drop_remainder=drop_remainder)
     if augmented:
         augmentation = augmented if isinstance(augmented, Augmentation) else None
         batches_of_images = augment(batches_of_images, augmentation, seed=seed)
@@ -251,6 +254,7 @@ def batches(
     augmented: bool | Augmentation = False,
     shuffle: bool = False,
     seed: int = 0,
+    drop_remainder: bool = False,
     counted: bool = False,
     data_dir: str | os.PathLike | None = None,
     strict: bool = False,
@@ -267,6 +271,7 @@ def batches(
         augmented: Whether to augment the images, or an `Augmentation`.
         shuffle: Whether to draw the examples in random order.
         seed: Fixes that order and the augmentation.
+        drop_remainder: As for `to_batches`.
         counted: Whether to go through the annotations once beforehand, so that the result knows its number of batches,
             as `fit` likes it. No image is decoded for that.
         data_dir: Where prepared data lies.
@@ -293,4 +298,5 @@ def batches(
         augmented=augmented,
         shuffle=shuffle,
         seed=seed,
+        drop_remainder=drop_remainder,
     )

@@ -252,6 +252,7 @@ def pose_batches(
     augmented: bool | PoseAugmentation = False,
     shuffle: bool = False,
     seed: int = 0,
+    drop_remainder: bool = False,
     data_dir: str | os.PathLike | None = None,
     strict: bool = False,
 ) -> tf.data.Dataset:
@@ -266,6 +267,7 @@ def pose_batches(
         augmented: Whether to augment the images, or a `PoseAugmentation` that says how far.
         shuffle: Whether to draw the examples in random order, another one in each pass.
         seed: Fixes that order and the augmentation.
+        drop_remainder: As for `to_batches`.
         data_dir: Where prepared data lies.
         strict: Whether bad images of a folder raise.
 
@@ -285,7 +287,8 @@ def pose_batches(
     if shuffle:
         examples = examples.shuffle(SHUFFLE_BUFFER, seed=seed)
     parse_example = parse_pose(image_size, margin, augmentation.surroundings if augmented else 0.0)
-    triples = examples.map(parse_example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    parsed = examples.map(parse_example, num_parallel_calls=tf.data.AUTOTUNE)
+    triples = parsed.batch(batch_size, drop_remainder=drop_remainder)
     if augmented:
         triples = augment_pose(triples, augmentation, image_size=image_size, seed=seed)
     return triples.prefetch(2)

@@ -10,7 +10,7 @@ from clsloc_utils.options import TrainOptions, names_of_task
 from clsloc_utils.predicting import InputError
 
 # Of each stage, by whether the images are drawn, where the profile fine-tunes nothing by itself.
-_FINE_TUNE_EPOCHS = {True: profiles.FULL.fine_tune_epochs, False: 15}
+_FINE_TUNE_EPOCHS = {True: profiles.FULL.fine_tune_epochs, False: 30}
 _OTHER_TASK = {"boxes": "pose", "pose": "boxes"}
 
 
@@ -42,6 +42,10 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
             "or --fine-tune all."
         )
     profile = profile.on(drawn=source.drawn, task=source.task)
+    if fine_tune == "all":
+        stages = profile.fine_tune_stages
+    else:
+        stages = [stage for stage in profiles.FULL.fine_tune_stages if stage[0] == fine_tune]
     backbone, image_size = recipes.backbone_of(profile, source)
     if source.task == "boxes":
         of_task = {
@@ -66,7 +70,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,
-        "fine_tune_stages": [list(stage) for stage in profile.fine_tune_stages if fine_tune in ("all", stage[0])],
+        "fine_tune_stages": [list(stage) for stage in stages],
         "fine_tune_epochs": 0 if fine_tune == "none" else profile.fine_tune_epochs or _FINE_TUNE_EPOCHS[source.drawn],
         # Kept, so that a run that is resumed on another machine goes on as it was begun.
         "precision": recipes.precision_of(profile),

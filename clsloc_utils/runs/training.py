@@ -1,6 +1,5 @@
 """One run, from its options to its report."""
 
-import contextlib
 import csv
 import dataclasses
 import platform
@@ -71,12 +70,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
     """
     run = Path(run).expanduser()
     stored = stored_config(run)
-    with input_errors():
-        # First of all: TensorFlow can join other machines only before it has done anything.
-        strategy = distribution.choose(given.get("strategy") or (stored["options"]["strategy"] if stored else "auto"))
-    # Of several machines the first one writes; the others may find its run already.
-    is_chief = distribution.is_chief(strategy)
-    if stored is not None and is_chief and not resume:
+    if stored is not None and not resume:
         raise InputError(f"{run}: holds a run already; add --resume to go on with it, or name another with --out.")
     info = find_source(source)
     if stored is None:
@@ -93,15 +87,15 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
         check_split(info, options[role])
     if overlap(info, options["train_split"], options["eval_split"]):
         log("The evaluation split shares images with the training split: its measures will flatter the model.")
-    with strategy.scope():
-        training.set_seed(options["seed"])
-        backbone, model = build_model(options, info)
-    with locked(run) if is_chief else contextlib.nullcontext():
+    with input_errors():
+        strategy = distribution.choose(options["strategy"])
+    training.set_seed(options["seed"])
+    backbone, model = build_model(options, info)
+    with locked(run):
         if stored is None:
             options["image_size"] = backbone.input_shape[1]
             stored = _new_config(options, info, backbone, validation_split(info, options, log))
-            if is_chief:
-                write_json(run / CONFIG, stored)
+            write_json(run / CONFIG, stored)
         elif training.backbone_fingerprint(backbone) != stored["backbone"]:
             raise InputError(
                 f"backbone {options['backbone']}: its weights are not those that {run} was begun with; restore the "
@@ -109,7 +103,7 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
             )
         tell_how_read(info, log)
         log(recipes.reason_for_backbone(options["backbone"], info))
-        return _Training(run, stored, info, backbone, model, is_chief, log).run_to_the_end()
+        return _Training(run, stored, info, backbone, model, strategy, log).run_to_the_end()
 
 
 def _check_same_run(run: Path, stored: Mapping, given: Mapping[str, Any], info: datasets.SourceInfo) -> None:
@@ -184,11 +178,11 @@ class _Training:
         info: datasets.SourceInfo,
         backbone: keras.Model,
         model: keras.Model,
-        is_chief: bool,
+        strategy: tf.distribute.Strategy | None,
         log,
     ):
         self.run, self.config, self.backbone, self.model = run, config, backbone, model
-        self.is_chief, self.log = is_chief, log
+        self.strategy, self.log = strategy, log
         self.options = options = config["options"]
         self.source = dataclasses.replace(
             info,
@@ -208,8 +202,6 @@ class _Training:
         except training.CheckpointError as error:
             raise InputError(str(error)) from error
         except KeyboardInterrupt:
-            if self.options["strategy"] == "multiworker":
-                raise  # The weights lie on all machines, and the others do not stop at the same step.
             if not self._take_best_so_far():
                 self.log("Stopped before the first epoch was over: nothing is learned yet. --resume begins anew.")
                 return TrainResult(None, interrupted=True)
@@ -217,8 +209,6 @@ class _Training:
             metrics = self._write_results(interrupted=True)
             return TrainResult(metrics, interrupted=True, verdict=reports.verdict(self.config, metrics))
         metrics = self._write_results()
-        if not self.is_chief:
-            return TrainResult(None)
         for checkpoint in checkpoints_of(self.run).values():
             checkpoint.unlink()
         return TrainResult(metrics, verdict=reports.verdict(self.config, metrics))
@@ -227,8 +217,8 @@ class _Training:
         train_cache = self._cache(self.source.train_split, self.options["copies"])
         tell_how_many(self.source, self.source.train_split, train_cache.num_examples, self.log)
         validation_cache = self._cache(self.source.validation_split, 1) if self.validates else None
-        if self.is_chief:
-            self._keep_baseline(train_cache)
+        self.config["baseline"] = TASKS[self.source.task].baseline(train_cache.targets)
+        write_json(self.run / CONFIG, self.config)
         history = training.train_heads(
             self.model,
             train_cache,
@@ -255,6 +245,7 @@ class _Training:
             seed=self.options["seed"],
             precision=self.options["precision"],
             checkpoints={layers: checkpoint_of(self.run, f"{layers} layers") for layers in ("last", "all")},
+            strategy=self.strategy,
             validate=self.validates,
             augmentation=_augmentation(self.options),
             **self._losses(),
@@ -269,24 +260,15 @@ class _Training:
         learned = 0
         for stage, file in checkpoints_of(self.run).items():
             trained = self.model.get_layer("heads") if stage == "heads" else self.model
-            with self.model.distribute_strategy.scope():
-                learned += training.restore_best(trained, file)
+            learned += training.restore_best(trained, file)
             self.histories[stage] = training.Checkpoint(file).history
         return learned > 0
 
-    def _keep_baseline(self, train_cache: training.FeatureCache) -> None:
-        """Writes down what the baselines answer, so that they can be judged where the training images are not."""
-        self.config["baseline"] = TASKS[self.source.task].baseline(train_cache.targets)
-        write_json(self.run / CONFIG, self.config)
-
-    def _write_results(self, interrupted: bool = False) -> dict | None:
+    def _write_results(self, interrupted: bool = False) -> dict:
         """Writes model, history, report and metrics; the metrics last."""
-        weights = self.model.get_weights()  # Sums over all machines are among them, so all take part.
-        if not self.is_chief:
-            return None
-        # A model for one device, and without the optimizers, which would make the file three times as large.
+        # Without the optimizers, which would make the file three times as large.
         finished = type(self.model).from_config(self.model.get_config())
-        finished.set_weights(weights)
+        finished.set_weights(self.model.get_weights())
         batches = plain_batches(self.source, self.source.test_split, self.options)
         metrics, predictions = judge(finished, batches, self.config)
         with replacing(self.run / MODEL) as file:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from clsloc_utils import distribution
 from clsloc_utils.files import arrays_in, replacing
 from clsloc_utils.progress import progress
 from clsloc_utils.tasks import Task
@@ -172,9 +171,6 @@ class Checkpoint(keras.callbacks.Callback):
             for kind, values in arrays.items()
             for index, value in enumerate(values)
         }
-        # Every machine has to read the variables, some of which are summed over all; one of them writes.
-        if not distribution.is_chief(self.model.distribute_strategy):
-            return
         with replacing(self.file) as file:
             np.savez(file, state=np.array(json.dumps(self._state)), **numbered)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import filelock
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from clsloc_utils import checkup, models
 from clsloc_utils.backbones import feature_extractor
@@ -140,8 +142,9 @@ class FeatureBatches(keras.utils.PyDataset):
         self, cache: FeatureCache, batch_size: int, levels: Iterable[str] | None, copies: int | None, seed: int | None
     ):
         # With one worker Keras reads through tf.data with its tuner, which can hold up the end of an epoch for as long
-        # as the epoch itself. Threads keep the order.
-        super().__init__(workers=2)
+        # as the epoch itself. Threads keep the order; on JAX, which reads without tf.data, they do not in Keras 3.15.1:
+        # the first batches of the next pass end each epoch.
+        super().__init__(workers=2 if keras.backend.backend() == "tensorflow" else 1)
         missing = set(levels or ()) - set(cache.levels)
         if missing:
             raise FeatureCacheError(
@@ -161,22 +164,8 @@ class FeatureBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[dict, ...]:
         """One batch."""
-        return self.part(index, 0, 1)
-
-    def part(self, index: int, part: int, parts: int) -> tuple[dict, ...]:
-        """Of one batch, the rows that one of several replicas works on; the others are not read from the disk.
-
-        Args:
-            index: The number of the batch.
-            part: The number of the replica, from 0.
-            parts: Number of replicas; the first ones get a row more where the batch cannot be cut evenly.
-
-        Returns:
-            As `batches` says.
-        """
         rows = self._order()[index * self.batch_size : (index + 1) * self.batch_size]
-        # Sorted, it reads the disk in one direction; order does not matter within a batch.
-        rows = np.array_split(np.sort(rows), parts)[part]
+        rows = np.sort(rows)  # It reads the disk in one direction; order does not matter within a batch.
         features = {level: _rows_of(self.cache.arrays[level], rows) for level in self.levels}
         targets = {name: _rows_of(self.cache.arrays[name], rows) for name in _TARGETS if name in self.cache.arrays}
         return features, *task_of(targets).to_batch(targets)
@@ -300,7 +289,7 @@ def backbone_fingerprint(features: keras.Model) -> str:
     digest = hashlib.sha256(_sha256_of_json(config["config"] | {"name": ""}).encode())
     for layer in features.layers:
         for weight in layer.weights:
-            array = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+            array = np.ascontiguousarray(ops.convert_to_numpy(weight))
             digest.update(f"{array.dtype.name}{array.shape}".encode())
             digest.update(array.tobytes())
     return digest.hexdigest()
@@ -339,7 +328,7 @@ def _temporary_folder(root: Path, prefix: str) -> Iterator[Path]:
 def _write_cache(folder: Path, features: keras.Model, batches, key: dict, description: str) -> None:
     started = time.perf_counter()
     writers: dict[str, _NpyWriter] = {}
-    forward = forward_of(features, tf.float16)
+    forward = forward_of(features, "float16")
     count = None
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress(description=description))
@@ -428,28 +417,32 @@ class _NpyWriter:
         self.stream.close()
 
 
-def forward_of(model: keras.Model, dtype: tf.DType | None = None) -> Callable[[Any], dict[str, np.ndarray]]:
+def forward_of(model: keras.Model, dtype: str | None = None) -> Callable[[Any], dict[str, np.ndarray]]:
     """The model as a function from a batch to its outputs, of their own dtype or another one.
 
-    It is traced once for batches of all sizes.
-
-    `predict_on_batch` would trace anew for a smaller last batch, and TensorFlow then warns of it.
+    With TensorFlow it is traced once for batches of all sizes: `predict_on_batch` would trace anew for a smaller last
+    batch, and TensorFlow then warns of it.
     """
-    signature = keras.tree.map_structure(
-        lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), model.input
-    )
 
-    @tf.function(input_signature=[signature], autograph=False)
-    def outputs_of(inputs: Any) -> dict[str, tf.Tensor]:
-        outputs = model(inputs, training=False)
-        return {name: tf.cast(values, dtype or values.dtype) for name, values in outputs.items()}
+    def outputs_of(inputs: Any) -> dict[str, Any]:
+        return {name: ops.cast(values, dtype or values.dtype) for name, values in call(inputs).items()}
+
+    if keras.backend.backend() == "tensorflow":
+        call = functools.partial(model, training=False)
+        signature = keras.tree.map_structure(
+            lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), model.input
+        )
+        outputs_of = tf.function(outputs_of, input_signature=[signature], autograph=False)
+    else:
+        model.make_predict_function(force=True)  # The model may compute in another precision than last time.
+        call = model.predict_on_batch
 
     def forward(inputs: Any) -> dict[str, np.ndarray]:
         # Older versions of Keras read a model of one input back from its file as one of a list of inputs.
         if isinstance(model.input, list) and not isinstance(inputs, list):
             inputs = [inputs]
         # Features come from the disk in half precision.
-        inputs = keras.tree.map_structure(lambda values, tensor: tf.cast(values, tensor.dtype), inputs, model.input)
-        return {name: values.numpy() for name, values in outputs_of(inputs).items()}
+        inputs = keras.tree.map_structure(lambda values, tensor: ops.cast(values, tensor.dtype), inputs, model.input)
+        return {name: ops.convert_to_numpy(values) for name, values in outputs_of(inputs).items()}
 
     return forward

@@ -32,7 +32,6 @@ def set_seed(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-@distribution.within_scope
 def train_heads(
     model: keras.Model,
     train_cache: FeatureCache,
@@ -92,7 +91,6 @@ def train_heads(
     return _fit(heads, batches, validation, epochs, patience, checkpoint, description if show_progress else None)
 
 
-@distribution.within_scope
 def fine_tune(
     model: keras.Model,
     train_batches: Any,
@@ -106,6 +104,7 @@ def fine_tune(
     steps_per_epoch: int | None = None,
     patience: int | None = None,
     checkpoint: str | Path | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     description: str = "fine-tune",
     show_progress: bool = True,
     **losses: Any,
@@ -133,6 +132,8 @@ def fine_tune(
         patience: Epochs without a better validation after which training ends; `None` runs all.
         checkpoint: As for `train_heads`. Batches must be a `tf.data.Dataset` or a `FeatureBatches` then: of these, the
             passes before the interruption can be left out.
+        strategy: Which devices learn together, as `clsloc_utils.distribution.choose` returns it; `None` for one. With
+            several, batches must be of one size that they can share. Sample weights are averaged part by part then.
         description: Words for the progress bar.
         show_progress: Whether to show one.
         **losses: As for `train_heads`.
@@ -141,13 +142,14 @@ def fine_tune(
         Keras's `History`, of all epochs.
 
     Raises:
-        ValueError: `layers` is neither `"last"` nor `"all"`, the number of batches is not known, or Keras does not
-            know the precision.
+        ValueError: `layers` is neither `"last"` nor `"all"`, the number of batches is not known, they cannot be shared,
+            or Keras does not know the precision.
         CheckpointError: The checkpoint cannot be read, or is of another training.
     """
     if layers not in ("last", "all"):
         raise ValueError(f"layers is {layers!r}; take 'last' or 'all'.")
-    steps_per_epoch = steps_per_epoch or distribution.num_batches(train_batches)
+    distribution.check_even(train_batches, strategy)
+    steps_per_epoch = steps_per_epoch or _num_batches(train_batches)
     if steps_per_epoch is None:
         raise ValueError("train_batches: the number of batches is not known; pass steps_per_epoch.")
     steps = epochs * steps_per_epoch
@@ -157,14 +159,18 @@ def fine_tune(
     )
     task = task_of(model.output)
     try:
-        with models.unfrozen(model, layers), models.computing_in(model.get_layer("features"), precision):
+        with (
+            distribution.replicated(model, strategy) as learner,
+            models.unfrozen(learner, layers),
+            models.computing_in(learner.get_layer("features"), precision),
+        ):
             optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
             scaled = precision == "mixed_float16"
             task.compile(
-                model, optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer, **losses
+                learner, optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer, **losses
             )
             description = description if show_progress else None
-            return _fit(model, train_batches, validation_batches, epochs, patience, checkpoint, description)
+            return _fit(learner, train_batches, validation_batches, epochs, patience, checkpoint, description)
     finally:
         # The optimizer knows weights that learn no more: saved with its state, the model could not be loaded again.
         task.compile(model, optimizer=keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay), **losses)
@@ -190,26 +196,23 @@ def _fit(
     first_epoch = keeper.next_epoch(epochs) if keeper else 0
     _skip_passes(batches, first_epoch)
     with contextlib.ExitStack() as stack:
-        if description is not None and distribution.is_chief(model.distribute_strategy):
+        if description is not None:
             callbacks.append(stack.enter_context(ProgressBar(description, first_epoch)))
-        if model.distribute_strategy.num_replicas_in_sync > 1:
-            history = distribution.fit(model, batches, validation_batches, epochs, first_epoch, callbacks)
-        else:
-            steps = distribution.num_batches(batches) if isinstance(batches, tf.data.Dataset) else None
-            if steps is not None:
-                # One iterator for all epochs. Left to itself, Keras begins more passes than it reads, and the n-th
-                # epoch is not the n-th pass, on which order and augmentation depend.
-                batches = batches.repeat(max(1, epochs - first_epoch))
-            history = model.fit(
-                batches,
-                steps_per_epoch=steps,
-                validation_data=validation_batches,
-                epochs=epochs,
-                initial_epoch=first_epoch,
-                callbacks=callbacks,
-                shuffle=False,  # Whoever made the batches has shuffled; Keras would change their order on top.
-                verbose=0,
-            )
+        steps = _num_batches(batches) if isinstance(batches, tf.data.Dataset) else None
+        if steps is not None:
+            # One iterator for all epochs. Left to itself, Keras begins more passes than it reads, and the n-th epoch is
+            # not the n-th pass, on which order and augmentation depend.
+            batches = batches.repeat(max(1, epochs - first_epoch))
+        history = model.fit(
+            batches,
+            steps_per_epoch=steps,
+            validation_data=validation_batches,
+            epochs=epochs,
+            initial_epoch=first_epoch,
+            callbacks=callbacks,
+            shuffle=False,  # Whoever made the batches has shuffled; Keras would change their order on top.
+            verbose=0,
+        )
     if keeper is not None:
         history.history, history.epoch = keeper.history, list(range(keeper.epochs_done))
     return history
@@ -223,3 +226,11 @@ def _skip_passes(batches: Any, count: int) -> None:
         # Order and augmentation of a pass are drawn when it begins: nothing need be read.
         for _ in range(count):
             iter(batches)
+
+
+def _num_batches(batches: Any) -> int | None:
+    """Number of batches, where it is known."""
+    if not isinstance(batches, tf.data.Dataset):
+        return len(batches) if hasattr(batches, "__len__") else None
+    cardinality = int(batches.cardinality())
+    return cardinality if cardinality >= 0 else None
