@@ -2,10 +2,9 @@
 
     python -m pip install playwright
     python tools/try_lab.py --screenshots build/lab
-    python tools/try_lab.py --screenshots build/lab --notebook notebooks/01_problem_framing.ipynb
 
 Runs a notebook that holds every widget once, moves things, and compares the numbers shown with those worked out by
-hand. With `--notebook`, a copy of that notebook is run instead and its widgets photographed.
+hand, in the light and in the dark theme.
 """
 
 import argparse
@@ -14,14 +13,11 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -83,11 +79,9 @@ CELLS = [
 
     def look(file):
         try:
-            photo = Image.open(file).convert("RGB")
+            return plotting.gallery([np.asarray(Image.open(file).convert("RGB"))], columns=1)
         except OSError as error:
             raise ValueError(f"{file}: no picture") from error
-        return plotting.gallery([np.asarray(photo)], columns=1)
-
     """,
     'widgets.photo_upload(look, next(Path("photos/JPEGImages").glob("*.jpg")))',
     'exercises.quiz("01")',
@@ -114,9 +108,14 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
         AssertionError: JupyterLab or its kernel did not start.
     """
     own = notebook.parent / ".jupyter"
-    names = ("CONFIG_DIR", "RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
-    places = {f"JUPYTER{'' if name.startswith('LAB') else '_'}{name}": str(own / name) for name in names}
-    write_settings(own / "LAB_SETTINGS_DIR", theme)
+    (own / "labconfig").mkdir(parents=True)
+    settings = {
+        "@jupyterlab/apputils-extension:themes": {"theme": THEMES[theme]},
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is drawn at once
+    }
+    (own / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(settings), encoding="utf-8")
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -124,50 +123,34 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
     command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={notebook.parent}"]
     log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
-        environment = os.environ | places | {"IPYTHONDIR": str(own / "ipython")}
+        environment = os.environ | dict.fromkeys(names, str(own))
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: answers(port), lambda: log.read_text(encoding="utf-8"), START_SECONDS)
+        wait_for(lambda: listens(port), lambda: log.read_text(encoding="utf-8"), START_SECONDS)
         with launched(browser) as chromium:
             page = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True).new_page()
             page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}")
             page.locator(".jp-Notebook").wait_for()
             # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
-            wait_for(lambda: is_any_kernel_ready(port), lambda: "no kernel", START_SECONDS)
+            wait_for(lambda: is_any_kernel_ready(page, port), lambda: "no kernel", START_SECONDS)
             yield page
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def write_settings(folder: Path, theme: str) -> None:
-    """JupyterLab's settings: the theme, no questions about news, and every cell drawn at once."""
-    settings = {
-        "apputils-extension/themes": {"theme": THEMES[theme]},
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-        "notebook-extension/tracker": {"windowingMode": "none"},
-    }
-    for name, values in settings.items():
-        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values), encoding="utf-8")
-
-
-def answers(port: int) -> bool:
-    """Whether a server listens there."""
+def listens(port: int) -> bool:
+    """Whether a server of this machine listens there."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
         return True
     return False
 
 
-def is_any_kernel_ready(port: int) -> bool:
+def is_any_kernel_ready(page: Any, port: int) -> bool:
     """Whether a kernel waits for work, and a notebook is connected to it."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/kernels", timeout=10) as answer:
-            kernels = json.load(answer)
-    except urllib.error.HTTPError:  # while a kernel starts, the server may not know what to say of it
-        return False
-    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+    answer = page.request.get(f"http://127.0.0.1:{port}/api/kernels")
+    # While a kernel starts, the server may not know what to say of it.
+    return answer.ok and any(each["execution_state"] == "idle" and each["connections"] for each in answer.json())
 
 
 def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
@@ -220,7 +203,6 @@ class Handles:
         self.page = page
         self.root = page.locator(".clsloc-handles").nth(number)
         self.root.scroll_into_view_if_needed()
-        self.stage = self.root.locator("svg")
 
     def item(self, name: str) -> Any:
         """What can be moved and has this name."""
@@ -233,25 +215,34 @@ class Handles:
 
     def expect(self, tolerance: float = 0.0006, **expected: float) -> None:
         """Waits until the numbers are these; `LONG_NAMES` says what `L2` and `PCK_20` stand for."""
-
-        def near() -> bool:
-            numbers = self.numbers()
-            return all(abs(numbers.get(name, 1e9) - value) <= tolerance for name, value in wanted.items())
-
         wanted = {LONG_NAMES.get(name, name): value for name, value in expected.items()}
-        wait_for(near, lambda: f"{self.numbers()} is not {wanted}")
+        wait_for(
+            lambda: all(abs(self.numbers().get(name, 1e9) - value) <= tolerance for name, value in wanted.items()),
+            lambda: f"{self.numbers()} is not {wanted}",
+        )
 
     def drag(self, start: tuple[float, float], shift: tuple[float, float], finger: bool = False) -> None:
-        """Moves what lies at a place of the picture, both in shares of its width and height."""
-        box = self.stage.bounding_box()
-        path = [
-            (
-                box["x"] + (start[0] + part * shift[0]) * box["width"],
-                box["y"] + (start[1] + part * shift[1]) * box["height"],
-            )
-            for part in (0.0, 0.3, 0.7, 1.0)
-        ]
-        (drag_with_finger if finger else drag_with_mouse)(self.page, path)
+        """Moves what lies at a place of the picture, both in shares of its width and height, by mouse or by finger."""
+        box = self.root.locator("svg").bounding_box()
+
+        def place(part: float) -> dict[str, float]:
+            x, y = (begin + part * way for begin, way in zip(start, shift, strict=True))
+            return {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+
+        if finger:
+            touch = self.page.context.new_cdp_session(self.page)
+            for kind, places in (
+                ("touchStart", [place(0)]),
+                ("touchMove", [place(0.5)]),
+                ("touchMove", [place(1)]),
+                ("touchEnd", []),
+            ):
+                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        else:
+            self.page.mouse.move(**place(0))
+            self.page.mouse.down()
+            self.page.mouse.move(**place(1), steps=3)
+            self.page.mouse.up()
 
     def press(self, name: str, keys: str, times: int = 1) -> None:
         """Presses keys while something has the focus."""
@@ -261,24 +252,6 @@ class Handles:
 
 
 LONG_NAMES = {"L2": "L2 loss", "PCK_10": "PCK@0.1", "PCK_20": "PCK@0.2"}
-
-
-def drag_with_mouse(page: Any, path: list[tuple[float, float]]) -> None:
-    """Presses at the first place, goes through the others, and lets go at the last."""
-    page.mouse.move(*path[0])
-    page.mouse.down()
-    for place in path[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
-
-
-def drag_with_finger(page: Any, path: list[tuple[float, float]]) -> None:
-    """The same with a finger."""
-    session = page.context.new_cdp_session(page)
-    for number, (x, y) in enumerate(path):
-        kind = "touchMove" if number else "touchStart"
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def focused(page: Any) -> str:
@@ -405,13 +378,7 @@ TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider, try_uploa
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
-    """Runs every trial in a fresh JupyterLab.
-
-    Args:
-        folder: An empty one, for the notebook and all that it makes.
-        browser: Path of a Chromium.
-        theme: One of `THEMES`.
-        screenshots: Folder for a picture after each trial; `None` takes none.
+    """Runs every trial in a fresh JupyterLab, in an empty folder; takes a picture after each if there is a place for it.
 
     Raises:
         AssertionError: Something did not move, or shows a wrong number.
@@ -427,21 +394,10 @@ def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path 
                     page.screenshot(path=screenshots / f"{trial.__name__}-{theme}.png")
 
 
-def photograph(notebook: Path, folder: Path, browser: str, theme: str, screenshots: Path) -> None:
-    """Runs a copy of a notebook of the course and takes a picture of every output with a widget."""
-    shutil.copytree(notebook.parent, folder, dirs_exist_ok=True)
-    with opened(folder / notebook.name, browser, theme) as page:
-        run_all_cells(page)
-        for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets, .clsloc-handles)").all(), 1):
-            cell.scroll_into_view_if_needed()
-            cell.screenshot(path=screenshots / f"{notebook.stem}-{number}-{theme}.png")
-
-
 def main() -> int:
     """Tries everything in each theme."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--screenshots", type=Path, required=True, help="folder for the pictures; look at them")
-    parser.add_argument("--notebook", type=Path, help="photograph the widgets of this notebook instead")
     arguments = parser.parse_args()
     browser = find_browser()
     if browser is None:
@@ -449,10 +405,7 @@ def main() -> int:
     arguments.screenshots.mkdir(parents=True, exist_ok=True)
     for theme in THEMES:
         with tempfile.TemporaryDirectory(prefix="try_lab_") as folder:
-            if arguments.notebook is not None:
-                photograph(arguments.notebook, Path(folder), browser, theme, arguments.screenshots)
-            else:
-                try_all(Path(folder), browser, theme, arguments.screenshots)
+            try_all(Path(folder), browser, theme, arguments.screenshots)
         print(f"{theme}: all is well", flush=True)
     return 0
 
