@@ -193,7 +193,7 @@ def all_files():
     return [path for path in paths if path.is_file() and path.name != ".coverage"]
 
 
-TEXT_KINDS = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".j2", ".sh", ""}
+TEXT_KINDS = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".sh", ""}
 OTHER_KINDS = {".html", ".js", ".rst", ".png", ".npz"}
 
 

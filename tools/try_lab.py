@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -119,8 +120,13 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    token = secrets.token_hex()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", "--IdentityProvider.token=", f"--ServerApp.root_dir={notebook.parent}"]
+    command += [
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={notebook.parent}",
+    ]
     log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
         environment = os.environ | dict.fromkeys(names, str(own))
@@ -129,7 +135,7 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
         wait_for(lambda: listens(port), lambda: log.read_text(encoding="utf-8"), START_SECONDS)
         with launched(browser) as chromium:
             page = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True).new_page()
-            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}")
+            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}")
             page.locator(".jp-Notebook").wait_for()
             # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
             wait_for(lambda: is_any_kernel_ready(page, port), lambda: "no kernel", START_SECONDS)
@@ -378,7 +384,7 @@ TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider, try_uploa
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
-    """Runs every trial in a fresh JupyterLab, in an empty folder; takes a picture after each if there is a place for it.
+    """Runs every trial in a fresh JupyterLab, in an empty folder; with a place for them, takes pictures.
 
     Raises:
         AssertionError: Something did not move, or shows a wrong number.
