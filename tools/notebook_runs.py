@@ -98,6 +98,7 @@ def run_notebook(path: Path) -> nbformat.NotebookNode:
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
+        store_widget_state=False,
         # Keeps of a progress bar what is on the screen at the end: the file stays small, and so do its changes.
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
