@@ -7,24 +7,21 @@ WORKERS ?= 2
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
-SITE_INSTALLED := $(VENV)/.installed-site
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab site test coverage lint notebooks address bench results clean
+.PHONY: help course lab site test coverage lint notebooks bench results clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-course: $(INSTALLED) ## Run all notebooks; the pages land in build/, start with build/index.html
-	@$(VENV_PYTHON) tools/build_course.py
+course: $(INSTALLED) ## Run all notebooks and build the pages from them; start with build/site/index.html
+	@$(VENV_PYTHON) tools/build_site.py --run
 
 lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	@$(VENV_PYTHON) -m jupyterlab notebooks/00_start.ipynb
 
-site: $(SITE_INSTALLED) ## Build the site from the saved notebooks, docs/ and the docstrings: build/site/index.html
-	@rm -rf build/site docs/api
-	@$(VENV_PYTHON) -m sphinx --quiet --fail-on-warning --keep-going --fresh-env -c docs -b html -d build/.doctrees . build/site
-	@$(VENV_PYTHON) tools/check_site.py build/site
+site: $(INSTALLED) ## Build the same pages from the outputs that are saved, and look for dead links and the like
+	@$(VENV_PYTHON) tools/build_site.py --strict
 
 test: $(INSTALLED) ## Run all tests, notebooks included
 	@$(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS)
@@ -38,9 +35,6 @@ lint: $(INSTALLED) ## Check style and layout of the code
 
 notebooks: $(INSTALLED) ## Run all notebooks and save their outputs in place (after an edit)
 	@$(VENV_PYTHON) tools/update_notebooks.py
-
-address: $(INSTALLED) ## Write the address of `git remote` into notebooks, badges and README
-	@$(VENV_PYTHON) tools/repository_address.py
 
 bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md; PHOTOS=, BACKBONE= too
 	@$(VENV_PYTHON) tools/bench.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(BACKBONE),--backbone "$(BACKBONE)")
@@ -62,11 +56,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 		{ echo 'This course needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ...' >&2; exit 1; }
 	@echo 'Installing the course and what it needs into $(VENV) (a few minutes, once) ...'
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP_INSTALL) --editable '.[notebooks,tests]'
-	@touch $@
-
-# What only the site needs, in the same environment.
-$(SITE_INSTALLED): $(INSTALLED)
-	@echo 'Installing what the site needs ...'
-	@$(PIP_INSTALL) --editable '.[site]'
+	@$(PIP_INSTALL) --editable '.[tests]'
 	@touch $@

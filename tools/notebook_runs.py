@@ -1,9 +1,10 @@
-"""Running notebooks outside of JupyterLab; shared by build_course.py and update_notebooks.py."""
+"""Running notebooks outside of JupyterLab; shared by build_site.py and update_notebooks.py."""
 
 import os
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -38,26 +39,53 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
     return paths
 
 
-def solution_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks with solutions of the exercises, in the order of their numbers.
+def all_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
+    """The notebooks of the course, and behind them those in its folder `solutions`, each in the order of their numbers.
 
     Args:
         folder: Where the notebooks of the course lie.
 
     Returns:
-        Paths of the `.ipynb` files in its folder `solutions`; empty when there are none.
+        Paths of `.ipynb` files.
+
+    Raises:
+        FileNotFoundError: The course has none.
     """
-    return sorted((folder / "solutions").glob("*.ipynb"))
+    return [*course_notebooks(folder), *sorted((folder / "solutions").glob("*.ipynb"))]
 
 
-def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
+def run_notebooks(paths: list[Path]) -> Iterator[tuple[Path, nbformat.NotebookNode]]:
+    """Runs notebooks one after the other and prints a line for each: which it is, and how long it took.
+
+    Args:
+        paths: The notebooks.
+
+    Yields:
+        Each path and its notebook with new outputs.
+
+    Raises:
+        NotebookFailed: A cell failed.
+    """
+    for number, path in enumerate(paths, 1):
+        print(f"[{number}/{len(paths)}] {path.name} ...", end=" ", flush=True)
+        begin = time.perf_counter()
+        try:
+            notebook = run_notebook(path)
+        except NotebookFailed:
+            print("failed", flush=True)
+            raise
+        print(f"{time.perf_counter() - begin:.0f} s", flush=True)
+        yield path, notebook
+
+
+def run_notebook(path: Path) -> nbformat.NotebookNode:
     """Runs a notebook from top to bottom in a fresh kernel; the file itself stays as it is.
 
     Args:
         path: The notebook. Its cells run in its folder, as they do in JupyterLab.
 
     Returns:
-        The notebook with its new outputs, and the seconds this took.
+        The notebook with its new outputs.
 
     Raises:
         NotebookFailed: A cell raised an error, took too long, or lost its kernel.
@@ -70,12 +98,12 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
         record_timing=False,
+        store_widget_state=False,
         # Keeps of a progress bar what is on the screen at the end: the file stays small, and so do its changes.
         coalesce_streams=True,
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=lambda cell, cell_index: begun.append(cell),
     )
-    begin = time.perf_counter()
     try:
         # Whoever runs a notebook this way has solved no exercise before, and their record of what they have stays.
         with tempfile.TemporaryDirectory() as record:
@@ -84,12 +112,11 @@ def run_notebook(path: Path) -> tuple[nbformat.NotebookNode, float]:
         raise NotebookFailed(_failure(path, begun, f"{error.ename}: {error.evalue}", error.traceback)) from error
     except (CellTimeoutError, DeadKernelError) as error:
         raise NotebookFailed(_failure(path, begun, f"{type(error).__name__}: {error}")) from error
-    seconds = time.perf_counter() - begin
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             # A widget lives in the kernel that has just ended; what stands in for it remains.
             output.get("data", {}).pop(WIDGET, None)
-    return notebook, seconds
+    return notebook
 
 
 def _failure(path: Path, begun: list[nbformat.NotebookNode], error: str, traceback: str = "") -> str:

@@ -2,11 +2,9 @@
 
     python -m pip install playwright
     python tools/try_lab.py --screenshots build/lab
-    python tools/try_lab.py --screenshots build/lab --notebook notebooks/01_problem_framing.ipynb
 
-Starts JupyterLab on a free port, opens a notebook that holds every widget once, runs all of it, moves things, and
-compares the numbers shown with those worked out by hand. With `--notebook`, a copy of that notebook is run instead and
-its widgets photographed. Apart from the screenshots, only temporary folders are written to.
+Runs a notebook that holds every widget once, moves things, and compares the numbers shown with those worked out by
+hand, in the light and in the dark theme.
 """
 
 import argparse
@@ -15,28 +13,25 @@ import io
 import json
 import os
 import re
-import shutil
+import secrets
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import nbformat
+from browser import find_browser, launched
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from update_notebooks import KERNEL
 
 from clsloc_utils.exercises import quiz
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-TOKEN = "try"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 START_SECONDS = 300
 RUN_SECONDS = 600
@@ -85,11 +80,9 @@ CELLS = [
 
     def look(file):
         try:
-            photo = Image.open(file).convert("RGB")
+            return plotting.gallery([np.asarray(Image.open(file).convert("RGB"))], columns=1)
         except OSError as error:
             raise ValueError(f"{file}: no picture") from error
-        return plotting.gallery([np.asarray(photo)], columns=1)
-
     """,
     'widgets.photo_upload(look, next(Path("photos/JPEGImages").glob("*.jpg")))',
     'exercises.quiz("01")',
@@ -97,126 +90,95 @@ CELLS = [
 SETTINGS_SHOWN = ("class only", "ratio 0.01", "ratio 1", "ratio 100", "box only")
 
 
-# --- JupyterLab and the browser ---------------------------------------------------------------------------------------
-
-
-def find_browser() -> str | None:
-    """Path of a Chromium on this machine, or `None`."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+# --- JupyterLab in the browser ----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def launched(browser: str) -> Iterator[Any]:
-    """Runs a browser without a window.
+def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
+    """Runs JupyterLab, with settings and data of its own, and opens a notebook.
 
     Args:
+        notebook: Its file; the settings lie beside it.
         browser: Path of a Chromium.
-
-    Yields:
-        The `playwright` browser.
-    """
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@contextlib.contextmanager
-def jupyterlab(folder: Path, theme: str) -> Iterator[str]:
-    """Runs JupyterLab on a free port, with settings and data of its own, as long as the context lasts.
-
-    Args:
-        folder: What it shows; its settings lie in there too.
         theme: One of `THEMES`.
 
     Yields:
-        The address of its start page, token included.
+        The `playwright` page.
 
     Raises:
-        RuntimeError: It did not start; the message is what it printed.
+        AssertionError: JupyterLab or its kernel did not start.
     """
-    own = folder / ".jupyter"
-    write_settings(own / "settings", theme)
+    own = notebook.parent / ".jupyter"
+    (own / "labconfig").mkdir(parents=True)
+    settings = {
+        "@jupyterlab/apputils-extension:themes": {"theme": THEMES[theme]},
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is drawn at once
+    }
+    (own / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(settings), encoding="utf-8")
+    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(own / "config"),
-        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
-        "IPYTHONDIR": str(own / "ipython"),
-    }
+    token = secrets.token_hex()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
+    command += [
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={notebook.parent}",
+    ]
     log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
+        environment = os.environ | dict.fromkeys(names, str(own))
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for_server(server, f"http://127.0.0.1:{port}/api/status?token={TOKEN}", log)
-        yield f"http://127.0.0.1:{port}/lab"
+        wait_for(lambda: listens(port), lambda: log.read_text(encoding="utf-8"), START_SECONDS)
+        with launched(browser) as chromium:
+            page = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True).new_page()
+            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}")
+            page.locator(".jp-Notebook").wait_for()
+            # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
+            wait_for(lambda: is_any_kernel_ready(page, port), lambda: "no kernel", START_SECONDS)
+            yield page
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def write_settings(folder: Path, theme: str) -> None:
-    """JupyterLab's settings: the theme, no questions about news, and every cell drawn at once."""
-    settings = {
-        "apputils-extension/themes": {"theme": THEMES[theme]},
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-        "notebook-extension/tracker": {"windowingMode": "none"},
-    }
-    for name, values in settings.items():
-        file = folder / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(values), encoding="utf-8")
+def listens(port: int) -> bool:
+    """Whether a server of this machine listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
 
 
-def wait_for_server(server: subprocess.Popen, address: str, log: Path) -> None:
-    """Returns when the server answers."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError), urllib.request.urlopen(address, timeout=5):
-            return
-        time.sleep(0.2)
-    server.kill()
-    raise RuntimeError(f"JupyterLab did not start within {START_SECONDS} s:\n{log.read_text(encoding='utf-8')}")
-
-
-@contextlib.contextmanager
-def opened(address: str, notebook: str, browser: str) -> Iterator[Any]:
-    """A page of the browser that shows a notebook.
-
-    Args:
-        address: Of JupyterLab.
-        notebook: Its file's name.
-        browser: Path of a Chromium.
-
-    Yields:
-        The `playwright` page.
-    """
-    with launched(browser) as chromium:
-        context = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True)
-        page = context.new_page()
-        page.goto(f"{address}/tree/{notebook}?token={TOKEN}")
-        page.locator(".jp-Notebook").wait_for()
-        # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
-        kernels = f"{address.removesuffix('lab')}api/kernels?token={TOKEN}"
-        wait_for(lambda: is_any_kernel_ready(kernels), lambda: f"no kernel after {START_SECONDS} s", START_SECONDS)
-        yield page
-
-
-def is_any_kernel_ready(address: str) -> bool:
+def is_any_kernel_ready(page: Any, port: int) -> bool:
     """Whether a kernel waits for work, and a notebook is connected to it."""
-    try:
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            kernels = json.load(answer)
-    except urllib.error.HTTPError:  # while a kernel starts, the server may not know what to say of it
-        return False
-    return any(kernel["execution_state"] == "idle" and kernel["connections"] for kernel in kernels)
+    answer = page.request.get(f"http://127.0.0.1:{port}/api/kernels")
+    # While a kernel starts, the server may not know what to say of it.
+    return answer.ok and any(each["execution_state"] == "idle" and each["connections"] for each in answer.json())
+
+
+def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
+    """Returns as soon as a condition holds.
+
+    Raises:
+        AssertionError: It does not in time; with the complaint.
+    """
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(complaint())
+        time.sleep(0.02)
+
+
+def wait_for_text(element: Any, pattern: str, attribute: str | None = None) -> None:
+    """Returns as soon as the text of an element, or an attribute, holds a pattern."""
+
+    def text() -> str:
+        return element.get_attribute(attribute) if attribute else element.text_content()
+
+    wait_for(lambda: re.search(pattern, text()), lambda: f"{text()!r} does not hold {pattern!r}")
 
 
 def run_all_cells(page: Any) -> None:
@@ -233,24 +195,8 @@ def run_all_cells(page: Any) -> None:
         lambda: f"cells still run: {prompts.all_inner_texts()}",
         RUN_SECONDS,
     )
-    errors = page.locator(
-        ", ".join(f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("stderr", "error"))
-    )
-    if errors.count():
-        raise AssertionError("\n".join(errors.all_inner_texts()))
-
-
-def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
-    """Returns as soon as a condition holds.
-
-    Raises:
-        AssertionError: It does not in time; with the complaint.
-    """
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError(complaint())
-        time.sleep(0.02)
+    errors = page.locator('[data-mime-type$="jupyter.stderr"], [data-mime-type$="jupyter.error"]')
+    assert not errors.count(), "\n".join(errors.all_inner_texts())
 
 
 # --- Touching ---------------------------------------------------------------------------------------------------------
@@ -263,7 +209,6 @@ class Handles:
         self.page = page
         self.root = page.locator(".clsloc-handles").nth(number)
         self.root.scroll_into_view_if_needed()
-        self.stage = self.root.locator("svg")
 
     def item(self, name: str) -> Any:
         """What can be moved and has this name."""
@@ -276,27 +221,34 @@ class Handles:
 
     def expect(self, tolerance: float = 0.0006, **expected: float) -> None:
         """Waits until the numbers are these; `LONG_NAMES` says what `L2` and `PCK_20` stand for."""
-
-        def near() -> bool:
-            numbers = self.numbers()
-            return all(abs(numbers.get(name, 1e9) - value) <= tolerance for name, value in wanted.items())
-
         wanted = {LONG_NAMES.get(name, name): value for name, value in expected.items()}
-        wait_for(near, lambda: f"{self.numbers()} is not {wanted}")
-
-    def expect_spoken(self, words: str) -> None:
-        """Waits until this is what a screen reader is told."""
-        status = self.root.get_by_role("status")
-        wait_for(lambda: words in status.text_content(), status.text_content)
+        wait_for(
+            lambda: all(abs(self.numbers().get(name, 1e9) - value) <= tolerance for name, value in wanted.items()),
+            lambda: f"{self.numbers()} is not {wanted}",
+        )
 
     def drag(self, start: tuple[float, float], shift: tuple[float, float], finger: bool = False) -> None:
-        """Moves what lies at a place of the picture, both in shares of its width and height."""
-        box = self.stage.bounding_box()
-        x, y = box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"]
-        path = [
-            (x + part * shift[0] * box["width"], y + part * shift[1] * box["height"]) for part in (0.0, 0.3, 0.7, 1.0)
-        ]
-        (drag_with_finger if finger else drag_with_mouse)(self.page, path)
+        """Moves what lies at a place of the picture, both in shares of its width and height, by mouse or by finger."""
+        box = self.root.locator("svg").bounding_box()
+
+        def place(part: float) -> dict[str, float]:
+            x, y = (begin + part * way for begin, way in zip(start, shift, strict=True))
+            return {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+
+        if finger:
+            touch = self.page.context.new_cdp_session(self.page)
+            for kind, places in (
+                ("touchStart", [place(0)]),
+                ("touchMove", [place(0.5)]),
+                ("touchMove", [place(1)]),
+                ("touchEnd", []),
+            ):
+                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+        else:
+            self.page.mouse.move(**place(0))
+            self.page.mouse.down()
+            self.page.mouse.move(**place(1), steps=3)
+            self.page.mouse.up()
 
     def press(self, name: str, keys: str, times: int = 1) -> None:
         """Presses keys while something has the focus."""
@@ -306,24 +258,6 @@ class Handles:
 
 
 LONG_NAMES = {"L2": "L2 loss", "PCK_10": "PCK@0.1", "PCK_20": "PCK@0.2"}
-
-
-def drag_with_mouse(page: Any, path: list[tuple[float, float]]) -> None:
-    """Presses at the first place, goes through the others, and lets go at the last."""
-    page.mouse.move(*path[0])
-    page.mouse.down()
-    for place in path[1:]:
-        page.mouse.move(*place)
-    page.mouse.up()
-
-
-def drag_with_finger(page: Any, path: list[tuple[float, float]]) -> None:
-    """The same with a finger."""
-    session = page.context.new_cdp_session(page)
-    for number, (x, y) in enumerate(path):
-        kind = "touchMove" if number else "touchStart"
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 
 def focused(page: Any) -> str:
@@ -353,7 +287,8 @@ def try_boxes(page: Any) -> None:
     handles.press("predicted box", "ArrowUp", 20)
     handles.press("predicted box", "Shift+ArrowRight", 40)  # 0.8 by 0.4, the right edge at the border
     handles.expect(IoU=0.5, GIoU=0.5, L2=0.16 / 4)
-    handles.expect_spoken("predicted box: left 20 %, top 20 %, right 100 %, bottom 60 %. IoU 0.500, GIoU 0.500")
+    spoken = "predicted box: left 20 %, top 20 %, right 100 %, bottom 60 %. IoU 0.500, GIoU 0.500"
+    wait_for_text(handles.root.get_by_role("status"), re.escape(spoken))
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
     handles.root.get_by_role("button", name="Start again").click()
     handles.expect(IoU=0.6)
@@ -389,14 +324,13 @@ def try_steps(page: Any) -> None:
     title = page.locator('[role="status"] p strong').first
     forward = page.get_by_role("button", name="Forward").first
     forward.scroll_into_view_if_needed()
-    begin = title.inner_text()
-    assert begin.startswith("1."), begin
+    wait_for_text(title, r"^1\.")
     for number in range(2, 7):
         forward.press("Space")
-        wait_for(lambda number=number: title.inner_text().startswith(f"{number}."), title.inner_text)
+        wait_for_text(title, rf"^{number}\.")
     assert forward.is_disabled()
     page.get_by_role("button", name="Back").first.press("Enter")
-    wait_for(lambda: title.inner_text().startswith("5."), title.inner_text)
+    wait_for_text(title, r"^5\.")
 
 
 def try_slider(page: Any) -> None:
@@ -408,21 +342,15 @@ def try_slider(page: Any) -> None:
         if back.is_enabled():
             back.press("Space")
 
-    def shown() -> str:
-        return picture.get_attribute("alt")
-
-    def expect(name: str) -> None:
-        wait_for(lambda: shown().endswith(f"weights: {name}."), shown)
-
     room = picture.locator("xpath=..").bounding_box()
     assert picture.bounding_box()["width"] <= room["width"], "the picture is cut off"
     for name in SETTINGS_SHOWN:
-        expect(name)
+        wait_for_text(picture, f"weights: {name}[.]$", "alt")
         if name != SETTINGS_SHOWN[-1]:
             forward.press("Space")
     chosen = active_cell(page)
     page.get_by_role("slider").nth(1).press("ArrowLeft")
-    expect(SETTINGS_SHOWN[-2])
+    wait_for_text(picture, f"weights: {SETTINGS_SHOWN[-2]}[.]$", "alt")
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
 
 
@@ -439,7 +367,7 @@ def try_upload(page: Any) -> None:
         with page.expect_file_chooser() as chooser:
             button.press("Enter")
         chooser.value.set_files({"name": name, "mimeType": "image/png", "buffer": content})
-        wait_for(answer.is_visible, lambda name=name: f"no answer to {name}")
+        answer.wait_for()
 
 
 def try_quiz(page: Any) -> None:
@@ -449,29 +377,21 @@ def try_quiz(page: Any) -> None:
         button = page.get_by_role("button", name=option.text, exact=True)
         button.scroll_into_view_if_needed()
         button.press("Space")
-        verdict = page.get_by_text(option.verdict)
-        wait_for(verdict.first.is_visible, lambda option=option: f"no answer to {option.text!r}")
+        page.get_by_text(option.verdict).first.wait_for()
 
 
 TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider, try_upload, try_quiz)
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
-    """Runs every trial in a fresh JupyterLab.
-
-    Args:
-        folder: An empty one, for the notebook and all that it makes.
-        browser: Path of a Chromium.
-        theme: One of `THEMES`.
-        screenshots: Folder for a picture after each trial; `None` takes none.
+    """Runs every trial in a fresh JupyterLab, in an empty folder; with a place for them, takes pictures.
 
     Raises:
         AssertionError: Something did not move, or shows a wrong number.
-        RuntimeError: JupyterLab did not start.
     """
     cells = [new_code_cell(dedent(cell).strip()) for cell in CELLS]
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), folder / "touch.ipynb")
-    with jupyterlab(folder, theme) as address, opened(address, "touch.ipynb", browser) as page:
+    with opened(folder / "touch.ipynb", browser, theme) as page:
         for trial in TRIALS:
             try:
                 trial(page)
@@ -480,34 +400,18 @@ def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path 
                     page.screenshot(path=screenshots / f"{trial.__name__}-{theme}.png")
 
 
-def photograph(notebook: Path, folder: Path, browser: str, theme: str, screenshots: Path) -> None:
-    """Runs a copy of a notebook of the course and takes a picture of every output with a widget."""
-    shutil.copytree(notebook.parent, folder, dirs_exist_ok=True)
-    with jupyterlab(folder, theme) as address, opened(address, notebook.name, browser) as page:
-        run_all_cells(page)
-        for number, cell in enumerate(page.locator(".jp-CodeCell:has(.jupyter-widgets, .clsloc-handles)").all(), 1):
-            cell.scroll_into_view_if_needed()
-            cell.screenshot(path=screenshots / f"{notebook.stem}-{number}-{theme}.png")
-
-
 def main() -> int:
     """Tries everything in each theme."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--browser", default=find_browser(), help="path of a Chromium (default: the one that is found)")
-    parser.add_argument("--themes", nargs="+", choices=THEMES, default=list(THEMES))
     parser.add_argument("--screenshots", type=Path, required=True, help="folder for the pictures; look at them")
-    parser.add_argument("--notebook", type=Path, help="photograph the widgets of this notebook instead")
     arguments = parser.parse_args()
-    if arguments.browser is None:
-        parser.error(f"none of {', '.join(BROWSERS)} is on the PATH; name a Chromium with --browser")
+    browser = find_browser()
+    if browser is None:
+        parser.error("no Chromium is on the PATH; install one")
     arguments.screenshots.mkdir(parents=True, exist_ok=True)
-    for theme in arguments.themes:
-        with tempfile.TemporaryDirectory(prefix="try_lab_") as name:
-            folder = Path(name)
-            if arguments.notebook is not None:
-                photograph(arguments.notebook, folder, arguments.browser, theme, arguments.screenshots)
-            else:
-                try_all(folder, arguments.browser, theme, arguments.screenshots)
+    for theme in THEMES:
+        with tempfile.TemporaryDirectory(prefix="try_lab_") as folder:
+            try_all(Path(folder), browser, theme, arguments.screenshots)
         print(f"{theme}: all is well", flush=True)
     return 0
 

@@ -14,10 +14,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from try_lab import find_browser, launched
+from browser import find_browser, launched
 
 WIDTHS = {"desktop": 1280, "phone": 390}
-SERIOUS = ("serious", "critical")
 LEADS_ON = 'http-equiv="refresh"'
 
 
@@ -32,19 +31,13 @@ def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Pat
 
     Yields:
         One sentence for each problem, with the page it is about.
-
-    Raises:
-        FileNotFoundError: The folder holds no page.
     """
     files = sorted(site.resolve().rglob("*.html"))
     # A page that only leads on to another one is gone before anybody can look at it.
     pages = [file for file in files if LEADS_ON not in file.read_text(encoding="utf-8")]
-    if not pages:
-        raise FileNotFoundError(f"{site} holds no .html file; `make site` builds the pages.")
     with launched(browser) as chromium:
         for (device, width), scheme in itertools.product(WIDTHS.items(), ("light", "dark")):
-            context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            tab = context.new_page()
+            tab = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
             for path in pages:
                 page = path.relative_to(site.resolve())
                 tab.goto(path.as_uri())
@@ -52,7 +45,7 @@ def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Pat
                 if screenshots is not None:
                     name = "_".join(page.with_suffix("").parts)
                     tab.screenshot(path=screenshots / f"{name}_{device}_{scheme}.png", full_page=True)
-            context.close()
+            tab.close()
 
 
 def _problems_of(tab, width: int, axe: Path | None) -> Iterator[str]:
@@ -64,21 +57,21 @@ def _problems_of(tab, width: int, axe: Path | None) -> Iterator[str]:
         return
     tab.add_script_tag(path=axe)
     for found in tab.evaluate("axe.run().then(results => results.violations)"):
-        if found["impact"] in SERIOUS:
+        if found["impact"] in ("serious", "critical"):
             first = found["nodes"][0]["target"][0]
             yield f"{found['help']} ({found['id']}), {len(found['nodes'])} times, first at {first}"
 
 
 def main() -> int:
-    """Reads the command line and tries the site."""
+    """Tries the site that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("site", type=Path, help="its folder")
     parser.add_argument("--axe", type=Path, help="axe.min.js, to look for barriers")
     parser.add_argument("--screenshots", type=Path, help="folder for a picture of each page")
     arguments = parser.parse_args()
     browser = find_browser()
-    if browser is None:
-        parser.error("no Chromium is on the PATH; install one")
+    if browser is None or not (arguments.site / "index.html").is_file():
+        parser.error("it needs a Chromium on the PATH, and the pages that `make site` builds")
     if arguments.screenshots is not None:
         arguments.screenshots.mkdir(parents=True, exist_ok=True)
     count = 0

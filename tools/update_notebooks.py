@@ -11,46 +11,35 @@ import sys
 from pathlib import Path
 
 import nbformat
-from notebook_runs import NotebookFailed, course_notebooks, run_notebook, solution_notebooks
+from notebook_runs import NotebookFailed, all_notebooks, run_notebooks
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
-def update(path: Path) -> float:
-    """Runs one notebook and saves its outputs in it.
+def save(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Saves a notebook that ran, with what every machine agrees on: no version of Python, no settings of an editor.
 
     Args:
-        path: The notebook; it stays as it was when a cell fails.
-
-    Returns:
-        The seconds it took.
-
-    Raises:
-        NotebookFailed: A cell failed.
+        notebook: With its outputs.
+        path: Its file.
     """
-    notebook, seconds = run_notebook(path)
-    # Only what every machine agrees on: no version of Python, no settings of an editor.
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
-    return seconds
 
 
 def main() -> int:
-    """Runs the notebooks named on the command line, or all."""
+    """Runs the notebooks named on the command line, or all; one whose cell fails stays as it was."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("notebooks", nargs="*", type=Path, help="default: all notebooks of the course")
-    paths = arguments.parse_args().notebooks or [*course_notebooks(), *solution_notebooks()]
-    for path in paths:
-        print(f"{path.name} ...", end=" ", flush=True)
-        try:
-            seconds = update(path)
-        except NotebookFailed as failure:
-            print(f"failed\n\n{failure}", file=sys.stderr)
-            return 1
-        print(f"{seconds:.0f} s")
+    try:
+        for path, notebook in run_notebooks(arguments.parse_args().notebooks or all_notebooks()):
+            save(notebook, path)
+    except NotebookFailed as failure:
+        print(f"\n{failure}", file=sys.stderr)
+        return 1
     return 0
 
 
