@@ -17,7 +17,7 @@ project = "What is it, and where?"
 copyright = "the authors of the course, Apache License 2.0"
 version = release = clsloc_utils.__version__
 root_doc = "docs/index"
-include_patterns = ["docs/**", "notebooks/**"]
+include_patterns = ["README.md", "CONTRIBUTING.md", "docs/**", "notebooks/**"]
 exclude_patterns = ["build", ".*", "docs/_*", "**/.ipynb_checkpoints"]
 templates_path = [str(Path(__file__).resolve().parent / "_templates")]  # autosummary looks from the source folder
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]

@@ -47,10 +47,10 @@ def test_conda_environment_installs_what_make_installs():
     assert "clsloc_utils[notebooks]" in extras["site"]
 
 
-def test_readme_names_the_oldest_tensorflow_and_keras():
+def test_set_up_names_the_oldest_tensorflow_and_keras():
     oldest = {each.name: oldest_versions.oldest_version(each) for each in REQUIREMENTS}
-    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
-    assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in readme
+    page = " ".join((REPOSITORY / "docs" / "set_up.md").read_text(encoding="utf-8").split())
+    assert f"TensorFlow {oldest['tensorflow']} with Keras {oldest['keras']} is the oldest pair" in page
 
 
 def constrained_versions():
@@ -151,7 +151,7 @@ def test_make_without_a_target_lists_them():
     assert {"course", "lab", "test", "clean"} <= set(make_targets())
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/set_up.md"])
 def test_commands_in_the_documents_exist(name):
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     commands = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", text, flags=re.MULTILINE)
