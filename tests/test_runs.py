@@ -356,7 +356,6 @@ def test_a_folder_of_something_else_is_refused(voc_folder, tmp_path, capsys):
     ("options", "words"),
     [
         (["--joint-head", "direct"], "--joint-head is for pose"),
-        (["--strategy", "multiworker"], "TF_CONFIG is not set"),
         (["--fine-tune-epochs", "2"], "add --fine-tune"),
         (["--backbone", "tiny_resnet", "--image-size", "63"], "multiple of"),
         (["--backbone", "resnet5000"], "no such name"),
