@@ -55,7 +55,7 @@ SIZES: dict[str, tuple] = {
     "our_epochs": (10, 1),
     "sweeps": (((1, 1), (3, 1), (11, 1), (11, 3)), ((1, 1), (3, 1))),
     "sweep_epochs": (profiles.FAST.sweep_epochs, 1),
-    "sweep_split": ("train", "train[:200]"),
+    "sweep_split": ("train", "train[:64]"),
     "pipeline_split": ("train", "train[:64]"),
     "times": (3, 2),
     "runs": (3, 1),

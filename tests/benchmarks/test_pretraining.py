@@ -1,0 +1,75 @@
+"""The pretraining of the course's own backbones: what is learned reaches the file."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import people
+import pytest
+import tiny_resnet
+
+from clsloc_utils import backbones
+
+
+def classifier_of(size):
+    """Any image size has the same weights, as in `tiny_resnet`."""
+    inputs = keras.Input((size, size, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(5)(pooled))
+    model.compile(tiny_resnet.optimizer(0.01, 40), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def test_larger_images_go_on_where_smaller_ones_stopped():
+    keras.utils.set_random_seed(0)
+    images, labels = np.random.default_rng(0).uniform(0, 1, (8, 8, 8, 3)).astype("float32"), np.arange(8) % 5
+    unbroken, larger = classifier_of(8), classifier_of(16)
+    for _ in range(10):
+        unbroken.train_on_batch(images, labels)
+    tiny_resnet.go_on_from(unbroken, larger)
+    # Images of one grey each, so that both sizes see the same.
+    flat = np.linspace(0, 1, 8, dtype="float32").reshape(8, 1, 1, 1)
+    for _ in range(10):
+        losses = [
+            model.train_on_batch(np.broadcast_to(flat, (8, size, size, 3)), labels)
+            for model, size in ((unbroken, 8), (larger, 16))
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_resizing_keeps_what_is_seen():
+    images = np.zeros((300, 8, 8, 3), np.uint8)
+    images[:, :, 4:] = 200
+    smaller = people.resized(images, 4)
+    assert smaller.shape == (300, 4, 4, 3)
+    assert (smaller[:, :, :2] == 0).all()
+    assert (smaller[:, :, 2:] == 200).all()
+
+
+SIZES = ["--images", "8", "--batch-size", "4", "--epochs", "1", "--full-size-epochs", "1", "--out"]
+
+
+@pytest.mark.slow
+def test_drawings_are_named_and_what_is_learned_is_saved(tmp_path):
+    """In a process of its own: tests have told this one to be deterministic, and the augmentation is not."""
+    file = tmp_path / "weights.npz"
+    subprocess.run([sys.executable, tiny_resnet.__file__, *SIZES, str(file)], check=True, capture_output=True)
+    saved = backbones.load_backbone("tiny_resnet", weights=file)
+    means = [layer.moving_mean for layer in saved.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(means) > 10
+    assert all(np.abs(mean).max() > 0 for mean in means), "as it began"
+
+
+@pytest.mark.slow
+def test_joints_are_found_and_what_is_learned_is_saved(tmp_path, monkeypatch):
+    models = []
+    monkeypatch.setattr(people, "saving", lambda model, file: models.append(model) or tiny_resnet.saving(model, file))
+    people.main([*SIZES, str(tmp_path / "weights.npz"), "--image-size", "64"])
+    saved = backbones.load_backbone("tiny_resnet", weights=tmp_path / "weights.npz")
+    before = backbones.load_backbone("tiny_resnet").get_weights()
+    for layer in saved.layers:
+        for ours, learned in zip(layer.get_weights(), models[0].get_layer(layer.name).get_weights(), strict=True):
+            np.testing.assert_allclose(ours, learned, rtol=1e-3, atol=1e-6)
+    changed = [not np.allclose(old, new, rtol=1e-2) for old, new in zip(before, saved.get_weights(), strict=True)]
+    assert sum(changed) > 10
