@@ -9,16 +9,14 @@
 Each part runs in a process of its own and replaces its numbers in `docs/speed.json`; then the page `docs/speed.md` and
 its picture are made again from all numbers there are. Run it on a machine that does nothing else.
 
-- `recipe`: ResNet-50 at 224 pixels with random weights (time does not depend on them). The naive recipe runs the whole
-  network forwards and backwards in every epoch; one epoch is measured, after a warm-up, and taken 30 times. Ours
-  computes the features once and trains the heads for 30 epochs: all of it measured, building of graphs included. Both
-  in float32, and both again in the half precision that the full profile takes where the machine is fast at it.
+- `recipe`: ResNet-50 with random weights (time does not depend on them), trained by the naive recipe in every epoch, or
+  its features computed once for the heads. Both in float32, and both again in the half precision that the full profile
+  takes where the machine is fast at it.
 - `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends; and
   what somebody who knows Keras would write first: the backbone frozen, two heads on its average, `fit` on the photos.
 - `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
 - `pipeline`: each stage of it, from examples as TFDS keeps them on disk, against plain decoding of all images, of the
-  kept ones from memory (no pipeline can beat that), and the loop that decodes everything first. Seconds are the median
-  of several runs, each over the data several times in a row; for the memory it goes once and several times.
+  kept ones from memory (no pipeline can beat that), and the loop that decodes everything first.
 """
 
 import argparse
@@ -119,15 +117,9 @@ def photos(options: argparse.Namespace) -> dict:
 
 
 def curve(test: tf.data.Dataset, way: Callable, *arguments) -> list[dict]:
-    """Trains in some way.
+    """Trains in some way; a dict of `"seconds"` and `"mean_iou"` for each epoch.
 
-    Args:
-        test: Batches to measure on.
-        way: Trains, with the callbacks that its first argument makes for a model of the outputs `"label"` and `"box"`.
-        *arguments: Further ones of `way`.
-
-    Returns:
-        A dict of `"seconds"` and `"mean_iou"` for each epoch, by a stopwatch that stands still while it is measured.
+    The stopwatch stands still while a test is measured. The first argument of `way` makes the callbacks for a model.
     """
     points, started = [], time.perf_counter()
 
@@ -322,12 +314,7 @@ of those with one object (407 and 5,898) took 4.0 times the seconds (4.0 and 16.
 
 
 def page(numbers: dict) -> str:
-    """The page `docs/speed.md`.
-
-    Args:
-        numbers: What the parts returned, by their names, each with its `"machine"`; a part that is missing is "not
-            measured yet".
-    """
+    """The page, of what the parts returned, by their names, each with its `"machine"`."""
     written = [HEAD]
     for part, (_, write, title) in PARTS.items():
         command = f"`python benchmarks/speed.py --parts {part}{' --photos FOLDER' if part == 'photos' else ''}`"

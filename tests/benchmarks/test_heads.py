@@ -83,6 +83,7 @@ def test_an_interrupted_measurement_goes_on_where_it_stopped(tmp_path, trainings
 @pytest.mark.parametrize("change", ["settings", "machine", "again"])
 def test_rows_of_other_conditions_are_measured_again(tmp_path, trainings, monkeypatch, change):
     run(tmp_path)
+    trainings.done = None
     if change == "settings":
         monkeypatch.setitem(heads.PARTS, PART, ("T", "t", SETTINGS | {"seeds": 2}))
         assert heads.page(measurements.load(tmp_path / "results.json")).count("Not measured yet.") == len(heads.PARTS)
@@ -107,12 +108,7 @@ def test_a_part_needs_its_photos_and_backbone(tmp_path, trainings, monkeypatch, 
 
 def test_settings_are_changed_for_a_try(capsys):
     changed = heads.changed("lspet", "heads=direct,heatmap", "rotation=7.5", "train_split=train[:8]", "data=people")
-    assert {name for name in changed if changed[name] != heads.PARTS["lspet"][2][name]} == {
-        "heads",
-        "rotation",
-        "train_split",
-        "data",
-    }
+    assert sum(changed[name] != value for name, value in heads.PARTS["lspet"][2].items()) == 4
     assert (changed["heads"], changed["rotation"], changed["train_split"]) == (["direct", "heatmap"], 7.5, "train[:8]")
     for wrong, message in ((["toy"], "no part toy"), (["voc", "rotation=1"], "no setting rotation")):
         with pytest.raises(SystemExit):
