@@ -230,6 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         machine, amounts = here(measurements.machine), here(work, options)
         numbers = {"machine": machine, **settings, "measured": measured, "amounts": amounts}
     if not options.quick:
+        options.out.mkdir(parents=True, exist_ok=True)
         measurements.save(file, numbers)
         file.with_suffix(".md").write_text(page(numbers), encoding="utf-8")
     print(page(numbers))

@@ -28,7 +28,7 @@ from clsloc_utils import baselines, datasets, models, pipelines, profiles, recip
 from clsloc_utils.backbones import load_backbone
 
 # Words in the settings, for what lies in another place on every machine, and the options that say where.
-PLACES = {"PHOTOS": "photos", "PEOPLE": "poses", "BACKBONE.keras": "backbone"}
+PLACES = {"PHOTOS": "--photos", "PEOPLE": "--poses", "BACKBONE.keras": "--backbone"}
 BOXES = {
     "baseline": "majority class, mean box",
     "heads": list(models.BOX_HEADS),
@@ -168,7 +168,12 @@ def measure(settings: Mapping, done: Collection[tuple] = ()) -> Iterator[dict]:
             yield {"head": name, "seed": seed, **training.evaluate(judged, test_images), **took}
 
 
-def measure_part(name: str, places: Mapping[str, str], file: Path, again: bool = False) -> None:
+def placed(settings: Mapping, places: Mapping[str, str | None]) -> dict:
+    """Settings with what is given in place of the words of `PLACES`."""
+    return {key: (isinstance(value, str) and places.get(value)) or value for key, value in settings.items()}
+
+
+def measure_part(name: str, places: Mapping[str, str | None], file: Path, again: bool = False) -> None:
     """Measures what is missing of a part, or all of it again, and saves every row.
 
     Args:
@@ -185,8 +190,7 @@ def measure_part(name: str, places: Mapping[str, str], file: Path, again: bool =
     if expected_rows(settings) <= set(rows):
         print(f"{name}: measured already", flush=True)
         return
-    here = {key: places.get(value, value) if isinstance(value, str) else value for key, value in settings.items()}
-    for row in measure(here, done=set(rows)):
+    for row in measure(placed(settings, places), done=set(rows)):
         print(f"{name}: {row}", flush=True)
         rows[row["head"], row["seed"]] = row
         # Read now: another part may have been measured meanwhile.
@@ -216,7 +220,7 @@ def page(measured: Mapping[str, Mapping]) -> str:
     """
     written = [HEAD]
     for name, (title, text, settings) in PARTS.items():
-        options = "".join(f" --{option} {word}" for word, option in needs(settings).items())
+        options = "".join(f" {option} {word}" for word, option in needs(settings).items())
         said = " ".join(f"{key}={value}" for key, value in settings.items() if value and key not in UNSAID)
         written += [f"## {title}", text, f"Settings: `{said}`."]
         written.append(f"```sh\npython benchmarks/heads.py --parts {name}{options}\n```")
@@ -308,24 +312,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--picture", action="store_true", help="only draw images/result.png")
     parser.add_argument("--out", type=Path, default=measurements.REPOSITORY / "docs", help="folder of the page")
     options = parser.parse_args(arguments)
-    places = {word: getattr(options, option) for word, option in PLACES.items()}
-    lacking = {
-        name: [f"--{option}" for word, option in needs(settings).items() if not places[word]]
-        for name, (_, _, settings) in PARTS.items()
-    }
+    places = {word: getattr(options, option[2:]) for word, option in PLACES.items()}
+    lacking = {name: needs(placed(settings, places)) for name, (_, _, settings) in PARTS.items()}
     if options.picture:
         return draw_picture()
     if options.tried:
         try:
-            settings = changed(*options.tried)
+            settings = placed(changed(*options.tried), places)
         except ValueError as error:
             parser.error(str(error))
+        if needs(settings):
+            parser.error(f"the part {options.tried[0]} needs {' and '.join(needs(settings).values())}")
         return print(words(list(measure(settings))))
+    options.out.mkdir(parents=True, exist_ok=True)
     if options.parts is None:
         options.parts = [name for name in PARTS if name != "voc" and not lacking[name]]
     for name in options.parts:
         if lacking[name]:
-            parser.error(f"the part {name} needs {' and '.join(lacking[name])}")
+            parser.error(f"the part {name} needs {' and '.join(lacking[name].values())}")
         measure_part(name, places, options.out / "results.json", options.again)
     text = page(measurements.load(options.out / "results.json"))
     (options.out / "results.md").write_text(text, encoding="utf-8")

@@ -405,15 +405,9 @@ def pipeline_words(numbers: dict) -> str:
     table = pandas.DataFrame(numbers["stages"])
     table.insert(3, "rate", table["images"] / table["seconds"])
     split, kept, _, ours, plain, _, naive = table.itertuples()
-    table.columns = [
-        "stage",
-        "images got ready",
-        "seconds a pass",
-        "images/s",
-        "memory, once",
-        f"{numbers['times']} times",
-    ]
-    layouts = ["{}", "{:,}", "{:.2f}", "{:,.0f}", "{:.0f} MB", "{:.0f} MB"]
+    layouts = {"images got ready": "{:,}", "seconds a pass": "{:.2f}", "images/s": "{:,.0f}"}
+    layouts |= {"memory, once": "{:.0f} MB", f"{numbers['times']} times": "{:.0f} MB"}
+    table.columns = ["stage", *layouts]
     return f"""What it takes to go through the split `train` of `toy_voc` once: {split.images:,} images as TFDS keeps
 them on disk, {ours.images:,} of them with one object. The pipeline makes batches of 32 of these, 128 pixels square.
 
@@ -427,7 +421,7 @@ them on disk, {ours.images:,} of them with one object. The pipeline makes batche
   {naive.seconds / ours.seconds:.1f} times faster. Where it resizes as that loop does, skipping pixels, it is
   {naive.seconds / plain.seconds:.1f} times faster: antialiasing takes the rest.
 
-{measurements.markdown(table, dict(zip(table.columns, layouts, strict=True)))}
+{measurements.markdown(table, layouts)}
 
 Seconds are the mean of {numbers["times"]} passes in a row, the median of several runs. Memory is what the process added
 at its peak, in one pass and in all of these: what streams takes about the same for both."""
@@ -491,6 +485,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--parts photos needs --photos FOLDER")
     quiet.start_tensorflow()
     file, numbers = options.out / "docs" / "speed.json", {}
+    for folder in () if options.quick else ("docs", "images"):
+        (options.out / folder).mkdir(parents=True, exist_ok=True)
     for part in options.parts:
         print(f"{part} ...", flush=True)
         numbers[part] = measurements.in_new_process(PARTS[part][0], options) | {"machine": measurements.machine()}

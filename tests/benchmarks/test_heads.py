@@ -110,7 +110,11 @@ def test_settings_are_changed_for_a_try(capsys):
     changed = heads.changed("lspet", "heads=direct,heatmap", "rotation=7.5", "train_split=train[:8]", "data=people")
     assert sum(changed[name] != value for name, value in heads.PARTS["lspet"][2].items()) == 4
     assert (changed["heads"], changed["rotation"], changed["train_split"]) == (["direct", "heatmap"], 7.5, "train[:8]")
-    for wrong, message in ((["toy"], "no part toy"), (["voc", "rotation=1"], "no setting rotation")):
+    for wrong, message in (
+        (["toy"], "no part toy"),
+        (["voc", "rotation=1"], "no setting rotation"),
+        (["lspet", "data=people", "epochs=1"], "the part lspet needs --backbone"),
+    ):
         with pytest.raises(SystemExit):
             heads.main(["--try", *wrong])
         assert message in capsys.readouterr().err

@@ -71,9 +71,8 @@ def test_curves_are_compared_at_each_others_ends():
 
 
 def test_a_part_keeps_the_numbers_of_the_others(tmp_path, monkeypatch):
-    for folder in ("docs", "images"):
-        (tmp_path / folder).mkdir()
     file = tmp_path / "docs" / "speed.json"
+    file.parent.mkdir()
     measurements.save(file, {"photos": PHOTOS, "sweep": "of another day"})
     rows = [
         {"models": models, "settings": models, "seeds": 1, "seconds": seconds, "cpu_seconds": 8.0}
