@@ -37,15 +37,15 @@ notebooks: $(INSTALLED) ## Run all notebooks and save their outputs in place (af
 	@$(VENV_PYTHON) tools/update_notebooks.py
 
 bench: $(INSTALLED) ## Measure speed against the naive recipe, plain loops and single trainings: docs/speed.md; PHOTOS=, BACKBONE= too
-	@$(VENV_PYTHON) tools/bench.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(BACKBONE),--backbone "$(BACKBONE)")
+	@$(VENV_PYTHON) benchmarks/speed.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(BACKBONE),--backbone "$(BACKBONE)")
 
 results: $(INSTALLED) ## Measure all heads over three seeds: docs/results.md; PHOTOS=DIR POSES=DIR BACKBONE=FILE add photographs
-	@$(VENV_PYTHON) tools/measure_results.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(POSES),--poses "$(POSES)") \
+	@$(VENV_PYTHON) benchmarks/heads.py $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(POSES),--poses "$(POSES)") \
 		$(if $(BACKBONE),--backbone "$(BACKBONE)")
 
 clean: ## Remove everything that the other commands made here, .venv included
 	rm -rf $(VENV) build docs/api *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .coverage.*
-	find clsloc_utils tests tools notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	find clsloc_utils tests tools benchmarks pretraining notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 

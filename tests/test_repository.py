@@ -90,7 +90,8 @@ def test_package_imports_what_it_declares_and_declares_what_it_imports():
 
 
 def test_nothing_private_of_keras_is_imported():
-    for path in [*PACKAGE.rglob("*.py"), *(REPOSITORY / "tools").glob("*.py")]:
+    scripts = [path for folder in ("tools", "benchmarks", "pretraining") for path in (REPOSITORY / folder).glob("*.py")]
+    for path in [*PACKAGE.rglob("*.py"), *scripts]:
         private = {name for name in imports_of(path) if name.startswith(("keras.src", "tensorflow.python"))}
         assert not private, path
 
@@ -157,7 +158,7 @@ def test_commands_in_the_documents_exist(name):
     commands = re.findall(r"`make ([a-z]+)|^make ([a-z]+)", text, flags=re.MULTILINE)
     assert commands
     assert {first or second for first, second in commands} <= set(make_targets())
-    for script in re.findall(r"python (tools/\w+\.py)", text):
+    for script in re.findall(r"python ((?:tools|benchmarks|pretraining)/\w+\.py)", text):
         assert (REPOSITORY / script).is_file(), script
 
 

@@ -1,4 +1,4 @@
-"""The widely copied recipe that notebook 03 takes apart, for what is measured against it: `tools/bench.py`."""
+"""The widely copied recipe that notebook 03 takes apart, for what is measured against it: `benchmarks/speed.py`."""
 
 import keras
 import tensorflow as tf
@@ -35,26 +35,11 @@ def naive_model(backbone: keras.Model, num_classes: int) -> keras.Model:
 
 
 def naive_targets(targets: dict, num_classes: int) -> tuple:
-    """The recipe's targets: one-hot classes and boxes, in a pair.
-
-    Args:
-        targets: Of `pipelines.batches`: `"label"` `[B]` and `"box"` `[B, 4]`.
-        num_classes: Number of classes.
-
-    Returns:
-        float32 tensors `[B, num_classes]` and `[B, 4]`.
-    """
+    """The recipe's targets of a batch of `pipelines.batches`: one-hot classes `[B, num_classes]` and boxes `[B, 4]`."""
     return tf.one_hot(targets["label"], num_classes), targets["box"]
 
 
 def as_two_head_model(model: keras.Model) -> keras.Model:
-    """The same model with outputs that `training.evaluate` understands.
-
-    Args:
-        model: As `naive_model` returns it; both share their weights.
-
-    Returns:
-        A model of the outputs `"label"` and `"box"`, the box cut off at the border of the image.
-    """
+    """A naive model with outputs that `training.evaluate` understands, its boxes cut off at the border of the image."""
     scores, box = model.outputs
     return keras.Model(model.input, {"label": scores, "box": keras.ops.clip(box, 0.0, 1.0)})

@@ -2,11 +2,12 @@
 
 The drawings come from the generator of `toy_voc` under seeds that `toy_voc` never uses. Repeat with
 
-    python tools/pretrain_tiny_resnet.py
+    python pretraining/tiny_resnet.py
 """
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from clsloc_utils import backbones, datasets  # first: the package chooses TensorFlow's kernels, before it is imported
@@ -36,11 +37,11 @@ def draw_labelled(seed: int, index: int) -> tuple[np.ndarray, int]:
 
 def draw_many(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Images uint8 [count, IMAGE_SIZE, IMAGE_SIZE, 3] and labels int32 [count]."""
-    images, labels = np.empty((count, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.empty(count, np.int32)
     workers = joblib.Parallel(n_jobs=-1, batch_size=64, return_as="generator")
     drawings = workers(joblib.delayed(draw_labelled)(seed, index) for index in range(count))
-    for index, (image, label) in enumerate(progress(drawings, total=count, description="Drawing")):
-        images[index], labels[index] = image, label
+    images, labels = np.empty((count, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), np.empty(count, np.int32)
+    for index, drawing in enumerate(progress(drawings, total=count, description="Drawing")):
+        images[index], labels[index] = drawing
     return images, labels
 
 
@@ -59,11 +60,19 @@ def augmented(image: tf.Tensor, label: tf.Tensor, size: int) -> tuple[tf.Tensor,
     return tf.clip_by_value(image, 0, 255), label
 
 
-def classifier(backbone: keras.Model) -> keras.Model:
-    """The backbone with average pooling and one dense layer, logits of the 20 classes."""
+def classifier(size: int, steps: int) -> keras.Model:
+    """`tiny_resnet` with average pooling and one dense layer, logits of the 20 classes, compiled."""
+    backbone = backbones.tiny_resnet(size)
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
     logits = keras.layers.Dense(len(VOC_CLASS_NAMES))(keras.layers.Dropout(0.2)(pooled))
-    return keras.Model(backbone.input, logits)
+    model = keras.Model(backbone.input, logits)
+    model.compile(
+        optimizer=optimizer(3e-3, steps),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=False,  # On a CPU, TensorFlow's own kernels convolve faster than XLA.
+    )
+    return model
 
 
 def optimizer(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
@@ -108,12 +117,11 @@ def options_parser(description: str, **defaults: object) -> argparse.ArgumentPar
 
 
 def train(arguments: argparse.Namespace) -> None:
+    """Draws, trains on small and then on full-size images, and saves the backbone after every epoch."""
     keras.utils.set_random_seed(arguments.seed)
     started = time.perf_counter()
     images, labels = draw_many(TRAIN_SEED, arguments.images)
-    held_out = draw_many(HELD_OUT_SEED, 1000)
-    print(f"{time.perf_counter() - started:.0f} s for {arguments.images + 1000} drawings", flush=True)
-
+    held_out = tf.data.Dataset.from_tensor_slices(draw_many(HELD_OUT_SEED, min(1000, arguments.images)))
     dataset = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(arguments.images, seed=arguments.seed)
 
     # Most passes look at smaller images: a convolution learns the same patterns there at a third to half of the price.
@@ -123,20 +131,12 @@ def train(arguments: argparse.Namespace) -> None:
     steps = arguments.epochs * (arguments.images // arguments.batch_size)
     previous, epochs_done = None, 0
     for size, epochs in (stage for stage in stages if stage[1]):
-        model = classifier(backbones.tiny_resnet(size))
-        model.compile(
-            optimizer=optimizer(3e-3, steps),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=False,  # On a CPU, TensorFlow's own kernels convolve faster than XLA.
-        )
+        model = classifier(size, steps)
         if previous is not None:
             go_on_from(previous, model)
         batches = dataset.map(lambda image, label, size=size: augmented(image, label, size), tf.data.AUTOTUNE)
         batches = batches.batch(arguments.batch_size, drop_remainder=True).prefetch(2)
-        small = tf.data.Dataset.from_tensor_slices(held_out).map(
-            lambda image, label, size=size: (tf.image.resize(image, (size, size)), label)
-        )
+        small = held_out.map(lambda image, label, size=size: (tf.image.resize(image, (size, size)), label))
         model.fit(
             batches.with_options(datasets.options_without_tuner()),
             initial_epoch=epochs_done,
@@ -149,16 +149,11 @@ def train(arguments: argparse.Namespace) -> None:
     print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes, {time.perf_counter() - started:.0f} s in all")
 
 
-def main() -> None:
-    parser = options_parser(
-        __doc__,
-        images=20_000,
-        epochs=22,
-        full_size_epochs=6,
-        batch_size=64,
-        out=backbones.OWN_NETWORKS["tiny_resnet"].weights,
-    )
-    train(parser.parse_args())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and trains."""
+    file = backbones.OWN_NETWORKS["tiny_resnet"].weights
+    parser = options_parser(__doc__, images=20_000, epochs=22, full_size_epochs=6, batch_size=64, out=file)
+    train(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":
