@@ -148,9 +148,9 @@ def test_missing_weights_come_with_the_command_that_makes_them(tmp_path, monkeyp
     for name in ("tiny_resnet", "tiny_resnet_people"):
         absent = dataclasses.replace(backbones.OWN_NETWORKS[name], weights=tmp_path / f"{name}.npz")
         monkeypatch.setitem(backbones.OWN_NETWORKS, name, absent)
-    with pytest.raises(FileNotFoundError, match=r"tiny_resnet\.npz.*pretrain_tiny_resnet"):
+    with pytest.raises(FileNotFoundError, match=r"tiny_resnet\.npz.*pretraining/tiny_resnet"):
         backbones.load_backbone("tiny_resnet")
-    with pytest.raises(FileNotFoundError, match=r"tiny_resnet_people\.npz.*pretrain_on_people"):
+    with pytest.raises(FileNotFoundError, match=r"tiny_resnet_people\.npz.*pretraining/people"):
         backbones.load_backbone("tiny_resnet_people")
     with pytest.raises(FileNotFoundError, match="no such file of weights"):
         backbones.load_backbone("tiny_resnet", weights=tmp_path / "mine.npz")

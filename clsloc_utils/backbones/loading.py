@@ -38,15 +38,15 @@ class OwnNetwork:
 
 
 def _drawings_network(name: str, image_size: int, script: str) -> OwnNetwork:
-    remedy = f"Make them with `python tools/{script}`, or pass weights=None for random ones."
+    remedy = f"Make them with `python pretraining/{script}`, or pass weights=None for random ones."
     return OwnNetwork(tiny_resnet, image_size, _WEIGHTS / f"{name}.npz", remedy, pretrained_on="drawings")
 
 
 # The first two are one network, pretrained on two questions: which class is drawn, and where are the joints of a drawn
 # person.
 OWN_NETWORKS = {
-    "tiny_resnet": _drawings_network("tiny_resnet", 128, "pretrain_tiny_resnet.py"),
-    "tiny_resnet_people": _drawings_network("tiny_resnet_people", 160, "pretrain_on_people.py"),
+    "tiny_resnet": _drawings_network("tiny_resnet", 128, "tiny_resnet.py"),
+    "tiny_resnet_people": _drawings_network("tiny_resnet_people", 160, "people.py"),
     "efficientnet_lite0": OwnNetwork(
         efficientnet.efficientnet_lite0,
         224,
