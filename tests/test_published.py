@@ -23,7 +23,8 @@ from mirrors import Served
 from PIL import Image
 
 from clsloc_utils import datasets, pipelines
-from clsloc_utils.datasets import box_folder, published
+from clsloc_utils.datasets import published
+from clsloc_utils.datasets.split_names import split_by_hash
 from conftest import Drawn, LspWriter, VocWriter
 
 COUNTS = {
@@ -597,7 +598,7 @@ def test_wildlife_by_hand(wildlife, mirrors, tmp_path, way):
     photos = [path.read_bytes() for path in wildlife.rglob("*") if path.suffix.lower() == ".jpg"]
     shutil.rmtree(folder)
     # Whatever the way, the splits are the same.
-    contents = box_folder.split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
+    contents = split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
     for split, count in info.splits.items():
         found = list(datasets.load("wildlife", split, data_dir=tmp_path / "data").as_numpy_iterator())
         assert len(found) == count

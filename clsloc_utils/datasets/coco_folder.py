@@ -23,29 +23,28 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from clsloc_utils.datasets.box_folder import (
+from clsloc_utils.datasets.box_fields import (
     ENCODING,
     MISSING_FIELD,
     UNKNOWN_CLASS,
+    annotated_object,
+    around_turned,
+    class_name,
+    is_turned,
+    normalized,
+    text_of,
+    text_of_size,
+)
+from clsloc_utils.datasets.box_folder import (
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
-    annotated_object,
-    around_turned,
-    class_name,
     counted,
     in_short,
-    is_turned,
     joined,
-    normalized,
     read_all,
     reading_of,
-    split_by_folders,
-    split_by_hash,
-    split_called,
-    text_of,
-    text_of_size,
     used_and_unused,
 )
 from clsloc_utils.datasets.folders import (
@@ -59,6 +58,7 @@ from clsloc_utils.datasets.folders import (
     printable,
     relative,
 )
+from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
 
 WRONG_SIZE = "wrong size in the JSON"
 ENTERED_TWICE = "entered twice"

@@ -1,45 +1,25 @@
 """One loader for all data sources: prepares what is not prepared yet, once, and reads it as a `tf.data.Dataset`."""
 
-import contextlib
 import dataclasses
-import difflib
 import os
 import re
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Mapping, Sequence
 
-import filelock
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from clsloc_utils import checkup
-from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
-from clsloc_utils.datasets.box_folder import BoxFolder, split_called
-from clsloc_utils.datasets.folders import FolderReport, raise_on_problems
-from clsloc_utils.datasets.other_formats import other_format
-
-# The layouts of folders with boxes, in the order in which a folder is tried.
-_BOX_FOLDERS: tuple[type[BoxFolder], ...] = (
-    voc_folder.VocFolder,
-    yolo_folder.YoloFolder,
-    coco_folder.CocoFolder,
+from clsloc_utils.datasets import lsp_folder, tfds_source
+from clsloc_utils.datasets.folders import FolderReport
+from clsloc_utils.datasets.preparing import (
+    DRAWN_SOURCES,
+    box_layout,
+    is_meant_as_lsp,
+    no_layout,
+    prepared_builders,
+    refuse_class_names,
 )
-_PARTS_OF_FOLDERS = ("images", "labels", "jpegimages", "annotations")
-# The TFDS builders behind each name; their splits are joined.
-_STOCK_SOURCES = {
-    "voc/2007": ("voc/2007",),
-    "voc/2012": ("voc/2012",),
-    "voc/2007+2012": ("voc/2007", "voc/2012"),
-}
-_POSE_RELEASES = ("lsp", "lspet")
-# Published as a zip archive of photos, which are kept.
-_PHOTO_RELEASES = ("wildlife", *_POSE_RELEASES)
-_DRAWN_SOURCES = ("toy_voc", "toy_pose")
-_RELEASES = (*_STOCK_SOURCES, *_PHOTO_RELEASES)
-SOURCES = ("toy_voc", *_STOCK_SOURCES, "wildlife", "toy_pose", *_POSE_RELEASES)
+from clsloc_utils.datasets.split_names import split_called
+
 PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
 """Images with exactly one object by source and split, as others who filtered the same data have published them."""
 # The test photos of VOC 2012 are published without their annotations.
@@ -120,7 +100,7 @@ def load(
             folder has bad images (`strict`).
         DownloadError: The source has to be downloaded, and no mirror gave a file, as for `prepare`.
     """
-    builders = _prepared_builders(source, data_dir, strict=strict, class_names=class_names)
+    builders = prepared_builders(source, data_dir, strict=strict, class_names=class_names)
     _check_split(source, split, builders)
     parts = []
     for builder in builders:
@@ -135,7 +115,7 @@ def load(
                 "within."
             ) from error
         if count > 0:  # TFDS counts fewer than none between an end and a later beginning.
-            parts.append(_read(builder, builder_split, shuffle_files, _box_fields(source, builder)))
+            parts.append(_read(builder, builder_split, shuffle_files, box_fields(source, builder)))
     if not parts:
         raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
     dataset = parts[0]
@@ -166,7 +146,7 @@ def info(
         ValueError: As for `load`.
         DownloadError: As for `load`.
     """
-    return _source_info(source, _prepared_builders(source, data_dir, strict=strict, class_names=class_names))
+    return _source_info(source, prepared_builders(source, data_dir, strict=strict, class_names=class_names))
 
 
 def prepare(
@@ -206,7 +186,7 @@ def prepare(
         DownloadError: No mirror gave a file; the message names each with the reason, then the way by hand.
         OSError: Something cannot be written. Whatever the error, nothing is left that passes for prepared.
     """
-    return _source_info(source, _prepared_builders(source, data_dir, from_folder=from_folder))
+    return _source_info(source, prepared_builders(source, data_dir, from_folder=from_folder))
 
 
 def check_published_counts(
@@ -257,12 +237,12 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     Raises:
         ValueError: Something without which the folder cannot be read is missing.
     """
-    if _is_meant_as_lsp(folder):
-        _refuse_class_names(os.fspath(folder), class_names)
+    if is_meant_as_lsp(folder):
+        refuse_class_names(os.fspath(folder), class_names)
         return lsp_folder.report(folder)
-    layout = _box_layout(folder)
+    layout = box_layout(folder)
     if layout is None:
-        raise ValueError(_no_layout(os.fspath(folder)))
+        raise ValueError(no_layout(os.fspath(folder)))
     return layout.check(folder, class_names)
 
 
@@ -284,11 +264,11 @@ def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.Dataset
     splits: dict[str, int] = {}
     for builder in builders:
         for name, split_info in builder.info.splits.items():
-            if _is_annotated(builder, name) or len(builders) == 1:
+            if is_annotated(builder, name) or len(builders) == 1:
                 splits[name] = splits.get(name, 0) + split_info.num_examples
-    fields = _box_fields(source, builders[0])
+    fields = box_fields(source, builders[0])
     annotated = {
-        name: count for name, count in splits.items() if any(_is_annotated(each, name, fields) for each in builders)
+        name: count for name, count in splits.items() if any(is_annotated(each, name, fields) for each in builders)
     }
     name = os.fspath(source)
     if not annotated:
@@ -313,7 +293,7 @@ def _source_info(source: str | os.PathLike, builders: Sequence[tfds.core.Dataset
         test_split=test_split,
         fingerprint=(tfds_source.PREFIX if fields else "") + "+".join(map(_fingerprint, builders)),
         task="pose" if is_pose else "boxes",
-        drawn=name in _DRAWN_SOURCES or (folder_report is not None and folder_report.drawn),
+        drawn=name in DRAWN_SOURCES or (folder_report is not None and folder_report.drawn),
         understood=understood,
     )
 
@@ -341,8 +321,6 @@ def _fingerprint(builder: tfds.core.DatasetBuilder) -> str:
 
 
 # Splits.
-
-
 def _sizes(builders: Sequence[tfds.core.DatasetBuilder]) -> str:
     return ", ".join(
         f"{name} has {part.num_examples} examples" for builder in builders for name, part in builder.info.splits.items()
@@ -362,17 +340,17 @@ def _check_split(source: str | os.PathLike, split: str, builders: Sequence[tfds.
 
 def _annotated_terms(split: str, builder: tfds.core.DatasetBuilder) -> str:
     """The terms of a split such as `train+test[:50%]` for which this builder has annotated examples."""
-    terms = [term for term in split.split("+") if _is_annotated(builder, _SPLIT_TERM.fullmatch(term)["name"])]
+    terms = [term for term in split.split("+") if is_annotated(builder, _SPLIT_TERM.fullmatch(term)["name"])]
     return "+".join(terms)
 
 
-def _box_fields(source: str | os.PathLike, builder: tfds.core.DatasetBuilder) -> tfds_source.BoxFields | None:
+def box_fields(source: str | os.PathLike, builder: tfds.core.DatasetBuilder) -> tfds_source.BoxFields | None:
     """Where the examples of a `tfds:` source have what they need; `None` for all others, which need no change."""
     name = os.fspath(source)
     return tfds_source.box_fields(name, builder.info.features) if name.startswith(tfds_source.PREFIX) else None
 
 
-def _is_annotated(builder: tfds.core.DatasetBuilder, split: str, fields: tfds_source.BoxFields | None = None) -> bool:
+def is_annotated(builder: tfds.core.DatasetBuilder, split: str, fields: tfds_source.BoxFields | None = None) -> bool:
     if fields:
         return tfds_source.has_boxes(builder, split, fields.box)
     config = f"{builder.name}/{builder.builder_config.name}" if builder.builder_config else builder.name
@@ -392,213 +370,3 @@ def _read(
         ),
     )
     return fields.as_voc(examples) if fields else examples
-
-
-# Preparation.
-
-
-def _prepared_builders(
-    source: str | os.PathLike,
-    data_dir: str | os.PathLike | None,
-    *,
-    strict: bool = False,
-    class_names: Sequence[str] | None = None,
-    from_folder: str | os.PathLike | None = None,
-) -> list[tfds.core.DatasetBuilder]:
-    root = Path(data_dir).expanduser() if data_dir else checkup.data_folder()
-    name = os.fspath(source)
-    by_hand = None if from_folder is None else Path(from_folder).expanduser()
-    is_stock_of_tfds = name.startswith(tfds_source.PREFIX)
-    if by_hand and not (is_stock_of_tfds or name in _RELEASES):
-        raise ValueError(
-            f"{name} needs no files of others; from_folder ({by_hand}) is for "
-            f"{', '.join(_RELEASES)} and {tfds_source.PREFIX}NAME. Leave it out."
-        )
-    if is_stock_of_tfds:
-        _refuse_class_names(name, class_names)
-        return [_prepared_by_tfds(name, root, by_hand)]
-    if name not in SOURCES:
-        return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
-    _refuse_class_names(name, class_names)
-    # Imported here: the drawing code is needed only by those who draw, TFDS's `voc` only by those who read it.
-    if name == "toy_voc":
-        from clsloc_utils.datasets.toy_voc import ToyVoc
-
-        return [_prepared(lambda: ToyVoc(data_dir=root), root)]
-    if name == "toy_pose":
-        from clsloc_utils.datasets.toy_pose import ToyPose
-
-        return [_prepared(lambda: ToyPose(data_dir=root), root)]
-    if name in _PHOTO_RELEASES:
-        return [_prepared_photos(name, root, by_hand, strict=strict)]
-    return [_prepared_stock(stock, root, by_hand) for stock in _STOCK_SOURCES[name]]
-
-
-def _prepared_stock(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
-    from clsloc_utils.datasets import published
-
-    return _prepared(
-        lambda: tfds.builder(name, data_dir=root), root, lambda: published.voc_builder(name, root, by_hand)
-    )
-
-
-def _prepared_by_tfds(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
-    # Before gigabytes are downloaded in vain.
-    tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
-    return _prepared(
-        lambda: tfds_source.builder_of(name, root),
-        root,
-        lambda: tfds_source.preparing(name, root),
-        tfds.download.DownloadConfig(manual_dir=by_hand),
-    )
-
-
-def _prepared_photos(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> BoxFolder | lsp_folder.LspFolder:
-    from clsloc_utils.datasets import published
-
-    folder = published.kept_photos(name, root, by_hand)
-    options = {"strict": strict, "data_dir": root}
-    if name in _POSE_RELEASES:
-        splits = published.registry()[name].counts
-        builder = _prepared(lambda: lsp_folder.LspFolder(folder, splits=splits, **options), root)
-    else:
-        builder = _prepared(lambda: yolo_folder.YoloFolder(folder, **options), root)
-    _tell_problems(builder, strict)
-    return builder
-
-
-def _refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
-    if class_names is not None:
-        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder of boxes.")
-
-
-def _prepared_folder(
-    folder: str, root: Path, *, strict: bool, class_names: Sequence[str] | None
-) -> BoxFolder | lsp_folder.LspFolder:
-    layout = _box_layout(folder)
-    if layout is not None:
-        builder = _prepared(lambda: layout(folder, class_names=class_names, strict=strict, data_dir=root), root)
-    elif _is_meant_as_lsp(folder):
-        _refuse_class_names(folder, class_names)
-        builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, data_dir=root), root)
-    else:
-        raise ValueError(_no_layout(folder))
-    _tell_problems(builder, strict)
-    return builder
-
-
-def _box_layout(folder: str | os.PathLike) -> type[BoxFolder] | None:
-    """The builder that reads a folder of boxes; `None` if none does."""
-    path = Path(folder).expanduser()
-    return next((each for each in _BOX_FOLDERS if path.is_dir() and each.recognizes(path)), None)
-
-
-def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> None:
-    if builder.report.problems:
-        if strict:
-            raise_on_problems(builder.report)
-        # Attributed to the caller of `load` or `info`.
-        warnings.warn(str(builder.report), stacklevel=5)
-
-
-def _no_layout(folder: str) -> str:
-    """What is said of what is no source, as short as it is known what was meant."""
-    path = Path(folder).expanduser()
-    if path.is_file():
-        return f"{folder!r} is a file; name the folder that holds it and the photos."
-    if not path.is_dir():
-        beside = [each.name for each in path.parent.glob("*") if each.is_dir()]
-        close = difflib.get_close_matches(folder, SOURCES, 1) or difflib.get_close_matches(path.name, beside, 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        known = ", ".join((*SOURCES, f"{tfds_source.PREFIX}NAME"))
-        return f"{folder!r} is neither a known source nor a folder.{hint} Known sources: {known}."
-    inside = sorted(path.iterdir())
-    if not inside:
-        return f"{folder!r} is an empty folder; put annotated photos into it, or name another one."
-    refused = f"{folder!r} is neither a known source nor a folder of a known layout."
-    # `VOCdevkit` instead of `VOCdevkit/VOC2007`, or `photos/images` instead of `photos`.
-    near = [*inside, path.resolve().parent] if path.name.lower() in _PARTS_OF_FOLDERS else inside
-    meant = next((each for each in near if _box_layout(each) or lsp_folder.in_lsp_layout(each)), None)
-    if meant:
-        return f"{refused} Did you mean {meant}?"
-    layouts = " " + ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder)) + "."
-    return refused + (other_format(path) or layouts)
-
-
-def _is_meant_as_lsp(folder: str | os.PathLike) -> bool:
-    """Whether a folder has one of LSP's two pieces and no layout of boxes: what lacks is then said in LSP's words."""
-    if _box_layout(folder) is not None:
-        return False
-    path = Path(folder).expanduser()
-    return (path / lsp_folder.JOINTS_FILE).is_file() or bool(lsp_folder.numbers_of_photos(path))
-
-
-def _prepared(
-    make_builder: Callable[[], tfds.core.DatasetBuilder],
-    root: Path,
-    make_preparing: Callable[[], contextlib.AbstractContextManager[tfds.core.DatasetBuilder]] | None = None,
-    download_config: tfds.download.DownloadConfig | None = None,
-) -> tfds.core.DatasetBuilder:
-    """A builder whose data is on the disk, prepared by this process or by another one that was faster.
-
-    TFDS writes into a temporary folder that it renames at the end, so a folder of the right name is complete.
-
-    Args:
-        make_builder: Makes the builder that reads.
-        root: The data folder.
-        make_preparing: Makes the one that prepares, if that is another one, for the time of a `with` block.
-        download_config: Where TFDS itself downloads: how; it then shows its own bars.
-    """
-    builder = make_builder()
-    if builder.data_path.exists():
-        return builder
-    root.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(root / f"{builder.name}.lock"):
-        if not make_builder().data_path.exists():
-            context = make_preparing() if make_preparing else contextlib.nullcontext(make_builder())
-            with context as preparing, contextlib.nullcontext() if download_config else _quiet_tfds():
-                try:
-                    preparing.download_and_prepare(download_config=download_config)
-                except (OSError, RuntimeError) as error:
-                    # TFDS hands on what happened as an error of its own, without number and file.
-                    if isinstance(error.__cause__, OSError):
-                        raise error.__cause__ from None
-                    if isinstance(error.__cause__, tf.errors.OpError):
-                        raise OSError(
-                            f"{root}: {error.__cause__.message}. Make room, or set CLSLOC_DATA_DIR to another folder."
-                        ) from error
-                    raise
-    return make_builder()
-
-
-@contextlib.contextmanager
-def _quiet_tfds() -> Iterator[None]:
-    """Keeps off what TFDS says of downloads: these are done here, and everything has a bar of its own."""
-    tfds.disable_progress_bar()
-    try:
-        with contextlib.redirect_stdout(_WithoutDownloadNotes(sys.stdout)):
-            yield
-    finally:
-        tfds.display_progress_bar(True)
-
-
-class _WithoutDownloadNotes:
-    """Standard output without TFDS's two lines on a download."""
-
-    _NOTES = re.compile(r"(\x1b\[\d+m)*(Downloading and preparing dataset|Dataset \S+ downloaded and prepared to) ")
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-        self._at_end_of_note = False
-
-    def write(self, text: str) -> int:
-        if self._NOTES.match(text):
-            self._at_end_of_note = True
-            return len(text)
-        if self._at_end_of_note and text == "\n":
-            self._at_end_of_note = False
-            return len(text)
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str):
-        return getattr(self._stream, name)

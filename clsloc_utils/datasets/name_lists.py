@@ -1,6 +1,6 @@
 """Lists of photos' names, such as VOC's `ImageSets/Main/train.txt`, in the ways in which tools write them.
 
-A list may be called `train.txt`, `Train.txt`, `Validation.txt`, ... (see `box_folder.split_called`); a folder with no
+A list may be called `train.txt`, `Train.txt`, `Validation.txt`, ... (see `split_names.split_called`); a folder with no
 other lists may have one for each class and split, `cat_train.txt`. A line is a photo's name, with or without its
 ending, its folders or quotes. What may follow it is VOC's flag of a class, 1, 0 or -1, or the name of the annotation:
 a photo with -1 is not of that class, and in the split all the same.
@@ -13,8 +13,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from clsloc_utils.datasets.box_folder import each_once, in_short, normalized, split_called, text_of
+from clsloc_utils.datasets.box_fields import normalized, text_of
+from clsloc_utils.datasets.box_folder import each_once, in_short
 from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, Problem, files_of
+from clsloc_utils.datasets.split_names import split_called
 
 PHOTO_FOLDERS = ("jpegimages", "images", "image", "imgs", "img", "photos", "data")
 """What folders of photos are called, in lower case."""

@@ -17,9 +17,11 @@ from pathlib import Path
 import filelock
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets import box_folder, downloads, lsp_folder, voc_folder
+from clsloc_utils.datasets import downloads, lsp_folder, voc_folder
 from clsloc_utils.datasets.archives import Archive, Release, extract, fault_of, registry, sha256_of
+from clsloc_utils.datasets.box_folder import files_by_name
 from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, checked_photo, with_progress
+from clsloc_utils.datasets.split_names import split_by_hash
 from clsloc_utils.progress import progress
 
 DEVKIT = "VOCdevkit"
@@ -315,9 +317,7 @@ def _fault_of_photos(folder: Path, release: Release) -> str:
 
 def _fault_of_classes(folder: Path, release: Release) -> str:
     for class_name, count in release.counts.items():
-        photos, labels = (
-            set(box_folder.files_by_name(folder / class_name, suffixes)) for suffixes in (IMAGE_SUFFIXES, (".txt",))
-        )
+        photos, labels = (set(files_by_name(folder / class_name, suffixes)) for suffixes in (IMAGE_SUFFIXES, (".txt",)))
         lacking = [f"{name} has no photo" for name in labels - photos] + [
             f"{name} no labels" for name in photos - labels
         ]
@@ -341,9 +341,9 @@ def _with_lists(folder: Path, release: Release) -> Path:
     (folder / "classes.txt").write_text("".join(f"{class_name}\n" for class_name in release.counts))
     names_of_content = collections.defaultdict(list)
     for class_name in release.counts:
-        for paths in box_folder.files_by_name(folder / class_name, IMAGE_SUFFIXES).values():
+        for paths in files_by_name(folder / class_name, IMAGE_SUFFIXES).values():
             names_of_content[sha256_of(paths[0])].append(f"{class_name}/{paths[0].name}\n")
-    for split, contents in box_folder.split_by_hash(names_of_content).items():
+    for split, contents in split_by_hash(names_of_content).items():
         names = [name for content in contents for name in names_of_content[content]]
         (folder / _LIST_OF_SPLIT[split]).write_text("".join(sorted(names)))
     return folder

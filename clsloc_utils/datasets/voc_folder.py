@@ -26,28 +26,27 @@ from typing import NamedTuple
 import defusedxml
 import defusedxml.ElementTree
 
-from clsloc_utils.datasets.box_folder import (
+from clsloc_utils.datasets.box_fields import (
     ENCODING,
     MISSING_FIELD,
     NO_FILES,
     OBJECT_TWICE,
+    annotated_object,
+    around_turned,
+    class_name,
+    is_turned,
+    text_of_size,
+)
+from clsloc_utils.datasets.box_folder import (
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
-    annotated_object,
-    around_turned,
-    class_name,
     files_by_name,
     has_object,
     in_short,
-    is_turned,
     joined,
     read_all,
-    split_by_folders,
-    split_by_hash,
-    split_called,
-    text_of_size,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -64,6 +63,7 @@ from clsloc_utils.datasets.folders import (
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
+from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"

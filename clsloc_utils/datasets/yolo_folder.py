@@ -17,62 +17,33 @@ they were drawn so, but whoever has trained with Ultralytics has trained with th
 lower case, as in TFDS's `voc`.
 """
 
-import dataclasses
-import functools
-import json
 import math
-import os
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 
-import yaml
-
+from clsloc_utils.datasets.box_fields import ENCODING, NO_FILES, UNKNOWN_CLASS, annotated_object, text_of
 from clsloc_utils.datasets.box_folder import (
-    ENCODING,
-    NO_FILES,
-    UNKNOWN_CLASS,
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
-    annotated_object,
-    class_name,
     counted,
     each_once,
     in_short,
     joined,
-    normalized,
     read_all,
     reading_of,
-    split_by_folders,
-    split_by_hash,
-    split_called,
-    text_of,
     used_and_unused,
 )
-from clsloc_utils.datasets.folders import (
-    IMAGE_SUFFIXES,
-    MISSING_IMAGE,
-    SAME_NAME,
-    FaultError,
-    Problem,
-    beginning_of,
-    checked_photo,
-    files_below,
-    printable,
-    relative,
-)
+from clsloc_utils.datasets.folders import MISSING_IMAGE, SAME_NAME, FaultError, Problem, checked_photo, printable
+from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.yolo_files import YoloFiles, looks_like_labels
+from clsloc_utils.datasets.yolo_settings import LAYOUT, Settings, lines_of, no_class_names
 
 BAD_LINE = "line that is no box"
 NOT_RELATIVE = "numbers that are no shares of the photo"
-LAYOUT = (
-    "A folder in YOLO layout holds photos, a .txt of boxes for each, beside it or in labels/ for images/, and the "
-    "classes' names in data.yaml or classes.txt"
-)
 # Ultralytics lets centre and size be this much above 1.
 _TOLERANCE = 0.01
-_FOLDERS_OF_KIND = ("images", "labels", "jpegimages")
 
 
 class YoloFolder(BoxFolder):
@@ -83,29 +54,29 @@ class YoloFolder(BoxFolder):
     @classmethod
     def recognizes(cls, folder: Path) -> bool:
         """Whether it has photos, and a `data.yaml` or a label file with a box."""
-        files = _Files(folder)
+        files = YoloFiles(folder)
         if not files.photos:
             return False
-        return bool(files.settings_files) or any(_looks_like_labels(path) for path in files.labels_of_photos)
+        return bool(files.settings_files) or any(looks_like_labels(path) for path in files.labels_of_photos)
 
     @classmethod
     def files(cls, folder: Path) -> Iterable[Path]:
         """Photos and all files with labels, lists and names."""
-        return _Files(folder).all_read
+        return YoloFiles(folder).all_read
 
     @classmethod
     def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
         """Checks all files that the splits need."""
-        return _scan(_Files(folder), class_names)
+        return _scan(YoloFiles(folder), class_names)
 
 
-def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
-    settings = _Settings.of(files)
+def _scan(files: "YoloFiles", class_names: Sequence[str] | None) -> Scan:
+    settings = Settings.of(files)
     problems = list(settings.problems)
     names, where = settings.class_names(files)
     if not names:
         if class_names is None:
-            raise ValueError(f"{files.folder}: {_no_class_names(files)}")
+            raise ValueError(f"{files.folder}: {no_class_names(files)}")
         names, where = dict(enumerate(class_names)), "class_names"
     names_by_split, splits_in_words = _splits(files, settings, problems)
 
@@ -134,264 +105,8 @@ def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
     )
 
 
-# Finding the files.
-
-
-class _Files:
-    """The files of a folder, told apart.
-
-    Attributes:
-        folder: The folder.
-        photos: The photos by name, such as `train/photo_1` for `images/train/photo_1.jpg`.
-        labels: The label files by name, in the same way.
-        texts: All other .txt.
-        settings_files: `data.yaml` or darknet's `obj.data`.
-        names_files: `classes.txt` and the like, and Label Studio's `notes.json`.
-        unread: All that is none of this, relative to the folder.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.photos: dict[str, list[Path]] = {}
-        self.labels: dict[str, list[Path]] = {}
-        self.texts: list[Path] = []
-        self.settings_files: list[Path] = []
-        self.names_files: list[Path] = []
-        self.unread: list[str] = []
-        texts = []
-        for path in files_below(folder):
-            name, suffix = path.name.lower(), path.suffix.lower()
-            if suffix in IMAGE_SUFFIXES:
-                self.photos.setdefault(self.name_of(path), []).append(path)
-            elif name in ("classes.txt", "_darknet.labels") or suffix == ".names" or _is_notes(name):
-                self.names_files.append(path)
-            elif _is_settings_file(path, folder):
-                self.settings_files.append(path)
-            elif suffix == ".txt":
-                texts.append(path)
-            elif suffix != ".cache":  # what Ultralytics keeps of the labels
-                self.unread.append(self.relative(path))
-        for path in texts:
-            name = self.name_of(path)
-            in_labels = "labels" in (part.lower() for part in path.relative_to(folder).parts[:-1])
-            if name in self.photos or in_labels or _looks_like_labels(path):
-                self.labels.setdefault(name, []).append(path)
-            else:
-                self.texts.append(path)
-
-    def relative(self, path: Path) -> str:
-        """A path as messages show it."""
-        return relative(path, self.folder)
-
-    def name_of(self, path: Path) -> str:
-        """What a photo and its labels share: the path without ending, and without the last `images` or `labels`."""
-        *folders, name = path.relative_to(self.folder).with_suffix("").parts
-        kinds = [place for place, part in enumerate(folders) if part.lower() in _FOLDERS_OF_KIND]
-        if kinds:
-            del folders[kinds[-1]]
-        return normalized("/".join([*folders, name]))
-
-    @property
-    def names(self) -> set[str]:
-        """The names of all photos and labels."""
-        return {*self.photos, *self.labels}
-
-    @property
-    def labels_of_photos(self) -> Iterator[Path]:
-        """The label files that have a photo."""
-        return (path for name, paths in self.labels.items() if name in self.photos for path in paths)
-
-    @functools.cached_property
-    def name_of_path(self) -> dict[str, str]:
-        """The name of each photo by its path in the folder and by itself, with and without ending."""
-        paths = [(name, path) for name, found in self.photos.items() for path in found]
-        by_name = {f"{name}{suffix}": name for name, path in paths for suffix in ("", path.suffix)}
-        by_path = {normalized(self.relative(path)): name for name, path in paths}
-        return by_name | {path.rpartition(".")[0]: name for path, name in by_path.items()} | by_path
-
-    @property
-    def all_read(self) -> list[Path]:
-        """All files that the examples depend on."""
-        of_photos = [path for files in (self.photos, self.labels) for paths in files.values() for path in paths]
-        return sorted([*of_photos, *self.texts, *self.settings_files, *self.names_files])
-
-
-def _is_notes(file: str) -> bool:
-    """Whether it is Label Studio's `notes.json`, which has the numbers of its labels; its `classes.txt` may not."""
-    return PurePosixPath(file).name.lower() == "notes.json"
-
-
-def _is_settings_file(path: Path, folder: Path) -> bool:
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return path.parent == folder and (
-            path.stem == "data" or re.search(rb"^(names|train)\s*:", beginning_of(path), re.MULTILINE) is not None
-        )
-    return path.suffix == ".data" and re.search(rb"^\s*(names|train)\s*=", beginning_of(path), re.MULTILINE) is not None
-
-
-def _looks_like_labels(path: Path) -> bool:
-    """Whether the first line of a file is a class and a box, be it in pixels."""
-    first = beginning_of(path).removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n")[0].split()
-    return len(first) >= 5 and all(re.fullmatch(rb"[-+]?\d*\.?\d+([eE][-+]?\d+)?", field) for field in first)
-
-
-# What data.yaml or obj.data say.
-
-
-@dataclasses.dataclass(frozen=True)
-class _Settings:
-    """What `data.yaml` or darknet's `obj.data` says; nothing if there is none.
-
-    Attributes:
-        file: The file, relative to the folder.
-        values: Its fields.
-        place: Where it lies.
-    """
-
-    file: str
-    values: Mapping
-    place: Path
-
-    @classmethod
-    def of(cls, files: _Files) -> "_Settings":
-        found = sorted(files.settings_files, key=lambda path: (path.stem != "data", path.suffix == ".data"))
-        if not found:
-            return cls("", {}, files.folder)
-        path, *others = found
-        if others and path.stem != "data":
-            raise ValueError(
-                f"{files.folder}: {in_short([files.relative(each) for each in found])} each name classes or splits. "
-                "Call the one that counts data.yaml."
-            )
-        files.unread += [files.relative(other) for other in others]
-        try:
-            text = text_of(path)
-            values = dict(_assignments(text)) if path.suffix == ".data" else yaml.safe_load(text)
-        except (FaultError, yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ValueError(f"{path} cannot be read ({' '.join(str(error).split())}). Mend it.") from error
-        if not isinstance(values, dict):
-            raise ValueError(f"{path} holds no fields such as `names:` and `train:`. {LAYOUT}.")
-        return cls(files.relative(path), values, path.parent)
-
-    def class_names(self, files: _Files) -> tuple[dict[int, str], str]:
-        """The names of the classes by number, and which file they are from; none if no file has them."""
-        names = self.values.get("names")
-        if isinstance(names, (list, dict)):
-            files.unread += [files.relative(path) for path in files.names_files]
-            numbered = names if isinstance(names, dict) else dict(enumerate(names))
-            return {self._number(number): self._name(number, name) for number, name in numbered.items()}, self.file
-        read = {files.relative(path): self._names_in(path) for path in files.names_files}
-        files.unread += [file for file in read if not read[file]]
-        named = sorted(filter(read.get, read), key=lambda file: not _is_notes(file))
-        remark = ""
-        for other in named[1:]:
-            if read[other] == read[named[0]]:
-                continue
-            same_names = sorted(read[other].values()) == sorted(read[named[0]].values())
-            if not same_names or _is_notes(other) or not _is_notes(named[0]):
-                raise ValueError(
-                    f"{files.folder}: {named[0]} and {other} name other classes, or in another order, so numbers in "
-                    "the labels mean two things. Leave one of them, the one that the labels were made with."
-                )
-            remark = f" (other numbers than the lines of {other})"
-        return (read[named[0]], named[0] + remark) if named else ({}, "")
-
-    def _names_in(self, path: Path) -> dict[int, str]:
-        """The names of the classes by number in a file of names; none if it is a note on something else."""
-        if not _is_notes(path.name):
-            return {number: self._name(number, line) for number, line in enumerate(_lines(path))}
-        try:
-            numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
-        except (FaultError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
-            return {}
-        return {number: self._name(number, name) for number, name in numbered.items()}
-
-    def _number(self, number: object) -> int:
-        if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
-            raise ValueError(f"{self.file}: names has the number {number!r}; write a whole number from 0 on.")
-        return int(number)
-
-    def _name(self, number: object, name: object) -> str:
-        if not isinstance(name, (str, int)) or isinstance(name, bool):
-            raise ValueError(
-                f"{self.file}: names has {name!r} for class {number}, not a text. Put the name in quotes; YAML takes a "
-                "plain yes, no, on or off for a truth value."
-            )
-        if not str(name).strip():
-            raise ValueError(f"The name of class {number} is empty. Give it one, or the numbers behind it mean others.")
-        return class_name(str(name))
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What its fields say against each other."""
-        names, count = self.values.get("names"), self.values.get("nc")
-        if isinstance(names, (list, dict)) and count is not None and count != len(names):
-            return [Problem(self.file, "fields that contradict", f"nc is {count!r}, and names has {len(names)}")]
-        return []
-
-    @property
-    def keypoint_values(self) -> int:
-        """How many numbers of keypoints follow each box."""
-        shape = self.values.get("kpt_shape")
-        if shape is None:
-            return 0
-        if not (isinstance(shape, list) and len(shape) == 2 and all(isinstance(value, int) for value in shape)):
-            raise ValueError(f"{self.file}: kpt_shape is {shape!r}; write two whole numbers, such as [17, 3].")
-        return math.prod(shape)
-
-    @property
-    def splits(self) -> dict[str, list[str]]:
-        """The folders and lists of each split, as they are written."""
-        splits = {}
-        for field, entry in self.values.items():
-            split = split_called(field) if isinstance(field, str) else None
-            if split is None or entry in (None, "", []):
-                continue
-            entries = entry if isinstance(entry, list) else [entry]
-            if not all(isinstance(each, str) for each in entries):
-                raise ValueError(f"{self.file}: {field} is {entry!r}; write a folder, a list of photos, or several.")
-            splits[split] = [str(PurePosixPath(self._root, each.replace("\\", "/"))) for each in entries]
-        return splits
-
-    @property
-    def _root(self) -> str:
-        return str(self.values.get("path") or "").replace("\\", "/")
-
-    def found(self, entry: str, folder: Path) -> Path | None:
-        """What a path means: the longest end of it that there is, since its beginning is of another disk or missing."""
-        parts = [part for part in PurePosixPath(entry).parts if part not in ("/", ".", "..")]
-        ends = [parts[start:] for start in range(len(parts))] or [[]]
-        paths = (base.joinpath(*end) for end in ends for base in (folder, self.place))
-        return next((path for path in paths if os.path.exists(path)), None)  # whatever the text is
-
-
-def _assignments(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        field, equals, value = line.partition("=")
-        if equals:
-            yield field.strip(), value.strip()
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return [normalized(line.strip()) for line in text_of(path).rstrip().splitlines()]
-    except FaultError as fault:
-        raise ValueError(f"{path} cannot be read ({fault}). Mend it.") from fault
-
-
-def _no_class_names(files: _Files) -> str:
-    inner = sorted({path.parent.name for path in files.folder.glob("*/data.yaml")})
-    hint = f" Or did you mean {files.folder / inner[0]}?" if inner else ""
-    return (
-        "the labels hold numbers of classes, and no file names them. Write classes.txt into it, a name a line in the "
-        f"order of the numbers, or, in Python, pass class_names.{hint}"
-    )
-
-
 # Splits.
-
-
-def _splits(files: _Files, settings: _Settings, problems: list[Problem]) -> tuple[dict[str, list[str]], str]:
+def _splits(files: YoloFiles, settings: Settings, problems: list[Problem]) -> tuple[dict[str, list[str]], str]:
     """The names of the photos of each split, every name once, and in words where the splits came from."""
     listed, where = _named_splits(files, settings, problems)
     if not listed:
@@ -413,7 +128,7 @@ def _splits(files: _Files, settings: _Settings, problems: list[Problem]) -> tupl
     return splits, "; ".join(remarks)
 
 
-def _named_splits(files: _Files, settings: _Settings, problems: list[Problem]) -> tuple[dict[str, list[str]], str]:
+def _named_splits(files: YoloFiles, settings: Settings, problems: list[Problem]) -> tuple[dict[str, list[str]], str]:
     """The names of the photos of each split that data.yaml or a list names, and which file that is."""
     lists = {path for path in files.texts if split_called(path.stem)}
     splits: dict[str, list[str]] = {}
@@ -441,26 +156,24 @@ def _named_splits(files: _Files, settings: _Settings, problems: list[Problem]) -
     return {split: list(dict.fromkeys(names)) for split, names in splits.items()}, where
 
 
-def _names_at(path: Path, files: _Files) -> list[str]:
+def _names_at(path: Path, files: YoloFiles) -> list[str]:
     """The names of the photos in a folder, or in a list; a line that fits no photo stands in it as it is."""
     if path.is_dir():
         return [name for name, paths in files.photos.items() if any(path in each.parents for each in paths)]
     if path.suffix.lower() != ".txt":
         return [files.name_of(path)]
-    return [_name_in_list(line, files) for line in _lines(path) if line]
+    return [_name_in_list(line, files) for line in lines_of(path) if line]
 
 
-def _name_in_list(line: str, files: _Files) -> str:
+def _name_in_list(line: str, files: YoloFiles) -> str:
     parts = [part for part in line.strip("\"'").replace("\\", "/").split("/") if part not in ("", ".", "..")]
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((files.name_of_path[end] for end in ends if end in files.name_of_path), line)
 
 
 # Reading one photo.
-
-
 def _read_image(
-    files: _Files, name: str, class_names: Mapping[int, str], allowed: Sequence[str] | None, keypoint_values: int
+    files: YoloFiles, name: str, class_names: Mapping[int, str], allowed: Sequence[str] | None, keypoint_values: int
 ) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     photos, labels = files.photos.get(name, []), files.labels.get(name, [])
