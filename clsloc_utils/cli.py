@@ -20,8 +20,7 @@ from typing import Any, NoReturn, TextIO
 from clsloc_utils import __version__, checkup, options, quiet
 
 DONE, WRONG_INPUT, STOPPED = 0, 2, 130
-# From so many photos on, whoever watches sees a bar.
-PHOTOS_WITH_PROGRESS = 20
+PHOTOS_WITH_PROGRESS = 20  # from so many on, whoever watches sees a bar
 SOURCE_HELP = (
     "toy_voc, toy_pose, wildlife, voc/2007, voc/2012, voc/2007+2012, lsp, lspet, tfds:NAME for a data set of TFDS with "
     "boxes, or a folder in the layout of PASCAL VOC, YOLO, COCO or Leeds Sports Pose; boxes or poses follows from it"

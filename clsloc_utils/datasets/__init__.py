@@ -11,7 +11,6 @@ from clsloc_utils.datasets.drawn_folder import write_drawn_folder
 from clsloc_utils.datasets.folders import FolderReport, Problem
 from clsloc_utils.datasets.loader import (
     PUBLISHED_COUNTS,
-    SOURCES,
     SourceInfo,
     check_published_counts,
     info,
@@ -22,6 +21,7 @@ from clsloc_utils.datasets.loader import (
 )
 from clsloc_utils.datasets.lsp_folder import LspFolder
 from clsloc_utils.datasets.pose_features import pose_features
+from clsloc_utils.datasets.preparing import SOURCES
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
 from clsloc_utils.datasets.voc_folder import VocFolder
 from clsloc_utils.datasets.yolo_folder import YoloFolder
