@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from helpers import small_backbone
+from helpers.models import small_backbone
 from PIL import Image
 
 from clsloc_utils import cli, learning_curves, models, plotting, training

@@ -5,9 +5,9 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from helpers.folders import LspWriter
 
 from clsloc_utils import datasets, models, pipelines, profiles, recipes, training
-from conftest import LspWriter
 
 
 @pytest.fixture

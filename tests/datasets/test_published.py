@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 import scipy.io
 import tensorflow as tf
-from mirrors import Served
+from helpers.folders import Drawn, LspWriter, VocWriter
+from helpers.mirrors import Served
 from PIL import Image
 
 from clsloc_utils import datasets, pipelines
 from clsloc_utils.datasets import published
 from clsloc_utils.datasets.split_names import split_by_hash
-from conftest import Drawn, LspWriter, VocWriter
 
 COUNTS = {
     "voc/2007": {"train": 3, "validation": 2, "test": 4},

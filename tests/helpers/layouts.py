@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageDraw
 
 from clsloc_utils import datasets
-from conftest import GROUND, Drawn, draw_shape
+from helpers.folders import GROUND, Drawn, draw_shape
 
 SIZE = (96, 64)
 CAT, DOG = Drawn("cat", (10, 12, 41, 51)), Drawn("dog", (48, 3, 95, 20))

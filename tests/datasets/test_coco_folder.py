@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from layouts import CAT, DOG, SIZE, draw, examples, in_pixels, write
+from helpers.folders import Drawn
+from helpers.layouts import CAT, DOG, SIZE, draw, examples, in_pixels, write
 from PIL import Image
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets.coco_folder import CocoFolder
-from conftest import Drawn
 
 # Numbers with a gap, and Roboflow's category above all others.
 CATEGORIES = [

@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import examples, small_backbone
+from helpers.folders import needs_sigkill
+from helpers.models import examples, small_backbone
 
 from clsloc_utils import models, tasks, training
 from clsloc_utils.progress import progress
 from clsloc_utils.training import callbacks, features, fitting
-from conftest import needs_sigkill
 
 KEY = {"source": "made up", "image_size": 32}
 

@@ -1,6 +1,6 @@
 """Fine-tunes small models on one device or on two; test_distribution.py runs it as processes.
 
-    python tests/replicas.py STRATEGY FOLDER [--source SOURCE] [--shuffled] [--die-in-epoch EPOCH]
+    python tests/training/replicas.py STRATEGY FOLDER [--source SOURCE] [--shuffled] [--die-in-epoch EPOCH]
 
 TensorFlow cuts the processor into logical devices only before it has started. With a source, `clsloc train` does it.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from helpers import examples, small_backbone
+from helpers.models import examples, small_backbone
 
 from clsloc_utils import cli, distribution, models, training
 

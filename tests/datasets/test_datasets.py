@@ -11,10 +11,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
+from helpers.folders import Drawn, LspWriter, VocWriter
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import loader
-from conftest import Drawn, LspWriter, VocWriter
 
 NAMES = {"2007": {"train": 4, "val": 3, "test": 5}, "2012": {"train": 2, "val": 1, "test": 6}}
 

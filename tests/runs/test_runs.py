@@ -17,11 +17,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import small_backbone
+from helpers.folders import Drawn, LspWriter, needs_sigkill
+from helpers.models import small_backbone
 from PIL import Image
 
 from clsloc_utils import cli, datasets, exporting, models, pipelines, predicting, profiles, recipes, runs, training
-from conftest import Drawn, LspWriter, needs_sigkill
 
 OPTIONS = ["--image-size", "64", "--batch-size", "8", "--epochs", "3"]
 OPTIONS += ["--fine-tune", "last", "--fine-tune-epochs", "3", "--seed", "5"]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import skimage
 import tensorflow as tf
+from helpers.folders import write_official_weights
 from PIL import Image, ImageOps
 
 from clsloc_utils import backbones, efficientnet
-from conftest import write_official_weights
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ import json
 
 import numpy as np
 import pytest
-from layouts import CAT, DOG, NAMES, add, draw, examples, in_pixels, write, yolo_row
+from helpers.folders import VocWriter
+from helpers.layouts import CAT, DOG, NAMES, add, draw, examples, in_pixels, write, yolo_row
 from PIL import Image
 from pycocotools.coco import COCO
 
 from clsloc_utils import datasets
-from conftest import VocWriter
 
 PHOTOS = {"a": [CAT], "b": [CAT, DOG]}
 JSON = "annotations/instances_train.json"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from mirrors import Served
+from helpers.folders import GROUND
+from helpers.mirrors import Served
 from PIL import Image, ImageDraw
 
 from clsloc_utils import datasets, pipelines
 from clsloc_utils.datasets import tfds_source
-from conftest import GROUND
 
 BOX = tfds.features.BBox(ymin=0.25, xmin=0.125, ymax=0.75, xmax=0.5)
 OTHER_BOX = tfds.features.BBox(ymin=0.5, xmin=0.5, ymax=1.0, xmax=1.0)

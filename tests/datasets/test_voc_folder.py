@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from helpers.folders import Drawn
 from PIL import Image
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import folders
 from clsloc_utils.datasets import voc_folder as module
 from clsloc_utils.datasets.voc_folder import VocFolder
-from conftest import Drawn
 
 GOOD = [Drawn("cat", (10, 12, 40, 50))]
 INVERTED = [Drawn("cat", (40, 12, 10, 50))]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import scipy.io
 import tensorflow_datasets as tfds
+from helpers.folders import LspWriter
 from PIL import Image
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets import lsp_folder as module
 from clsloc_utils.datasets.lsp_folder import LspFolder, read_joints
-from conftest import LspWriter
 
 COUNT = 6
 BAD = 3

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import examples, small_backbone
+from helpers.folders import needs_sigkill
+from helpers.models import examples, small_backbone
 
 from clsloc_utils import distribution, models, training
-from conftest import needs_sigkill
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 600
 """After this long a process that waits in vain is ended."""
 
@@ -57,7 +57,7 @@ def test_batches_that_two_devices_cannot_share_are_refused(size, drop, words):
 
 def run(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])}
-    command = [sys.executable, str(REPOSITORY / "tests" / "replicas.py"), *map(str, arguments)]
+    command = [sys.executable, str(Path(__file__).with_name("replicas.py")), *map(str, arguments)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS, **options)
 
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.folders import Drawn, VocWriter, draw_shape
 from PIL import Image, ImageDraw
 
 from clsloc_utils import datasets, pipelines
 from clsloc_utils.pipelines import Augmentation, augment, batches, parse, single_object, to_batches
-from conftest import Drawn, VocWriter, draw_shape
 
 SIGNATURE = {
     "image": tf.TensorSpec((), tf.string),

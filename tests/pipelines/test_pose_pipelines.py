@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.folders import LspWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -22,7 +23,6 @@ from clsloc_utils.pipelines import (
     to_crop,
     to_photo,
 )
-from conftest import LspWriter
 
 AS_THEY_ARE = {"brightness": 0.0, "contrast": 0.0}
 NOTHING = PoseAugmentation(rotation=0.0, scale=0.0, shift=0.0, flip=False, **AS_THEY_ARE)

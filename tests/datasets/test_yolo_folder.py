@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from layouts import CAT, DOG, NAMES, SIZE, add, draw, examples, in_pixels, write, yolo_row
+from helpers.folders import Drawn
+from helpers.layouts import CAT, DOG, NAMES, SIZE, add, draw, examples, in_pixels, write, yolo_row
 from PIL import Image, ImageOps
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets.yolo_folder import YoloFolder
-from conftest import Drawn
 
 
 def ultralytics(

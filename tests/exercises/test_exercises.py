@@ -19,7 +19,7 @@ from clsloc_utils.exercises import Status, record
 from clsloc_utils.exercises.core import LEVELS, Mistake, function_check, same, shown, value_check
 from clsloc_utils.exercises.quizzes import Option, Question
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SOLUTIONS = sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 
 

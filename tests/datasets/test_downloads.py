@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import numpy as np
 import pytest
-from mirrors import Mirror, Served
+from helpers.mirrors import Mirror, Served
 
 from clsloc_utils.datasets import Archive, DownloadError
 from clsloc_utils.datasets.downloads import MAX_REDIRECTS, fetch

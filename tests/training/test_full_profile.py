@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.folders import write_official_weights
 
 from clsloc_utils import datasets, models, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
-from conftest import write_official_weights
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers import examples, small_backbone
+from helpers.models import examples, small_backbone
 
 from clsloc_utils import models, training
 
 # Batches of one size: of others TensorFlow's backend takes the mean of the batches' means for the loss of one output.
 COUNT, BATCH_SIZE, EPOCHS = 24, 8, 2
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def trained(folder: Path, backend: str) -> dict:
@@ -48,7 +49,7 @@ def test_jax_trains_as_tensorflow_does(tmp_path):
     models.two_head_model(small_backbone(), 3, dropout=0.0).save(tmp_path / "boxes.keras")
     models.pose_model(small_backbone()).save(tmp_path / "poses.keras")
     expected = trained(tmp_path, "tensorflow")
-    paths = os.pathsep.join([str(Path(training.__file__).parents[1]), str(Path(__file__).parent)])
+    paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tests")])
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": paths}
     command = [sys.executable, __file__, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
