@@ -1,10 +1,10 @@
 """Shared, tested code of the course on image classification and localization.
 
-The modules, ground floor first: `quiet`, `profiles`, `progress`, `files`, `photos`, `checkup`, `host`, `joints`,
-`pictures`, `options`, `predicting`, `boxes`, `datasets`, `pipelines`, `state_dicts`, `efficientnet`, `backbones`,
-`losses`, `metrics`, `baselines`, `tasks`, `models`, `distribution`, `training`, `recipes`, `sweeps`, `learning_curves`,
-`exporting`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import points to an earlier one of this
-list, never to a later one.
+The modules, ground floor first: `quiet`, `profiles`, `progress`, `files`, `paths`, `photos`, `checkup`, `host`,
+`joints`, `pictures`, `options`, `predicting`, `boxes`, `datasets`, `pipelines`, `state_dicts`, `efficientnet`,
+`backbones`, `losses`, `metrics`, `baselines`, `tasks`, `models`, `distribution`, `training`, `recipes`, `sweeps`,
+`learning_curves`, `exporting`, `plotting`, `widgets`, `exercises`, `reports`, `runs`, `cli`. An import points to an
+earlier one of this list, never to a later one.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Is this machine ready for the course? Each line of the answer says what was found and, if needed, what to do."""
 
 import dataclasses
-import errno
 import importlib.metadata
 import os
 import shutil
@@ -10,15 +9,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
 import psutil
 from packaging.requirements import Requirement
 
-from clsloc_utils import quiet
+from clsloc_utils import paths, quiet
 from clsloc_utils.profiles import PROFILES
 
 DISTRIBUTION = "clsloc_utils"
-WEIGHTS_SUFFIXES = (".h5", ".npz", ".pth")
 OLDEST_PYTHON = (3, 11)
 FREE_DISK = 2 * 10**9
 """Bytes that the embedded data and the cached features of the fast profile need at most."""
@@ -27,20 +24,6 @@ FREE_MEMORY = 2 * 10**9
 PREPARED_SOURCES = ("toy_voc", "toy_pose", "wildlife", "voc/2007", "voc/2012", "lsp", "lspet")
 WEIGHTS_FOLDER = Path(__file__).with_name("weights")
 EMBEDDED_WEIGHTS = ("tiny_resnet.npz", "tiny_resnet_people.npz")
-
-_MAKE_ROOM = "make room, or take a folder on another disk (--out, CLSLOC_DATA_DIR)"
-_GET_RIGHTS = "take a folder that you may write to (--out, CLSLOC_DATA_DIR), or get the right to this one"
-_NOT_A_FOLDER = "a file is in the way; take another folder (--out, CLSLOC_DATA_DIR)"
-_REMEDIES = {
-    errno.ENOSPC: _MAKE_ROOM,
-    errno.EDQUOT: _MAKE_ROOM,
-    errno.EFBIG: _MAKE_ROOM,
-    errno.EACCES: _GET_RIGHTS,
-    errno.EPERM: _GET_RIGHTS,
-    errno.EROFS: _GET_RIGHTS,
-    errno.EEXIST: _NOT_A_FOLDER,
-    errno.ENOTDIR: _NOT_A_FOLDER,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,22 +50,6 @@ class Finding:
     def __str__(self) -> str:
         advice = f" ({self.advice})" if self.advice else ""
         return f"{self.subject}: {self.found}: {self.remedy or 'ok'}{advice}"
-
-
-def refusal(error: OSError) -> str | None:
-    """What the machine refuses and what to do about it: no room, no right, a file where a folder should be.
-
-    Args:
-        error: What Python says of it.
-
-    Returns:
-        A line; `None` for an error of another kind, which may be a fault of the course.
-    """
-    if error.errno not in _REMEDIES:
-        return None
-    if error.strerror != os.strerror(error.errno):
-        return error.strerror  # Whoever raised it has said what to do.
-    return f"{error.filename or 'writing'}: {error.strerror}; {_REMEDIES[error.errno]}"
 
 
 def check_environment() -> list[Finding]:
@@ -146,14 +113,9 @@ def check_package(requirement: Requirement) -> Finding:
     return Finding(requirement.name, version, f'run  pip install "{requirement}"')
 
 
-def data_folder() -> Path:
-    """The folder of the course's data: `CLSLOC_DATA_DIR` or, when unset, in the user's cache folder."""
-    return Path(os.environ.get("CLSLOC_DATA_DIR") or platformdirs.user_cache_dir("clsloc")).expanduser()
-
-
 def check_disk(folder: Path | None = None) -> Finding:
     """Looks for room in a folder, by default the course's data folder."""
-    folder = folder or data_folder()
+    folder = folder or paths.data_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         reason = "is no folder" if not existing.is_dir() else "is a folder that you may not write to"
@@ -204,7 +166,7 @@ def check_memory() -> Finding:
 
 def check_data(source: str, folder: Path | None = None) -> Finding:
     """Looks for the prepared data of a source, by name, in the course's data folder."""
-    folder = folder or data_folder()
+    folder = folder or paths.data_folder()
     # TFDS writes this file last, into a folder that it renames when all is complete.
     versions = sorted(folder.glob(f"{source}/*/dataset_info.json"))
     if versions:
@@ -252,24 +214,9 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
     return findings
 
 
-def name_and_file(backbone: str) -> tuple[str, str]:
-    """The parts of `NAME:FILE`, a network and a file of weights, `.h5`, `.npz` or `.pth`.
-
-    Args:
-        backbone: As `CLSLOC_BACKBONE` has it; the path may hold further colons.
-
-    Returns:
-        The name and the path of the file; an empty name and all of the text where it is no such pair.
-    """
-    name, colon, file = backbone.partition(":")
-    # One letter would be the drive of a path on Windows.
-    is_pair = colon and len(name) > 1 and file.endswith(WEIGHTS_SUFFIXES)
-    return (name, file) if is_pair else ("", backbone)
-
-
 def _named_file(backbone: str) -> str:
     """The file in `FILE.keras` or `NAME:FILE.h5`; none in a name."""
-    return name_and_file(backbone)[1] if backbone.endswith((*WEIGHTS_SUFFIXES, ".keras")) else ""
+    return paths.name_and_file(backbone)[1] if backbone.endswith((*paths.WEIGHTS_SUFFIXES, ".keras")) else ""
 
 
 def _named_folder(data: str) -> str:

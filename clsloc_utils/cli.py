@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from clsloc_utils import __version__, checkup, options, quiet
+from clsloc_utils import __version__, checkup, options, paths, quiet
 
 DONE, WRONG_INPUT, STOPPED = 0, 2, 130
 PHOTOS_WITH_PROGRESS = 20  # from so many on, whoever watches sees a bar
@@ -232,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), results.fileno())
             return DONE
         except OSError as error:
-            refused = checkup.refusal(error)
+            refused = paths.refusal(error)
             if refused is None:
                 raise
             return _say_and_return(refused, WRONG_INPUT)

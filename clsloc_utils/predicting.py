@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clsloc_utils import checkup, photos, pictures
+from clsloc_utils import paths, photos, pictures
 from clsloc_utils.files import replacing
 from clsloc_utils.options import names_of_task
 from clsloc_utils.quiet import silent_standard_error
@@ -50,7 +50,7 @@ def input_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(checkup.refusal(error) or str(error)) from error
+        raise InputError(paths.refusal(error) or str(error)) from error
     except ValueError as error:
         raise InputError(str(error)) from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from clsloc_utils import backbones, checkup
+from clsloc_utils import backbones, checkup, paths
 
 
 def test_this_machine_is_ready():
@@ -78,11 +78,11 @@ def test_variables_that_name_nothing_are_told(tmp_path):
     ("number", "words"), [(errno.ENOSPC, "make room"), (errno.EACCES, "get the right"), (errno.EEXIST, "in the way")]
 )
 def test_what_the_machine_refuses_is_told_with_a_remedy(number, words):
-    told = checkup.refusal(OSError(number, os.strerror(number), "some/file"))
+    told = paths.refusal(OSError(number, os.strerror(number), "some/file"))
     assert told.startswith(f"some/file: {os.strerror(number)}; ")
     assert words in told
-    assert checkup.refusal(OSError(number, "Nothing more fits: buy a disk")) == "Nothing more fits: buy a disk"
-    assert checkup.refusal(OSError(errno.EBADF, os.strerror(errno.EBADF))) is None, "that would be our fault"
+    assert paths.refusal(OSError(number, "Nothing more fits: buy a disk")) == "Nothing more fits: buy a disk"
+    assert paths.refusal(OSError(errno.EBADF, os.strerror(errno.EBADF))) is None, "that would be our fault"
 
 
 def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(monkeypatch):
@@ -128,4 +128,4 @@ def test_embedded_weights_lie_where_the_backbone_looks_for_them():
     ],
 )
 def test_a_network_and_its_file_are_told_apart(backbone, name, file):
-    assert checkup.name_and_file(backbone) == (name, file)
+    assert paths.name_and_file(backbone) == (name, file)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import keras
 
-from clsloc_utils import checkup, efficientnet
+from clsloc_utils import efficientnet, paths
 from clsloc_utils.backbones.applications import APPLICATION_IMAGE_SIZE, application, application_names
 from clsloc_utils.backbones.networks import alexnet, tiny_resnet
 from clsloc_utils.backbones.weights import load_weights
@@ -116,7 +116,7 @@ def load_backbone(
                 f"backbone {text!r}: no such file. Check CLSLOC_BACKBONE, or give a backbone's name."
             )
         return fixed_size(_saved_model(text), image_size, text, weights)
-    if text.endswith(checkup.WEIGHTS_SUFFIXES) and weights == "default":
+    if text.endswith(paths.WEIGHTS_SUFFIXES) and weights == "default":
         text, weights = _name_and_weights(text)
     name = text.lower().replace("_", "")
     own_names = {own.replace("_", ""): own for own in OWN_NETWORKS}
@@ -146,7 +146,7 @@ def _saved_model(file: str) -> keras.Model:
 
 def _name_and_weights(text: str) -> tuple[str, str]:
     """The parts of `NAME:FILE`; a file alone is refused."""
-    name, file = checkup.name_and_file(text)
+    name, file = paths.name_and_file(text)
     if not name:
         raise ValueError(
             f"backbone {text!r}: this file holds weights only. Name their network too: NAME:FILE, such as "

@@ -14,7 +14,7 @@ import filelock
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from clsloc_utils import checkup
+from clsloc_utils import paths
 from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
 from clsloc_utils.datasets.box_folder import BoxFolder
 from clsloc_utils.datasets.folders import raise_on_problems
@@ -50,7 +50,7 @@ def prepared_builders(
     class_names: Sequence[str] | None = None,
     from_folder: str | os.PathLike | None = None,
 ) -> list[tfds.core.DatasetBuilder]:
-    root = Path(data_dir).expanduser() if data_dir else checkup.data_folder()
+    root = Path(data_dir).expanduser() if data_dir else paths.data_folder()
     name = os.fspath(source)
     by_hand = None if from_folder is None else Path(from_folder).expanduser()
     is_stock_of_tfds = name.startswith(tfds_source.PREFIX)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from clsloc_utils import checkup, datasets, profiles, recipes
+from clsloc_utils import datasets, paths, profiles, recipes
 from clsloc_utils.options import TrainOptions, names_of_task
 from clsloc_utils.predicting import InputError
 
@@ -103,7 +103,7 @@ def whole_path_of_source(source: str) -> str:
 
 def _whole_path_of_file(backbone: str) -> str:
     """The absolute path of a backbone's file, also in `NAME:FILE`; names stay as they are, like folders."""
-    name, file = checkup.name_and_file(backbone)
+    name, file = paths.name_and_file(backbone)
     file = _whole_path(file, Path.is_file)
     return f"{name}:{file}" if name else file
 

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from clsloc_utils import checkup, models
+from clsloc_utils import models, paths
 from clsloc_utils.backbones import feature_extractor
 from clsloc_utils.progress import progress
 from clsloc_utils.tasks import TASKS, task_of
@@ -261,7 +261,7 @@ def cache_features(
 
 def default_cache_directory() -> Path:
     """Where feature caches lie: `features` in the folder `CLSLOC_DATA_DIR`, or else in the user's cache folder."""
-    return checkup.data_folder() / "features"
+    return paths.data_folder() / "features"
 
 
 def backbone_fingerprint(features: keras.Model) -> str:
