@@ -68,7 +68,7 @@ def heatmaps_of(coarse, fine, count: int, channels: int, prefix: str, outside: i
             name=f"{prefix}_conv{index}",
         )(outputs)
         outputs = normalized(outputs, f"{prefix}_norm{index}")
-    return layers.Conv2D(count, 1, dtype="float32", name=f"{prefix}heatmaps_of")(outputs)
+    return layers.Conv2D(count, 1, dtype="float32", name=f"{prefix}_heatmaps")(outputs)
 
 
 def normalized(inputs, name: str):

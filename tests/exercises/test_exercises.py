@@ -414,7 +414,7 @@ def test_notebooks_that_run_outside_of_jupyter_begin_with_nothing_solved(tmp_pat
     cell = nbformat.v4.new_code_cell(source)
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=metadata), tmp_path / "some.ipynb")
-    notebook, _ = run_notebook(tmp_path / "some.ipynb")
+    notebook = run_notebook(tmp_path / "some.ipynb")
     assert notebook.cells[0].outputs[0].data["text/plain"] == "({'01.convert'}, '')"
     assert record.read()[0] == {"01.iou"}
 
