@@ -455,8 +455,6 @@ def write_page(numbers: dict, folder: Path) -> None:
     (folder / "docs" / "speed.md").write_text(page(numbers), encoding="utf-8")
 
 
-# --- the command ------------------------------------------------------------------------------------------------------
-
 # Name -> what measures it, what words it, its title.
 PARTS: dict[str, tuple[Callable[[argparse.Namespace], dict], Callable[[dict], str], str]] = {
     "recipe": (recipe, recipe_words, "Until the heads have seen the data 30 times"),

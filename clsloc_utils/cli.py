@@ -146,11 +146,12 @@ def _add_sweep(commands) -> None:
     sweep = _add_command(
         commands,
         "sweep",
-        _sweep,
+        _study,
         "find the weight of the box loss",
         "Trains a small model for each weight of a logarithmic grid, for both single-task ends and for learned "
         "weights, all side by side with several seeds, and says which weight to take.",
     )
+    sweep.set_defaults(study="sweep")
     sweep.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     options.add_arguments(sweep, ("backbone", "image_size", "copies", "batch_size"))
     sweep.add_argument(
@@ -168,14 +169,14 @@ def _add_curve(commands) -> None:
     curve = _add_command(
         commands,
         "curve",
-        _curve,
+        _study,
         "say whether more photos would help",
         "Trains heads on 1/16, 1/8, 1/4, 1/2 and all of the training photos, several draws of each, and shows their "
         "scores beside that of an answer without looking. By default with 3 copies, in batches of 16.",
     )
     curve.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     options.add_arguments(curve, ("backbone", "image_size", "copies", "batch_size"))
-    curve.set_defaults(copies=3, batch_size=16)
+    curve.set_defaults(study="curve", copies=3, batch_size=16)
     curve.add_argument(
         "--epochs", type=options.whole_number(1), default=6, metavar="N", help="passes over a part (default: 6)"
     )
@@ -436,25 +437,14 @@ class _JsonArray(_Lines):
 
 
 @_with_tensorflow
-def _sweep(parsed: argparse.Namespace, results: TextIO) -> int:
+def _study(parsed: argparse.Namespace, results: TextIO) -> int:
+    """Many trainings with one table at the end: a sweep, or a learning curve."""
     from clsloc_utils import runs
 
-    return _study(runs.sweep, parsed, results, "sweep")
-
-
-@_with_tensorflow
-def _curve(parsed: argparse.Namespace, results: TextIO) -> int:
-    from clsloc_utils import runs
-
-    return _study(runs.curve, parsed, results, "curve")
-
-
-def _study(study: Callable, parsed: argparse.Namespace, results: TextIO, name: str) -> int:
-    """Many trainings with one table at the end."""
-    folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-{name}")
-    kept_apart = ("command", "source", "out")
+    folder = Path(parsed.out or Path("runs") / f"{_file_name(parsed.source)}-{parsed.study}")
+    kept_apart = ("command", "study", "source", "out")
     options = {name: value for name, value in vars(parsed).items() if name not in kept_apart}
-    for text in study(parsed.source, folder, log=_say, **options):
+    for text in getattr(runs, parsed.study)(parsed.source, folder, log=_say, **options):
         print(text, file=results)
     return DONE
 

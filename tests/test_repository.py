@@ -123,6 +123,15 @@ def test_imports_point_down_the_list_of_modules():
                 assert order.index(rest[0]) < order.index(module), f"{module} imports {rest[0]}, which is above it"
 
 
+def test_no_module_is_too_long_to_read():
+    folders = (PACKAGE, REPOSITORY / "benchmarks", REPOSITORY / "pretraining", REPOSITORY / "tools")
+    lengths = {
+        path: len(path.read_text(encoding="utf-8").splitlines()) for folder in folders for path in folder.rglob("*.py")
+    }
+    assert len(lengths) > 80
+    assert [path for path, length in lengths.items() if length > 500 and path.parent.name != "drawing"] == []
+
+
 def test_importing_the_package_alone_is_light():
     code = "import sys, clsloc_utils; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
