@@ -87,7 +87,9 @@ def installed_versions() -> dict[str, str]:
     for distribution in importlib.metadata.distributions():
         try:
             version = str(Version(distribution.version))
-        except (InvalidVersion, TypeError):  # Debian's own packages, or a folder of metadata that was left behind
+        # Debian's own packages, or a folder of metadata that was left behind, of which the backport of
+        # importlib.metadata, once somebody has imported it, says otherwise than the standard library.
+        except (InvalidVersion, TypeError, KeyError):
             continue
         # As in an import, the first one on the path is the one that counts.
         versions.setdefault(canonicalize_name(distribution.name), version)

@@ -91,6 +91,18 @@ def test_only_what_is_missing_is_installed_and_all_that_is_there_is_held(package
     assert sorted(pip.constraints) == ["clsloc-utils==0.1", "keras-cv==1.0", "tensorflow==2.19.0+cuda12"]
 
 
+def test_a_left_behind_folder_is_skipped_whoever_answers_for_the_metadata(monkeypatch):
+    """The backport importlib_metadata, once imported, answers in place of the standard library, and raises KeyError."""
+
+    class LeftBehind:
+        @property
+        def version(self):
+            raise KeyError("Metadata field Version not present")
+
+    monkeypatch.setattr(host.importlib.metadata, "distributions", lambda: [LeftBehind()])
+    assert host.installed_versions() == {}
+
+
 def test_where_nothing_is_missing_pip_is_not_called(packages, pip):
     packages("clsloc_utils", origin=FROM_GIT, requires=["here>=2"])
     packages("here", "1.0")
