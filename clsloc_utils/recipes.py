@@ -98,7 +98,7 @@ def cache_split(
     Returns:
         The `training.FeatureCache`.
     """
-    read, usual_reading, usual_augmentation = _reading_of(source)
+    read, usual_reading, usual_augmentation = reading_of(source)
     reading = usual_reading | {"image_size": backbone.input_shape[1]} | reading
     augmentation = augmentation or usual_augmentation
 
@@ -113,8 +113,16 @@ def cache_split(
     )
 
 
-def _reading_of(source: datasets.SourceInfo) -> tuple[Callable, dict[str, Any], Any]:
-    """What reads a source's images in batches, what it reads by if nobody says else, and the usual augmentation."""
+def reading_of(source: datasets.SourceInfo) -> tuple[Callable, dict[str, Any], Any]:
+    """How a source is read in batches.
+
+    Args:
+        source: As `datasets.info` returns it.
+
+    Returns:
+        `pipelines.batches` or `pipelines.pose_batches`, what it reads by if nobody says else, and the usual
+        augmentation.
+    """
     if source.task == "boxes":
         return pipelines.batches, {"difficult": "count"}, pipelines.Augmentation()
     return pipelines.pose_batches, {"margin": 0.15}, pipelines.PoseAugmentation()
@@ -179,7 +187,7 @@ def fine_tune(
     Raises:
         ValueError: As for `training.fine_tune`.
     """
-    read, usual_reading, usual_augmentation = _reading_of(source)
+    read, usual_reading, usual_augmentation = reading_of(source)
     reading = usual_reading | {"image_size": model.inputs[0].shape[1], "batch_size": batch_size} | dict(reading or {})
     if source.task == "boxes":
         reading["counted"] = True  # So that Keras knows how many batches the images with one object make.

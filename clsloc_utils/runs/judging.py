@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from clsloc_utils import datasets, exporting, pipelines, reports, training
+from clsloc_utils import datasets, exporting, recipes, reports, training
 from clsloc_utils.predicting import InputError, Predictor
 from clsloc_utils.runs.folder import Run
 from clsloc_utils.runs.options import whole_path_of_source
@@ -23,10 +23,11 @@ def plain_batches(
     source: datasets.SourceInfo, split: str, options: Mapping[str, Any], class_names: Sequence[str] | None = None
 ) -> tf.data.Dataset:
     """Plain images with their targets."""
-    reading = {"image_size": options["image_size"], "batch_size": options["batch_size"]}
-    if source.task == "pose":
-        return pipelines.pose_batches(source.name, split, **reading)
-    return pipelines.batches(source.name, split, class_names=class_names, **reading)
+    read, reading, _ = recipes.reading_of(source)
+    reading |= {"image_size": options["image_size"], "batch_size": options["batch_size"]}
+    if class_names is not None:
+        reading["class_names"] = class_names
+    return read(source.name, split, **reading)
 
 
 def judge(model: keras.Model, batches: tf.data.Dataset, config: Mapping) -> tuple[dict, dict[str, np.ndarray]]:

@@ -1,6 +1,5 @@
 """Many small trainings that answer one question: which weight, and how many photos."""
 
-import csv
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -167,10 +166,7 @@ def curve(
     summary = learning_curves.summarize(rows, measures)
     with replacing(folder / "curve.png") as file:
         file.write_bytes(plotting.png(plotting.learning_curve(rows, baseline, measures)))
-    with replacing(folder / "curve.csv") as file, open(file, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    sweeps.write_rows(rows, folder / "curve.csv")
     return [
         _curve_table(summary, baseline, measures),
         f"\n{learning_curves.verdict(summary, measures[-1])}",

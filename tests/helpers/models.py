@@ -26,3 +26,18 @@ def examples(count=10):
         xmin, ymin, xmax, ymax = (box * 32).astype(int)
         image[ymin:ymax, xmin:xmax, label] += 180
     return images, targets
+
+
+def plain_backbone(size=32, strides=(8, 2)):
+    """The like without trained features' size, of any two strides."""
+    inputs = keras.Input((size, size, 3))
+    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    for stride in strides:
+        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
+        outputs = keras.layers.BatchNormalization()(outputs)
+    return keras.Model(inputs, outputs)
+
+
+def noise(count=8, size=32):
+    """Images of noise."""
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.models import noise, plain_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,20 +17,6 @@ HEADS = tuple(models.BOX_HEADS)
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
-
-
-def small_backbone(size=32, strides=(8, 2)):
-    """A random backbone with a fine and a coarse map of 4 and 2 cells a side at 32 pixels."""
-    inputs = keras.Input((size, size, 3))
-    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    for stride in strides:
-        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
-        outputs = keras.layers.BatchNormalization()(outputs)
-    return keras.Model(inputs, outputs)
-
-
-def images(count=8, size=32):
-    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
 
 
 def random_boxes(count, rng):
@@ -48,10 +35,10 @@ def assert_valid(boxes):
 
 
 def test_box_dropout_hides_whole_channels_from_the_box_head_alone_and_only_while_it_learns():
-    backbone = small_backbone()
+    backbone = plain_backbone()
     model = models.two_head_model(backbone, 5, "flatten", dropout=0.0, box_dropout=0.5)
     heads = model.get_layer("heads")
-    maps = model.get_layer("features").predict_on_batch(images())
+    maps = model.get_layer("features").predict_on_batch(noise())
     asked = {level: maps[level] for level in heads.input}
     plain, learning = heads(asked, training=False), heads(asked, training=True)
     np.testing.assert_allclose(learning["label"], plain["label"], rtol=1e-5, atol=1e-6)
@@ -63,23 +50,23 @@ def test_box_dropout_hides_whole_channels_from_the_box_head_alone_and_only_while
 
 @pytest.mark.parametrize("head", HEADS)
 def test_parts_outputs_and_names(head):
-    model = models.two_head_model(small_backbone(), 5, head)
-    outputs = model.predict_on_batch(images())
+    model = models.two_head_model(plain_backbone(), 5, head)
+    outputs = model.predict_on_batch(noise())
     assert {name: each.shape for name, each in outputs.items()} == {"label": (8, 5), "box": (8, 4)}
     assert [layer.name for layer in model.layers][-2:] in (["label", "box"], ["box", "label"])
     heads, features = model.get_layer("heads"), model.get_layer("features")
-    maps = features.predict_on_batch(images())
+    maps = features.predict_on_batch(noise())
     from_heads = heads.predict_on_batch({level: maps[level] for level in heads.input})
     np.testing.assert_allclose(from_heads["box"], outputs["box"], rtol=1e-5, atol=1e-6)
     assert set(heads.input) == ({"coarse", "fine"} if head == "spatial" else {"coarse"})
 
 
 def test_the_backbone_is_frozen_unless_asked():
-    backbone = small_backbone()
+    backbone = plain_backbone()
     model = models.two_head_model(backbone, 3)
     assert not model.get_layer("features").trainable_weights
     assert model.trainable_weights, "the heads learn"
-    free = models.two_head_model(small_backbone(), 3, freeze_backbone=False)
+    free = models.two_head_model(plain_backbone(), 3, freeze_backbone=False)
     assert len(free.get_layer("features").trainable_weights) == 8
 
 
@@ -95,14 +82,14 @@ def test_a_backbone_can_be_named():
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        models.two_head_model(small_backbone(), **({"num_classes": 3} | arguments))
+        models.two_head_model(plain_backbone(), **({"num_classes": 3} | arguments))
 
 
 def test_only_the_spatial_head_needs_a_fine_map():
-    backbone = small_backbone(strides=(16,))
+    backbone = plain_backbone(strides=(16,))
     with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
         models.two_head_model(backbone, 3, "spatial")
-    assert models.two_head_model(backbone, 3, "flatten").predict_on_batch(images())["box"].shape == (8, 4)
+    assert models.two_head_model(backbone, 3, "flatten").predict_on_batch(noise())["box"].shape == (8, 4)
 
 
 # --- boxes
@@ -129,7 +116,7 @@ _HEADS = {}
 def _cached_heads(head):
     """Built once for all examples of hypothesis."""
     if head not in _HEADS:
-        _HEADS[head] = models.two_head_model(small_backbone(), 3, head).get_layer("heads")
+        _HEADS[head] = models.two_head_model(plain_backbone(), 3, head).get_layer("heads")
     return _HEADS[head]
 
 
@@ -200,7 +187,7 @@ def test_each_loss_reaches_its_own_head(learnable):
     coarse = np.zeros((count, 2, 2, 16), "float32")
     coarse[..., 0] = label[:, None, None]
     coarse[..., 1] = low[:, None, None] * 5
-    heads = models.two_head_model(small_backbone(), 2, "pooled", dropout=0.0).get_layer("heads")
+    heads = models.two_head_model(plain_backbone(), 2, "pooled", dropout=0.0).get_layer("heads")
     train, test = slice(0, 192), slice(192, None)
     learn(heads, {"coarse": coarse[train]}, {name: each[train] for name, each in targets.items()}, epochs=40)
     result = heads.evaluate(
@@ -218,7 +205,7 @@ def test_each_loss_reaches_its_own_head(learnable):
 def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
     rng = np.random.default_rng(0)
     targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
-    heads = models.two_head_model(small_backbone(), 3, "spatial").get_layer("heads")
+    heads = models.two_head_model(plain_backbone(), 3, "spatial").get_layer("heads")
     inputs = {"coarse": np.ones((8, 2, 2, 16), "float32"), "fine": rng.normal(0, 1, (8, 4, 4, 16)).astype("float32")}
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in heads.trainable_weights}
     learn(heads, inputs, targets, epochs=1, **weights)
@@ -233,25 +220,25 @@ def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
 def test_fit_and_evaluate_show_cls_loc_accuracy():
     rng = np.random.default_rng(0)
     targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
-    model = models.two_head_model(small_backbone(), 3)
-    history = learn(model, images(), targets, epochs=1)
+    model = models.two_head_model(plain_backbone(), 3)
+    history = learn(model, noise(), targets, epochs=1)
     assert {"label_accuracy", "box_mean_iou", "box_box_accuracy_50", "clsloc_accuracy_50"} <= set(history.history)
-    outputs = model.predict_on_batch(images())
-    result = model.evaluate(images(), targets, batch_size=3, verbose=0, return_dict=True)
+    outputs = model.predict_on_batch(noise())
+    result = model.evaluate(noise(), targets, batch_size=3, verbose=0, return_dict=True)
     assert result["label_accuracy"] == pytest.approx((outputs["label"].argmax(-1) == targets["label"]).mean())
     # Own predictions as targets are all right: each metric must have looked at its own output.
     perfect = {"label": outputs["label"].argmax(-1), "box": outputs["box"]}
-    result = model.evaluate(images(), perfect, verbose=0, return_dict=True)
+    result = model.evaluate(noise(), perfect, verbose=0, return_dict=True)
     assert result["label_accuracy"] == result["clsloc_accuracy_50"] == 1
     assert result["box_mean_iou"] == pytest.approx(1, abs=1e-3)
     wrong_labels = {"label": (perfect["label"] + 1) % 3, "box": perfect["box"]}
-    assert model.evaluate(images(), wrong_labels, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 0
+    assert model.evaluate(noise(), wrong_labels, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 0
 
 
 def test_sample_weights_count_in_cls_loc_accuracy():
-    model = models.two_head_model(small_backbone(), 3)
+    model = models.two_head_model(plain_backbone(), 3)
     training.compile_model(model)
-    outputs = model.predict_on_batch(images())
+    outputs = model.predict_on_batch(noise())
     label = outputs["label"].argmax(-1)
     label[:4] = (label[:4] + 1) % 3  # The first four are wrong.
     targets = {"label": label, "box": outputs["box"]}
@@ -259,7 +246,7 @@ def test_sample_weights_count_in_cls_loc_accuracy():
     # Without their boxes, two of the right ones cannot have both right: 2 x 3 right of 4 x 1 + 2 x 3.
     per_output = {"label": one_each, "box": one_each * [1, 1, 1, 1, 0, 0, 1, 1]}
     for weight, expected in ((one_each, 0.75), (per_output, 0.6), (None, 0.5)):
-        result = model.evaluate(images(), targets, sample_weight=weight, verbose=0, return_dict=True)
+        result = model.evaluate(noise(), targets, sample_weight=weight, verbose=0, return_dict=True)
         assert result["clsloc_accuracy_50"] == pytest.approx(expected)
 
 
@@ -268,30 +255,30 @@ def test_sample_weights_count_in_cls_loc_accuracy():
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_saved_model_answers_the_same(head, tmp_path):
-    model = models.two_head_model(small_backbone(), 3, head)
+    model = models.two_head_model(plain_backbone(), 3, head)
     training.compile_model(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    expected = model.predict_on_batch(images())
-    for name, values in loaded.predict_on_batch(images()).items():
+    expected = model.predict_on_batch(noise())
+    for name, values in loaded.predict_on_batch(noise()).items():
         np.testing.assert_array_equal(values, expected[name])
     assert isinstance(loaded, models.TwoHeadModel)
     targets = {"label": expected["label"].argmax(-1), "box": expected["box"]}
-    assert loaded.evaluate(images(), targets, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 1
+    assert loaded.evaluate(noise(), targets, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 1
 
 
 def test_heads_stay_in_single_precision():
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = models.two_head_model(small_backbone(), 3)
+        model = models.two_head_model(plain_backbone(), 3)
         features, heads = model.get_layer("features"), model.get_layer("heads")
         assert features.output["coarse"].dtype == "float16", "the backbone takes part"
         computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
         assert {layer.compute_dtype for layer in computing} == {"float32"}
-        outputs = model.predict_on_batch(images())
+        outputs = model.predict_on_batch(noise())
         rng = np.random.default_rng(0)
         targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
-        history = learn(model, images(), targets, epochs=1)
+        history = learn(model, noise(), targets, epochs=1)
     finally:
         keras.config.set_dtype_policy("float32")
     assert {each.dtype.name for each in outputs.values()} == {"float32"}
@@ -316,7 +303,7 @@ def test_box_pooling_averages_what_the_box_covers():
 
 
 def test_a_class_head_that_looks_into_the_box_does_not_move_the_box(tmp_path):
-    model = models.two_head_model(small_backbone(), 3, label_head="in_box")
+    model = models.two_head_model(plain_backbone(), 3, label_head="in_box")
     heads = model.get_layer("heads")
     maps = {
         name: np.random.default_rng(1).random((2, *each.shape[1:]), "float32") for name, each in heads.input.items()
@@ -331,7 +318,7 @@ def test_a_class_head_that_looks_into_the_box_does_not_move_the_box(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(
-        again.predict_on_batch(images())["label"], model.predict_on_batch(images())["label"], rtol=1e-4, atol=1e-5
+        again.predict_on_batch(noise())["label"], model.predict_on_batch(noise())["label"], rtol=1e-4, atol=1e-5
     )
     with pytest.raises(ValueError, match="label_head is 'box'; take one of pooled, in_box"):
-        models.two_head_model(small_backbone(), 3, label_head="box")
+        models.two_head_model(plain_backbone(), 3, label_head="box")

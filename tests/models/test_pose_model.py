@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from helpers.models import noise, plain_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,20 +15,6 @@ HEADS = tuple(models.JOINT_HEADS)
 @pytest.fixture(autouse=True)
 def seed():
     keras.utils.set_random_seed(0)
-
-
-def small_backbone(size=32, strides=(8, 2)):
-    """A random backbone with a fine and a coarse map of 4 and 2 cells a side at 32 pixels."""
-    inputs = keras.Input((size, size, 3))
-    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    for stride in strides:
-        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
-        outputs = keras.layers.BatchNormalization()(outputs)
-    return keras.Model(inputs, outputs)
-
-
-def images(count=8, size=32):
-    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
 
 
 # --- soft-argmax
@@ -108,13 +95,13 @@ def test_two_hot_spots_are_not_averaged_within_a_window():
 
 @pytest.mark.parametrize("head", HEADS)
 def test_parts_outputs_and_names(head):
-    model = models.pose_model(small_backbone(), joint_head=head)
-    outputs = model.predict_on_batch(images())
+    model = models.pose_model(plain_backbone(), joint_head=head)
+    outputs = model.predict_on_batch(noise())
     heatmaps = {"heatmaps": (8, 6, 6, 14)} if head == "heatmap" else {}
     assert {name: each.shape for name, each in outputs.items()} == {"joints": (8, 14, 2), **heatmaps}
     assert "joints" in model.output_names
     heads, features = model.get_layer("heads"), model.get_layer("features")
-    maps = features.predict_on_batch(images())
+    maps = features.predict_on_batch(noise())
     from_heads = heads.predict_on_batch({level: maps[level] for level in heads.input})
     np.testing.assert_allclose(from_heads["joints"], outputs["joints"], rtol=1e-5, atol=1e-6)
     assert set(heads.input) == ({"coarse"} if head == "direct" else {"coarse", "fine"})
@@ -124,21 +111,21 @@ def test_parts_outputs_and_names(head):
 
 
 def test_the_backbone_is_frozen_unless_asked():
-    assert len(models.pose_model(small_backbone(), freeze_backbone=False).get_layer("features").trainable_weights) == 8
+    assert len(models.pose_model(plain_backbone(), freeze_backbone=False).get_layer("features").trainable_weights) == 8
 
 
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="joint_head is 'magic'; take one of direct, soft_argmax, heatmap"):
-        models.pose_model(small_backbone(), joint_head="magic")
+        models.pose_model(plain_backbone(), joint_head="magic")
     with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
-        models.pose_model(small_backbone(strides=(16,)))
-    direct = models.pose_model(small_backbone(strides=(16,)), joint_head="direct")
-    assert direct.predict_on_batch(images())["joints"].shape == (8, 14, 2)
+        models.pose_model(plain_backbone(strides=(16,)))
+    direct = models.pose_model(plain_backbone(strides=(16,)), joint_head="direct")
+    assert direct.predict_on_batch(noise())["joints"].shape == (8, 14, 2)
 
 
 def test_heatmaps_follow_what_is_seen():
     """Far from the borders, features moved by a cell move the heatmaps and so the joints by a cell."""
-    backbone = small_backbone(size=128)
+    backbone = plain_backbone(size=128)
     heads = models.pose_model(backbone).get_layer("heads")
     rng = np.random.default_rng(0)
     maps = {"coarse": np.zeros((2, 8, 8, 16), "float32"), "fine": np.zeros((2, 16, 16, 16), "float32")}
@@ -179,16 +166,16 @@ def test_sixteen_people_can_be_learned_by_heart(head):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_a_saved_model_answers_the_same(head, tmp_path):
-    model = models.pose_model(small_backbone(), joint_head=head)
+    model = models.pose_model(plain_backbone(), joint_head=head)
     training.compile_pose_model(model, joint_loss="smooth_l1")
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    expected = {"joints": model.predict_on_batch(images())["joints"]}
-    np.testing.assert_array_equal(loaded.predict_on_batch(images())["joints"], expected["joints"])
+    expected = {"joints": model.predict_on_batch(noise())["joints"]}
+    np.testing.assert_array_equal(loaded.predict_on_batch(noise())["joints"], expected["joints"])
     weights = {"joints": np.ones((8, 14), "float32")}
-    result = loaded.evaluate(images(), expected, sample_weight=weights, verbose=0, return_dict=True)
+    result = loaded.evaluate(noise(), expected, sample_weight=weights, verbose=0, return_dict=True)
     if head == "heatmap":
-        before = model.evaluate(images(), expected, sample_weight=weights, verbose=0, return_dict=True)
+        before = model.evaluate(noise(), expected, sample_weight=weights, verbose=0, return_dict=True)
         assert result["loss"] == pytest.approx(before["loss"], rel=1e-6)
         assert result["loss"] > 0.01, "the loss of the heatmaps is in it"
     else:
@@ -200,19 +187,19 @@ def test_a_saved_model_answers_the_same(head, tmp_path):
 def test_heads_stay_in_single_precision(head):
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = models.pose_model(small_backbone(), joint_head=head)
+        model = models.pose_model(plain_backbone(), joint_head=head)
         features, heads = model.get_layer("features"), model.get_layer("heads")
         assert features.output["coarse"].dtype == "float16", "the backbone takes part"
         computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
         assert {layer.compute_dtype for layer in computing} == {"float32"}
-        assert model.predict_on_batch(images())["joints"].dtype == "float32"
+        assert model.predict_on_batch(noise())["joints"].dtype == "float32"
     finally:
         keras.config.set_dtype_policy("float32")
 
 
 def test_width_of_the_heatmap_head_is_a_choice():
     counts = [
-        models.pose_model(small_backbone(), heatmap_channels=width).get_layer("heads").get_layer("joint_conv1").filters
+        models.pose_model(plain_backbone(), heatmap_channels=width).get_layer("heads").get_layer("joint_conv1").filters
         for width in (8, 16)
     ]
     assert counts == [8, 16]
@@ -226,10 +213,10 @@ def test_heatmaps_add_their_loss_to_that_of_the_joints():
     targets = {"joints": rng.uniform(0, 1, (8, 14, 2)).astype("float32")}
     weights = {"joints": (rng.uniform(size=(8, 14)) < 0.7).astype("float32")}
     targets["joints"][weights["joints"] == 0] = np.nan
-    model = models.pose_model(small_backbone())
+    model = models.pose_model(plain_backbone())
     training.compile_pose_model(model, joint_loss="l2")
-    result = model.evaluate(images(), targets, sample_weight=weights, verbose=0, return_dict=True)
-    outputs = model.predict_on_batch(images())
+    result = model.evaluate(noise(), targets, sample_weight=weights, verbose=0, return_dict=True)
+    outputs = model.predict_on_batch(noise())
     of_joints = losses.get_joint_loss("l2")(targets["joints"], outputs["joints"], weights["joints"])
     of_heatmaps = losses.HeatmapLoss(outside=1)(targets["joints"], outputs["heatmaps"], weights["joints"])
     assert float(of_heatmaps) > 0.5
@@ -243,19 +230,19 @@ def test_heatmaps_add_their_loss_to_that_of_the_joints():
 @pytest.mark.parametrize("head", HEADS)
 def test_a_mirror_image_gets_the_mirrored_answer(head, tmp_path):
     """Whatever the model has learned: of two looks that are averaged, none comes first."""
-    twice = models.flip_averaged(models.pose_model(small_backbone(), joint_head=head))
-    seen = np.asarray(twice.predict_on_batch(images())["joints"])
-    mirrored = np.asarray(twice.predict_on_batch(images()[:, :, ::-1])["joints"])
+    twice = models.flip_averaged(models.pose_model(plain_backbone(), joint_head=head))
+    seen = np.asarray(twice.predict_on_batch(noise())["joints"])
+    mirrored = np.asarray(twice.predict_on_batch(noise()[:, :, ::-1])["joints"])
     np.testing.assert_allclose(pipelines.flip_joints(mirrored), seen, atol=1e-5)
     twice.save(tmp_path / "twice.keras")
     loaded = keras.models.load_model(tmp_path / "twice.keras")
-    np.testing.assert_allclose(loaded.predict_on_batch(images())["joints"], seen, atol=1e-6)
+    np.testing.assert_allclose(loaded.predict_on_batch(noise())["joints"], seen, atol=1e-6)
 
 
 def test_two_looks_are_averaged():
-    model = models.pose_model(small_backbone(), joint_head="direct")
-    seen = model.predict_on_batch(images())["joints"]
-    mirrored = pipelines.flip_joints(model.predict_on_batch(images()[:, :, ::-1])["joints"])
+    model = models.pose_model(plain_backbone(), joint_head="direct")
+    seen = model.predict_on_batch(noise())["joints"]
+    mirrored = pipelines.flip_joints(model.predict_on_batch(noise()[:, :, ::-1])["joints"])
     assert np.abs(seen - mirrored).max() > 1e-3
-    found = models.flip_averaged(model).predict_on_batch(images())["joints"]
+    found = models.flip_averaged(model).predict_on_batch(noise())["joints"]
     np.testing.assert_allclose(found, (seen + np.asarray(mirrored)) / 2, atol=1e-6)

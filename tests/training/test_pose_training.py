@@ -4,22 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.models import small_backbone
 
 from clsloc_utils import baselines, datasets, metrics, models, pipelines, recipes, tasks, training
 from clsloc_utils.backbones import load_backbone
 
 KEY = {"source": "made up", "image_size": 32}
-
-
-def small_backbone(size=32):
-    """A random backbone with a fine and a coarse map of 4 and 2 cells a side at 32 pixels."""
-    inputs = keras.Input((size, size, 3))
-    outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    for stride in (8, 2):
-        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same")(outputs)
-        outputs = keras.layers.BatchNormalization(gamma_initializer=keras.initializers.Constant(3))(outputs)
-        outputs = keras.layers.ReLU()(outputs)
-    return keras.Model(inputs, outputs)
 
 
 def examples(count=10):
