@@ -29,7 +29,7 @@ class Profile:
         mixed_precision: Whether the backbone computes in half precision where that is fast: on a GPU, and on a
             processor with instructions for it. See `clsloc_utils.recipes.precision_of`.
         naive_epochs: Passes over the images that the naive recipe of notebook 03 makes.
-        sweep_epochs: Passes over the cached features that each model of a loss-weight sweep makes.
+        sweep_epochs: Passes over the plain training images that each model of a loss-weight sweep makes.
         pose_data: Name or folder of the source of poses, as `clsloc_utils.datasets.load` takes it.
         pose_backbone: Name or file of the backbone for joints.
         pose_image_size: Side of the square images of people that enter it, in pixels: more than for boxes, since a
@@ -114,7 +114,7 @@ FULL = Profile(
     fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
     mixed_precision=True,
     naive_epochs=30,
-    sweep_epochs=15,
+    sweep_epochs=20,
     pose_data="lsp",
     pose_backbone="resnet50",
     pose_image_size=224,
@@ -140,7 +140,7 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
         "copies": 10,
         "epochs": 10,
         "fine_tune_stages": (("all", 3e-4),),
-        "sweep_epochs": 10,
+        "sweep_epochs": 60,
     },
     ("fast", True, "pose"): _fields(FAST, _OF_POSES),
     ("fast", False, "pose"): {

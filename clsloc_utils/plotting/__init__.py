@@ -36,8 +36,8 @@ from clsloc_utils.plotting.figures import MEASURE_WORDS, SWEEP_MEASURES, image_e
 from clsloc_utils.plotting.people import joint_heatmaps, joint_table, limb_table, pck_curve, pose_gallery
 from clsloc_utils.plotting.sweeps import (
     OPTIMIZER_WORDS,
-    front,
     loss_comparison,
+    pareto_front,
     predictions_by_setting,
     scale_comparison,
     weight_sweep,
@@ -61,7 +61,6 @@ __all__ = [
     "box_statistics",
     "confusion_matrix",
     "draw_boxes",
-    "front",
     "gallery",
     "image_element",
     "iou_histogram",
@@ -71,6 +70,7 @@ __all__ = [
     "limb_table",
     "loss_comparison",
     "loss_curves",
+    "pareto_front",
     "pck_curve",
     "png",
     "pose_gallery",

@@ -45,7 +45,7 @@ def weight_sweep(
         ValueError: The rows are of several box losses and none is chosen, or hold no weight ratio.
     """
     grid, learned = _rows_of_one_loss(rows, box_loss)
-    ratios = [row["ratio"] for row in (*grid, *learned) if row["ratio"]]
+    ratios = [row["ratio"] for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
     if not ratios:
         raise ValueError("rows hold no weight ratio between the ends; nothing to draw them against.")
     low, high = math.log10(min(ratios)), math.log10(max(ratios))
@@ -76,7 +76,7 @@ def weight_sweep(
 
 def _rows_of_one_loss(rows: Iterable[Mapping], box_loss: str | None) -> tuple[list[dict], list[dict]]:
     """Summaries of the fixed and of the learned weights."""
-    summary = sweeps.summarize(rows)
+    summary = sweeps.summarize(rows).to_dict("records")
     names = list(dict.fromkeys(row["box_loss"] for row in summary))
     if box_loss is None and len(names) == 1:
         box_loss = names[0]
@@ -86,9 +86,9 @@ def _rows_of_one_loss(rows: Iterable[Mapping], box_loss: str | None) -> tuple[li
     return [row for row in own if row["setting"] != "learned"], [row for row in own if row["setting"] == "learned"]
 
 
-def _place_of_ratio(ratio: float | None, first: float, last: float) -> float:
+def _place_of_ratio(ratio: float, first: float, last: float) -> float:
     """Where a ratio is on the logarithmic axis; the ends have places of their own."""
-    if ratio is None:
+    if ratio == math.inf:
         return last
     return math.log10(ratio) if ratio > 0 else first
 
@@ -110,8 +110,13 @@ def _draw_measure(
     axes.errorbar(places[~is_inner], values[~is_inner], spread, fmt=marker, color=colour, capsize=3)
 
 
-def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str = "clsloc_accuracy_50") -> Figure:
+def pareto_front(
+    rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str = "clsloc_accuracy_50"
+) -> Figure:
     """Class accuracy against mean IoU, one point for each setting: what one task pays for the other.
+
+    The Pareto front are the settings that no other one dominates, by being at least as good in both measures and better
+    in one.
 
     Args:
         rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
@@ -120,29 +125,31 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
 
     Returns:
         A figure with two axes: all settings, and those between the ends on a closer scale, coloured by their weight
-        ratio. Bars reach from the worst to the best seed; the best setting is ringed.
+        ratio. Bars reach from the worst to the best seed; a line joins the Pareto front; the best setting is ringed.
 
     Raises:
         ValueError: The rows are of several box losses and none is chosen.
     """
     grid, learned = _rows_of_one_loss(rows, box_loss)
-    inner = sorted((row for row in grid if row["ratio"]), key=lambda row: row["ratio"])
-    best = sweeps.best_row([*grid, *learned], measure)
+    inner = sorted((row for row in grid if 0 < row["ratio"] < math.inf), key=lambda row: row["ratio"])
+    best = max([*grid, *learned], key=lambda row: row[measure])
+    on_front = sorted(_not_dominated([*grid, *learned]), key=lambda row: row["accuracy"])
     scale = colors.LogNorm(inner[0]["ratio"], inner[-1]["ratio"]) if len(inner) > 1 else None
     colours = plt.cm.ScalarMappable(scale, "viridis")
     figure = new_figure(height=4.6)
     whole, close = figure.subplots(1, 2)
     for axes, shown in ((whole, grid), (close, inner)):
-        axes.plot([row["accuracy"] for row in inner], [row["mean_iou"] for row in inner], color="#a0a0a0", zorder=0)
+        line = [row for row in on_front if row in shown or row in learned]
+        axes.plot([row["accuracy"] for row in line], [row["mean_iou"] for row in line], color="#a0a0a0", zorder=0)
         for row in shown:
-            _draw_front_point(axes, row, colours.to_rgba(row["ratio"]) if row["ratio"] else "black", "o", row is best)
+            _draw_front_point(axes, row, colours.to_rgba(row["ratio"]) if row in inner else "black", "o", row is best)
         for row in learned:
             _draw_front_point(axes, row, VERMILLION, "D", row is best)
         axes.set(xlabel="class accuracy", ylabel="mean IoU")
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=5))
     for row in grid:
-        if not row["ratio"]:
+        if row not in inner:
             place = (row["accuracy"], row["mean_iou"])
             side = "right" if row["accuracy"] > 0.5 else "left"
             offset = (-8 if side == "right" else 8, 8)
@@ -154,6 +161,16 @@ def front(rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str 
     figure.colorbar(colours, ax=close, label="box over class weight")
     _legend_of_front(figure, bool(learned), measure)
     return figure
+
+
+def _not_dominated(rows: Sequence[Mapping]) -> list[Mapping]:
+    """Those that no other row beats in one measure without losing in the other."""
+    points = [(row["accuracy"], row["mean_iou"]) for row in rows]
+    return [
+        row
+        for row, (accuracy, mean_iou) in zip(rows, points, strict=True)
+        if not any(x >= accuracy and y >= mean_iou and (x, y) != (accuracy, mean_iou) for x, y in points)
+    ]
 
 
 def _draw_front_point(axes: Axes, row: Mapping, colour: Any, marker: str, is_best: bool) -> None:
@@ -168,12 +185,15 @@ def _draw_front_point(axes: Axes, row: Mapping, colour: Any, marker: str, is_bes
 
 
 def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:
-    handles = [plt.Line2D([], [], color="black", marker="o", linestyle="", label="fixed weights")]
+    handles = [
+        plt.Line2D([], [], color="#a0a0a0", label="Pareto front"),
+        plt.Line2D([], [], color="black", marker="o", linestyle="", label="fixed weights"),
+    ]
     if has_learned:
         handles.append(plt.Line2D([], [], color=VERMILLION, marker="D", linestyle="", label="learned weights"))
     ring = {"marker": "o", "linestyle": "", "color": "black", "markersize": 13, "markerfacecolor": "none"}
     handles.append(plt.Line2D([], [], **ring, label=f"best {MEASURE_WORDS.get(measure, measure)}"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False, fontsize=10)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=10)
 
 
 def loss_comparison(
@@ -188,17 +208,17 @@ def loss_comparison(
 
     Returns:
         A figure with an axes for each measure: points for the means over the seeds, bars from the worst to the best
-        seed, and a grey band over the bar of the highest mean. Whoever touches the band has not been beaten.
+        seed, and a grey band over the bar of the highest mean.
     """
     summary = sweeps.best_of_each_loss(rows, choose_by)
     figure = new_figure(height=1.3 + 0.5 * len(summary))
     grid = figure.subplots(1, len(measures), sharey=True, squeeze=False).ravel()
-    names = [f"{row['box_loss']} ({_ratio_words(row)})" for row in summary]
+    names = [f"{row['box_loss']} ({_ratio_words(row)})" for row in summary.to_dict("records")]
     places = np.arange(len(summary))[::-1]
     for axes, measure in zip(grid, measures, strict=True):
         best = sweeps.best_row(summary, measure)
         axes.axvspan(best[f"{measure}_low"], best[f"{measure}_high"], color="#d8d8d8", zorder=0)
-        values, lows, highs = (np.array([row[f"{measure}{part}"] for row in summary]) for part in ("", "_low", "_high"))
+        values, lows, highs = (summary[f"{measure}{part}"].to_numpy() for part in ("", "_low", "_high"))
         axes.errorbar(values, places, xerr=[values - lows, highs - values], fmt="o", color=BLUE, capsize=4)
         axes.set_title(MEASURE_WORDS.get(measure, measure), fontsize=10)
         axes.margins(x=0.15, y=0.12)
@@ -210,7 +230,7 @@ def loss_comparison(
 
 
 def _ratio_words(row: Mapping) -> str:
-    return row["setting"] if not row["ratio"] or row["setting"] == "learned" else f"{row['ratio']:.2g}"
+    return row["setting"] if row["ratio"] in (0, math.inf) or row["setting"] == "learned" else f"{row['ratio']:.2g}"
 
 
 def scale_comparison(rows: Iterable[Mapping], measure: str = "clsloc_accuracy_50") -> Figure:

@@ -28,7 +28,7 @@ def sweep(
     seeds: int = 3,
     log=print,
 ) -> list[str]:
-    """Sweeps the weight of the box loss; writes `sweep.csv`, `sweep.json`, `sweep.png` and `front.png`.
+    """Sweeps the weight of the box loss; writes `sweep.csv`, `sweep.json`, `sweep.png` and `pareto_front.png`.
 
     Args:
         source: A name or a folder, of boxes.
@@ -90,16 +90,16 @@ def sweep(
         **({} if batch_size is None else {"batch_size": batch_size}),
     )
     tested = sweeps.table(found.test(test_cache))
-    for name, figure in (("sweep.png", plotting.weight_sweep(found.rows)), ("front.png", plotting.front(found.rows))):
+    for name, draw in (("sweep.png", plotting.weight_sweep), ("pareto_front.png", plotting.pareto_front)):
         with replacing(folder / name) as file:
-            file.write_bytes(plotting.png(figure))
+            file.write_bytes(plotting.png(draw(found.rows)))
     for name in ("sweep.json", "sweep.csv"):
         sweeps.write_rows(found.rows, folder / name)
     return [
         found.table(),
-        f"\n{sweeps.verdict(found.summary(), by='setting')} Chosen: {found.best().name}. On the test images:",
+        f"\n{found.verdict()} Chosen: {found.best().name}. On the test images:",
         tested,
-        f"{folder} holds sweep.csv, sweep.json, sweep.png and front.png.",
+        f"{folder} holds sweep.csv, sweep.json, sweep.png and pareto_front.png.",
     ]
 
 

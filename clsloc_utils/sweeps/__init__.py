@@ -1,11 +1,11 @@
-"""Loss-weight sweeps: many settings of a two-head model trained side by side, in one graph.
+"""Loss-weight sweeps: many settings of a small two-head model, each trained with several seeds.
 
 How much should the box loss weigh against the class loss? The honest answer needs dozens of trainings: a grid of
 weights, both single-task ends, several seeds. While the backbone is frozen, what it says about an image does not
-change, so a sweep can train a small model for each setting, all of them at once:
+change, so a sweep can train a small model on these features, again and again:
 
-    feature maps -> strips, reduced (fixed, computed once) -> trunk (shared by both tasks) -> class head
-                                                                                           -> box head
+    feature maps, joined -> trunk (a 1 x 1 convolution that both tasks share) -> class head
+                                                                             -> box head
 
 The trunk is narrow on purpose. Two heads without anything in common would leave the weights nothing to decide: each
 would learn its own task, and Adam would not even notice the factor. Eight numbers for each place, from which both
@@ -14,7 +14,7 @@ that of the course's spatial head: a sweep tells which weight to take and how mu
 model will do.
 """
 
-from clsloc_utils.sweeps.models import STRIP_CHANNELS, SideBySideHeads, StripReducer
+from clsloc_utils.sweeps.models import joined_maps, small_model
 from clsloc_utils.sweeps.settings import (
     LOSS_POWERS,
     OPTIMIZERS,
@@ -32,10 +32,8 @@ from clsloc_utils.sweeps.tables import (
     MEASURES,
     best_of_each_loss,
     best_row,
-    contenders,
     summarize,
     table,
-    verdict,
     write_rows,
 )
 
@@ -44,25 +42,22 @@ __all__ = [
     "MEASURES",
     "OPTIMIZERS",
     "PUBLISHED_WEIGHTS",
-    "STRIP_CHANNELS",
     "TRUNK_WIDTH",
     "PublishedWeight",
     "Setting",
-    "SideBySideHeads",
-    "StripReducer",
     "SweepResult",
     "baseline_loss",
     "best_of_each_loss",
     "best_row",
     "compare_losses",
     "compare_scales",
-    "contenders",
+    "joined_maps",
     "loss_in_units",
     "relative_weight",
     "run_sweep",
+    "small_model",
     "summarize",
     "table",
-    "verdict",
     "weight_grid",
     "write_rows",
 ]

@@ -1,254 +1,192 @@
-"""Many small models that learn side by side."""
+"""The small model of a sweep, and how it is trained again and again."""
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
 
 import keras
 import numpy as np
-from keras import ops
+import tensorflow as tf
+from keras import layers, ops
 
 from clsloc_utils.losses import LearnedWeighting, get_box_loss
-from clsloc_utils.models import SortSides
-from clsloc_utils.sweeps.settings import TRUNK_WIDTH, Setting
+from clsloc_utils.models import SoftArgmaxSides, SortSides
+from clsloc_utils.sweeps.settings import OPTIMIZERS, TRUNK_WIDTH, Setting
 from clsloc_utils.training import FeatureCache
+from clsloc_utils.training.features import forward_of
 
-STRIP_CHANNELS = 64
-# Images that all models are asked about at a time.
-CHUNK = 256
-_TAPS = 5
-_REDUCTION_SAMPLE = 2048
+
+def joined_maps(cache: FeatureCache) -> np.ndarray:
+    """The features of a cache's plain images as one map: the fine one averaged down to the coarse one's places.
+
+    Args:
+        cache: Features of the images.
+
+    Returns:
+        float16 `[N, h, w, C]`, in the order of the cache: the channels of the coarse map, then those of the fine one.
+    """
+    rows = cache.rows(1)
+    coarse = cache.arrays["coarse"][rows]
+    if "fine" not in cache.levels:
+        return coarse
+    height, width = coarse.shape[1:3]
+    fine = cache.arrays["fine"][rows]
+    cells = fine.reshape(len(rows), height, fine.shape[1] // height, width, fine.shape[2] // width, -1)
+    return np.concatenate([coarse, cells.mean(axis=(2, 4), dtype="float32").astype("float16")], axis=-1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class StripReducer:
-    """Turns cached feature maps into the small fixed input of a sweep.
-
-    Each map is pooled over its rows, which leaves what each column holds, and over its columns: by the mean, which says
-    how much there is, and the maximum, which says whether there is any. Left and right of a box can be read off the
-    columns, top and bottom off the rows. Channels are standardized, then reduced to the principal components of the
-    training images' strips.
+class Standardizer:
+    """Gives each channel of joined maps mean 0 and standard deviation 1: those of the training images.
 
     Attributes:
-        levels: Feature maps that are read.
-        offset: Mean of each channel, `[D]`.
-        matrix: Standardization and principal components in one, `[D, C]`.
-        kept: Share of the variance that the components hold, 0..1.
+        mean: `[C]`.
+        deviation: `[C]`; 1 for a channel that never changes.
     """
 
-    levels: tuple[str, ...]
-    offset: np.ndarray
-    matrix: np.ndarray
-    kept: float
+    mean: np.ndarray
+    deviation: np.ndarray
 
     @classmethod
-    def fit(cls, cache: FeatureCache, channels: int = STRIP_CHANNELS) -> "StripReducer":
-        """Finds the components on the plain images of a cache.
+    def of(cls, maps: np.ndarray) -> "Standardizer":
+        """Measures maps `[N, h, w, C]`."""
+        mean, deviation = (measure(maps, axis=(0, 1, 2), dtype="float32") for measure in (np.mean, np.std))
+        return cls(mean, np.where(deviation > 0, deviation, 1))
 
-        Args:
-            cache: Features of the training images.
-            channels: Number of components, at most.
-
-        Returns:
-            The reducer, the same for the same cache.
-        """
-        # A few hundred images hold enough places to tell the directions that matter, whatever the data set's size.
-        rows = np.unique(np.linspace(0, cache.num_examples - 1, _REDUCTION_SAMPLE // 8).astype(int))
-        strips = _strips(cache, rows, cache.levels)
-        strips = strips.reshape(-1, strips.shape[-1])
-        strips = strips[np.unique(np.linspace(0, len(strips) - 1, _REDUCTION_SAMPLE).astype(int))]
-        offset, spread = strips.mean(axis=0), strips.std(axis=0)
-        scale = np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 0)
-        _, values, directions = np.linalg.svd((strips - offset) * scale, full_matrices=False)
-        values, directions = values[:channels], directions[:channels]
-        variances = values**2 / len(strips)
-        # One factor for all components: small ones stay small, and the sum of their variances is their number.
-        matrix = scale[:, np.newaxis] * directions.T / np.sqrt(variances.mean())
-        kept = variances.sum() / np.count_nonzero(spread)
-        return cls(cache.levels, offset.astype("float32"), matrix.astype("float32"), float(kept))
-
-    def __call__(self, cache: FeatureCache, copies: int = 1) -> np.ndarray:
-        """The reduced strips of a cache's images.
-
-        Args:
-            cache: Features, of the same levels.
-            copies: How many of the copies to read.
-
-        Returns:
-            float32 `[N, C, 2, P]`: axis 2 is columns, then rows; P places along each.
-        """
-        count = cache.num_examples * copies
-        parts = []
-        for start in range(0, count, CHUNK):
-            strips = _strips(cache, np.arange(start, min(start + CHUNK, count)), self.levels)
-            parts.append(np.moveaxis((strips - self.offset) @ self.matrix, -1, 1))
-        return np.concatenate(parts)
+    def __call__(self, maps: np.ndarray) -> np.ndarray:
+        """The same maps, float16."""
+        return ((maps - self.mean) / self.deviation).astype("float16")
 
 
-def _strips(cache: FeatureCache, rows: np.ndarray, levels: Sequence[str]) -> np.ndarray:
-    """What columns and rows of the maps hold, `[N, 2, P, D]`; coarser levels repeated to the finest one's places."""
-    maps = [cache.arrays[level][rows].astype("float32") for level in levels]
-    places = max(max(each.shape[1:3]) for each in maps)
-    parts = []
-    for each in maps:
-        for pool in (np.mean, np.max):
-            # Over the rows (axis 1) it leaves the columns, over the columns (axis 2) the rows.
-            strips = [_stretched(pool(each, axis=axis), places) for axis in (1, 2)]
-            parts.append(np.stack(strips, axis=1))
-    return np.concatenate(parts, axis=-1)
-
-
-def _stretched(strip: np.ndarray, places: int) -> np.ndarray:
-    """`[N, p, D]` to `[N, places, D]`, each place repeated."""
-    return strip[:, np.arange(places) * strip.shape[1] // places]
-
-
-class SideBySideHeads(keras.Model):
-    """K settings times R seeds of the same small two-head model, as one model with two axes more.
-
-    One 1 x 1 convolution with ReLU makes `width` numbers of each place of the strips: the trunk. The class head is a
-    dense layer on their mean. The box head slides a kernel of five places over columns and rows, which gives a score
-    for each side of the box at each place, and takes the soft-argmax. Everything random depends on the seed alone: all
-    settings of a seed start from the same weights.
+def small_model(map_shape: tuple[int, int, int], num_classes: int, width: int = TRUNK_WIDTH, seed: int = 0):
+    """Two heads on one narrow trunk.
 
     Args:
-        settings: The K settings.
-        seeds: The R seeds.
+        map_shape: Shape of an image's features, `(h, w, C)`.
         num_classes: Number of classes.
-        width: Width of the trunk.
-
-    Call arguments:
-        strips: `[B, R, C, 2, P]`: each seed has its own batch, in its own order.
+        width: Width of the trunk: so many numbers at each place are all that both heads read.
+        seed: Of the starting weights.
 
     Returns:
-        `{"label": logits [R, K, B, num_classes], "box": rel_xyxy [R, K, B, 4]}`, boxes valid by construction.
+        A `keras.Model` from maps `[B, h, w, C]` to `{"label": logits [B, num_classes], "box": rel_xyxy [B, 4]}`.
+    """
+    generator = np.random.default_rng(seed)
+
+    def random(kind):
+        return kind(seed=int(generator.integers(2**31)))
+
+    maps = keras.Input(map_shape, name="maps")
+    trunk = layers.Conv2D(
+        width, 1, activation="relu", kernel_initializer=random(keras.initializers.HeNormal), name="trunk"
+    )(maps)
+    pooled = layers.GlobalAveragePooling2D(name="label_pool")(trunk)
+    logits = layers.Dense(num_classes, kernel_initializer=random(keras.initializers.GlorotUniform), name="label")(
+        pooled
+    )
+    heatmaps = layers.Conv2D(
+        4,
+        5,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=random(keras.initializers.GlorotUniform),
+        name="box_heatmaps",
+    )(trunk)
+    box = SortSides(name="box")(SoftArgmaxSides(name="box_sides")(heatmaps))
+    return keras.Model(maps, {"label": logits, "box": box}, name="small_model")
+
+
+class Trainer:
+    """Trains a small model anew for each setting and seed, in one graph: to build it takes longer than to train once.
+
+    What differs between trainings is held in variables: the starting weights, the optimizer's state, the weights of the
+    losses. Only another box loss, or weights that are learned, needs another graph, and so another trainer.
+
+    Args:
+        maps: Of the training images, as `joined_maps` returns them.
+        labels: int `[N]`.
+        boxes: rel_xyxy `[N, 4]`.
+        num_classes: Number of classes.
+        setting: Its box loss, and whether its weights are learned, are those of all trainings.
+        optimizer: A name out of `OPTIMIZERS`.
+        learning_rate: The rate of the first step; `None` for the optimizer's own.
+        epochs: Passes over the images.
+        batch_size: Images in a batch; those that fill no batch are left out, others in each epoch.
+        width: Width of the trunk.
+
+    Raises:
+        ValueError: The optimizer is unknown.
     """
 
-    def __init__(self, settings: Sequence[Setting], seeds: Sequence[int], num_classes: int, width: int = TRUNK_WIDTH):
-        super().__init__(name="side_by_side_heads")
-        self.settings, self.seeds = tuple(settings), tuple(seeds)
-        self.num_classes, self.width = num_classes, width
-        learned = [setting.learned for setting in settings]
-        self.label_weights = np.array([0.0 if each.learned else each.label_weight for each in settings], "float32")
-        self.box_weights = np.array([0.0 if each.learned else each.box_weight for each in settings], "float32")
-        self.learned_indices = np.flatnonzero(learned)
-        self.loss_groups = [
-            (get_box_loss(box_loss), [index for index, each in enumerate(settings) if each.box_loss == box_loss])
-            for box_loss in dict.fromkeys(setting.box_loss for setting in settings)
-        ]
-        self.sort_sides = SortSides()
+    def __init__(
+        self,
+        maps: np.ndarray,
+        labels: np.ndarray,
+        boxes: np.ndarray,
+        num_classes: int,
+        setting: Setting,
+        *,
+        optimizer: str,
+        learning_rate: float | None,
+        epochs: int,
+        batch_size: int,
+        width: int,
+    ):
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(f"run_sweep: optimizer is {optimizer!r}; take one of {', '.join(OPTIMIZERS)}.")
+        self.epochs, self.batch_size = epochs, min(batch_size, len(maps))
+        self.maps, self.labels, self.boxes = tf.constant(maps), tf.constant(labels), tf.constant(boxes)
+        self.new_model = functools.partial(small_model, maps.shape[1:], num_classes, width)
+        self.model = self.new_model()
+        self.forward = forward_of(self.model)
+        self.starts: dict[int, list[np.ndarray]] = {}
+        self.box_loss = get_box_loss(setting.box_loss)
         self.weighting = None
-        if any(learned):
-            shape = (len(self.seeds), len(self.learned_indices))
-            self.weighting = LearnedWeighting({"label": "classification", "box": "regression"}, shape)
+        variables = list(self.model.trainable_variables)
+        if setting.learned:
+            self.weighting = LearnedWeighting({"label": "classification", "box": "regression"})
+            self.weighting.build()
+            variables += self.weighting.trainable_variables
+        self.variables = variables
+        kind, usual_rate, arguments = OPTIMIZERS[optimizer]
+        steps = max(1, epochs * (len(maps) // self.batch_size))
+        schedule = keras.optimizers.schedules.CosineDecay(learning_rate or usual_rate, steps)
+        self.optimizer = kind(schedule, **arguments)
+        self.optimizer.build(variables)
+        self._run = tf.function(self._steps)
 
-    def build(self, input_shape: Any) -> None:
-        """Draws the weights of each seed, once for all its settings."""
-        channels = input_shape[2]
-        generators = [np.random.default_rng(seed) for seed in self.seeds]
-
-        def weight(name: str, shape: tuple[int, ...], fan_in: int | None = None):
-            drawn = [
-                # He et al. 2015 (arXiv 1502.01852); biases start at 0.
-                generator.normal(0, math.sqrt(2 / fan_in), shape) if fan_in else np.zeros(shape)
-                for generator in generators
-            ]
-            values = np.repeat(np.stack(drawn)[:, np.newaxis], len(self.settings), axis=1).astype("float32")
-            variable = self.add_weight(shape=values.shape, name=name)
-            variable.assign(values)
-            return variable
-
-        self.trunk_kernel = weight("trunk_kernel", (self.width, channels), channels)
-        self.trunk_bias = weight("trunk_bias", (self.width, 1, 1, 1))
-        self.label_kernel = weight("label_kernel", (self.num_classes, self.width), self.width)
-        self.label_bias = weight("label_bias", (1, self.num_classes))
-        # Axes: columns or rows, low or high side, place under the kernel, trunk. No bias: a soft-argmax would not see
-        # it.
-        self.side_kernel = weight("side_kernel", (2, 2, _TAPS, self.width), _TAPS * self.width)
-        self.built = True
-
-    def call(self, strips: Any) -> dict[str, Any]:
-        # Letters: r seeds, k settings, b images, c channels, h trunk, a columns or rows, p places.
-        trunk = ops.relu(ops.einsum("rkhc,brcap->rkhbap", self.trunk_kernel, strips) + self.trunk_bias)
-        pooled = ops.mean(trunk, axis=(-2, -1))
-        logits = ops.einsum("rklh,rkhb->rkbl", self.label_kernel, pooled) + self.label_bias
-        return {"label": logits, "box": self._boxes(trunk)}
-
-    def _boxes(self, trunk: Any) -> Any:
-        places = trunk.shape[-1]
-        # A convolution along the strip: the kernel's parts are applied everywhere, then shifted and added.
-        taps = ops.einsum("rkasth,rkhbap->rkastbp", self.side_kernel, trunk)
-        reach = _TAPS // 2
-        taps = ops.pad(taps, [(0, 0)] * 6 + [(reach, reach)])
-        scores = sum(taps[..., tap, :, tap : tap + places] for tap in range(_TAPS))
-        # TensorFlow's softmax on a CPU takes five axes at most, hence the flattening. The first place stands for the
-        # image's border, and so does the last one.
-        shares = ops.softmax(ops.reshape(scores, (-1, places)))
-        settings_shape = (len(self.seeds), len(self.settings))
-        positions = ops.matmul(shares, ops.linspace(0.0, 1.0, places))
-        positions = ops.reshape(positions, (*settings_shape, 2, 2, -1))  # r k a s b
-        sides = ops.transpose(positions, (0, 1, 4, 3, 2))  # r k b s a: x, y of the low sides, x, y of the high ones
-        return ops.reshape(self.sort_sides(ops.reshape(sides, (-1, 4))), (*settings_shape, -1, 4))
-
-    def task_losses(self, y: Mapping[str, Any], y_pred: Mapping[str, Any]) -> dict[str, Any]:
-        """The two unweighted losses of each seed and setting.
+    def train(self, setting: Setting, seed: int) -> tuple[float, float]:
+        """Trains `model` from the start that a seed gives, in the order that it gives.
 
         Args:
-            y: `"label"` `[B, R]` and `"box"` `[B, R, 4]`.
-            y_pred: What the model returned.
+            setting: The weights of the two losses.
+            seed: Of the starting weights and of the order.
 
         Returns:
-            `"label"` and `"box"`, `[R, K]` each: means over the batch.
+            Class and box weight at the end: those of the setting, or what was learned.
         """
-        labels, true_boxes = ops.transpose(y["label"]), ops.transpose(y["box"], (1, 0, 2))
-        labels = ops.broadcast_to(ops.expand_dims(labels, 1), ops.shape(y_pred["label"])[:3])
-        label_loss = ops.sparse_categorical_crossentropy(labels, y_pred["label"], from_logits=True)
-        box_losses: list = [None] * len(self.settings)
-        for loss, indices in self.loss_groups:
-            predicted = ops.take(y_pred["box"], indices, axis=1)
-            true = ops.broadcast_to(ops.expand_dims(true_boxes, 1), ops.shape(predicted))
-            columns = ops.unstack(ops.mean(loss.call(true, predicted), axis=-1), len(indices), axis=1)
-            for index, column in zip(indices, columns, strict=True):
-                box_losses[index] = column
-        return {"label": ops.mean(label_loss, axis=-1), "box": ops.stack(box_losses, axis=1)}
+        if seed not in self.starts:
+            self.starts[seed] = self.new_model(seed).get_weights()
+        self.model.set_weights(self.starts[seed])
+        for variable in (*self.optimizer.variables, *(self.weighting.variables if self.weighting else ())):
+            variable.assign(ops.zeros_like(variable))
+        orders = [np.random.default_rng((seed, epoch)).permutation(len(self.labels)) for epoch in range(self.epochs)]
+        used = len(self.labels) // self.batch_size * self.batch_size
+        rows = np.reshape([order[:used] for order in orders], (-1, self.batch_size)).astype("int32")
+        self._run(tf.constant(rows), tf.constant([setting.label_weight, setting.box_weight], keras.config.floatx()))
+        if self.weighting is None:
+            return float(setting.label_weight), float(setting.box_weight)
+        learned = self.weighting.task_weights()
+        return float(learned["label"]), float(learned["box"])
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The sum of the losses of all settings: a parameter's gradient holds nothing but its own setting's."""
-        losses = self.task_losses(y, y_pred)
-        total = ops.sum(losses["label"] * self.label_weights + losses["box"] * self.box_weights)
-        if self.weighting is not None:
-            learned = {name: ops.take(each, self.learned_indices, axis=1) for name, each in losses.items()}
-            total += ops.sum(self.weighting(learned))
-        return total
-
-    def final_weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Class and box weight of each seed and setting, the learned ones as they ended, `[R, K]` each."""
-        label_weights = np.tile([float(each.label_weight) for each in self.settings], (len(self.seeds), 1))
-        box_weights = np.tile([float(each.box_weight) for each in self.settings], (len(self.seeds), 1))
-        if self.weighting is not None:
-            learned = {name: ops.convert_to_numpy(each) for name, each in self.weighting.task_weights().items()}
-            label_weights[:, self.learned_indices] = learned["label"]
-            box_weights[:, self.learned_indices] = learned["box"]
-        return label_weights, box_weights
-
-
-class Minibatches(keras.utils.PyDataset):
-    """Batches for `fit`, for each seed in its own order, which is the same whatever runs beside it."""
-
-    def __init__(self, strips: np.ndarray, targets: Mapping[str, np.ndarray], batch_size: int, seeds: Sequence[int]):
-        super().__init__(workers=2)  # As in `training.FeatureBatches`.
-        self.strips, self.targets, self.batch_size, self.seeds = strips, targets, batch_size, seeds
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return -(-len(self.strips) // self.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        orders = [np.random.default_rng((seed, self.epoch)).permutation(len(self.strips))[rows] for seed in self.seeds]
-        rows = np.stack(orders, axis=1)
-        return self.strips[rows], {name: values[rows] for name, values in self.targets.items()}
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
+    def _steps(self, rows: tf.Tensor, weights: tf.Tensor) -> None:
+        for step in tf.range(tf.shape(rows)[0]):
+            images = rows[step]
+            labels, boxes = tf.gather(self.labels, images), tf.gather(self.boxes, images)
+            with tf.GradientTape() as tape:
+                outputs = self.model(tf.gather(self.maps, images), training=True)
+                class_loss = ops.sparse_categorical_crossentropy(labels, outputs["label"], from_logits=True)
+                losses = {"label": ops.mean(class_loss), "box": self.box_loss(boxes, outputs["box"])}
+                if self.weighting is None:
+                    loss = weights[0] * losses["label"] + weights[1] * losses["box"]
+                else:
+                    loss = self.weighting(losses)
+            self.optimizer.apply(tape.gradient(loss, self.variables, unconnected_gradients="zero"), self.variables)

@@ -12,8 +12,7 @@ from clsloc_utils.baselines import mean_box
 from clsloc_utils.losses import get_box_loss
 
 TRUNK_WIDTH = 8
-# Name -> (class, learning rate that suits the side-by-side heads, further arguments). All of them work element by
-# element: nothing one setting does reaches another. Clipping by a norm, for one, would tie all settings together.
+# Name -> (class, learning rate that suits the small model, further arguments).
 OPTIMIZERS: dict[str, tuple[type[keras.optimizers.Optimizer], float, dict]] = {
     "adam": (keras.optimizers.Adam, 1e-2, {}),
     "adamw": (keras.optimizers.AdamW, 1e-2, {"weight_decay": 4e-3}),

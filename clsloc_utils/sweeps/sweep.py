@@ -1,18 +1,21 @@
 """Sweeps: settings, seeds, and what came out."""
 
 import dataclasses
-import time
+import itertools
+import math
 from collections.abc import Sequence
 
-import keras
 import numpy as np
+import pandas
 from keras import ops
 
+from clsloc_utils.boxes import iou
 from clsloc_utils.metrics import box_scores
-from clsloc_utils.sweeps.models import CHUNK, Minibatches, SideBySideHeads, StripReducer
-from clsloc_utils.sweeps.settings import OPTIMIZERS, TRUNK_WIDTH, Setting, baseline_loss, weight_grid
-from clsloc_utils.sweeps.tables import best_row, summarize, table
-from clsloc_utils.training import FeatureCache, ProgressBar
+from clsloc_utils.progress import progress
+from clsloc_utils.sweeps.models import Standardizer, Trainer, joined_maps
+from clsloc_utils.sweeps.settings import TRUNK_WIDTH, Setting, baseline_loss, weight_grid
+from clsloc_utils.sweeps.tables import MEASURES, best_row, summarize, table
+from clsloc_utils.training import FeatureCache
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -26,27 +29,26 @@ class SweepResult:
             ended.
         settings: The settings, in the order of the rows.
         seeds: The seeds, likewise.
-        outputs: On the validation images: `label` int `[R, K, N]`, `score` `[R, K, N]`, its probability, `box`
-            `[R, K, N, 4]`, and the targets `true_label` `[N]` and `true_box` `[N, 4]`.
-        model: The trained heads.
-        reducer: What makes their input.
-        seconds: Wall-clock time of the whole sweep.
+        outputs: What each model says about the validation images, by setting and seed: see `predictions`.
+        trainer: Holds the small model and asks it.
+        weights: Its trained weights, by setting and seed.
+        standardize: What is done to the joined maps first.
     """
 
     rows: list[dict]
     settings: tuple[Setting, ...]
     seeds: tuple[int, ...]
-    outputs: dict[str, np.ndarray]
-    model: SideBySideHeads
-    reducer: StripReducer
-    seconds: float
+    outputs: dict[tuple[Setting, int], dict[str, np.ndarray]]
+    trainer: Trainer
+    weights: dict[tuple[Setting, int], list[np.ndarray]]
+    standardize: Standardizer
 
-    def summary(self) -> list[dict]:
-        """Mean and spread over the seeds: see `summarize`."""
+    def summary(self) -> pandas.DataFrame:
+        """Mean and range over the seeds: see `summarize`."""
         return summarize(self.rows)
 
     def table(self) -> str:
-        """Mean and spread over the seeds, as text: see `table`."""
+        """Mean and range over the seeds, as text: see `table`."""
         return table(self.rows)
 
     def best(self, measure: str = "clsloc_accuracy_50") -> Setting:
@@ -68,14 +70,88 @@ class SweepResult:
             seed: One of the seeds; `None` for the first.
 
         Returns:
-            `label`, `score`, `box`, `true_label`, `true_box`, as `clsloc_utils.training.predict` gives them.
+            `label` int `[N]`, `score` `[N]`, `probabilities` `[N, num_classes]`, `box` `[N, 4]`, `true_label` `[N]`,
+            `true_box` `[N, 4]`, as `clsloc_utils.training.predict` gives them.
 
         Raises:
             ValueError: The sweep holds no such model.
         """
-        row, column = self._place(setting, seed)
-        own = {name: self.outputs[name][row, column] for name in ("label", "score", "box")}
-        return own | {name: self.outputs[name] for name in ("true_label", "true_box")}
+        seed = self.seeds[0] if seed is None else seed
+        if (setting, seed) not in self.outputs:
+            names = ", ".join(each.name for each in self.settings)
+            raise ValueError(f"The sweep holds no {setting} with seed {seed}; it has {names}, seeds {self.seeds}.")
+        return self.outputs[setting, seed]
+
+    def differences(
+        self, reference: Setting | None = None, measure: str = "clsloc_accuracy_50", settings: Sequence[Setting] = ()
+    ) -> pandas.DataFrame:
+        """How far each setting is from one of them, on the same images and from the same starts.
+
+        All settings of a seed start from the same weights, and all are asked about the same images; so what is the same
+        for both cancels in their difference. It still depends on which images these are: the interval says where the
+        mean difference would lie, 95 times of 100, on as many others of their kind (Student's interval of the mean of
+        the images' differences, which are averages over the seeds).
+
+        Args:
+            reference: What the others are compared with; `None` for the best.
+            measure: One of `MEASURES`.
+            settings: Which ones to compare; all if left out.
+
+        Returns:
+            A row for each setting but the reference, in order: `setting` (with the box loss where there are several),
+            `mean` of the difference (setting minus reference), `low` and `high`, the ends of its interval, `by_seed` (a
+            list), and `told_apart`: whether the interval leaves out 0 and all seeds agree on the sign.
+
+        Raises:
+            ValueError: The sweep holds no such setting, or there is no such measure.
+        """
+        reference = self.best(measure) if reference is None else reference
+        of_reference = self._by_image(reference, measure)
+        several = len({each.loss_name for each in self.settings}) > 1
+        rows = []
+        for setting in settings or self.settings:
+            if setting == reference:
+                continue
+            difference = self._by_image(setting, measure) - of_reference
+            by_seed, by_image = difference.mean(axis=1), difference.mean(axis=0)
+            mean, reach = by_image.mean(), 1.96 * by_image.std(ddof=1) / math.sqrt(len(by_image))
+            row = {"setting": f"{setting.loss_name}, {setting.name}" if several else setting.name, "mean": mean}
+            row |= {"low": mean - reach, "high": mean + reach, "by_seed": by_seed.tolist()}
+            agree = (by_seed > 0).all() or (by_seed < 0).all()
+            rows.append(row | {"told_apart": bool(agree and abs(mean) > reach)})
+        return pandas.DataFrame(rows, columns=["setting", "mean", "low", "high", "by_seed", "told_apart"])
+
+    def _by_image(self, setting: Setting, measure: str) -> np.ndarray:
+        """A measure of each image, float64 `[seeds, N]`."""
+        found = [self.predictions(setting, seed) for seed in self.seeds]
+        right = np.array([each["label"] == each["true_label"] for each in found])
+        ious = np.array([iou(each["true_box"], each["box"]) for each in found])
+        values = dict(zip(MEASURES, (right, ious, ious >= 0.5, right & (ious >= 0.5)), strict=True))
+        if measure not in values:
+            raise ValueError(f"differences: measure is {measure!r}; take one of {', '.join(MEASURES)}.")
+        return values[measure].astype("float64")
+
+    def verdict(self, measure: str = "clsloc_accuracy_50", settings: Sequence[Setting] = ()) -> str:
+        """Says which setting is best, and which of the others can be told apart from it.
+
+        Args:
+            measure: One of `MEASURES`.
+            settings: Which ones to compare; all if left out.
+
+        Returns:
+            One or two sentences.
+        """
+        settings = tuple(settings) or self.settings
+        means = {setting: self._by_image(setting, measure).mean() for setting in settings}
+        best = max(means, key=means.get)
+        compared = self.differences(best, measure, settings)
+        several = len({each.loss_name for each in self.settings}) > 1
+        name = f"{best.loss_name}, {best.name}" if several else best.name
+        words = f"{name} has the highest mean {measure} ({means[best]:.3f})"
+        level = list(compared["setting"][~compared["told_apart"]])
+        if not level:
+            return f"{words}, and these images tell it apart from all others."
+        return f"{words}. These images do not tell it apart from {'; '.join(level)}."
 
     def test(self, test_cache: FeatureCache, setting: Setting | None = None) -> list[dict]:
         """Measures one setting on images that had no part in choosing it. Once, at the end.
@@ -93,22 +169,14 @@ class SweepResult:
             ValueError: The setting is none of the sweep's.
         """
         setting = self.best() if setting is None else setting
-        _, column = self._place(setting, None)
-        outputs = _outputs(self.model, self.reducer, test_cache)
-        kept = ("setting", "box_loss", "optimizer", "label_weight", "box_weight", "ratio", "seed")
+        self.predictions(setting)
+        maps, first = self.standardize(joined_maps(test_cache)), self.settings.index(setting) * len(self.seeds)
         tested = []
-        for row, _ in enumerate(self.seeds):
-            of_validation = self.rows[column * len(self.seeds) + row]
-            measures = _measures(outputs, row, column)
-            tested.append({name: of_validation[name] for name in kept} | {"split": "test"} | measures)
+        for seed, of_validation in zip(self.seeds, self.rows[first : first + len(self.seeds)], strict=True):
+            self.trainer.model.set_weights(self.weights[setting, seed])
+            measures = _measures(_answers(self.trainer, maps, test_cache))
+            tested.append(of_validation | {"split": "test"} | measures)
         return tested
-
-    def _place(self, setting: Setting, seed: int | None) -> tuple[int, int]:
-        seed = self.seeds[0] if seed is None else seed
-        if setting not in self.settings or seed not in self.seeds:
-            names = ", ".join(each.name for each in self.settings)
-            raise ValueError(f"The sweep holds no {setting} with seed {seed}; it has {names}, seeds {self.seeds}.")
-        return self.seeds.index(seed), self.settings.index(setting)
 
 
 def run_sweep(
@@ -126,20 +194,19 @@ def run_sweep(
     description: str = "sweep",
     verbose: bool = True,
 ) -> SweepResult:
-    """Trains all settings with all seeds, side by side, and measures them on the validation images.
+    """Trains a small model for each setting and seed, one after the other, and measures it on the validation images.
 
-    Each of them learns exactly as it would alone: same starting weights, same batches, same steps; only the rounding of
-    sums may differ. The rate falls to 0 along a cosine, the weights of the last step count: nothing is chosen on the
-    validation images while training.
+    The rate falls to 0 along a cosine, the weights of the last step count: nothing is chosen on the validation images
+    while training.
 
     Args:
-        train_cache: Features of the training images, all copies are used.
+        train_cache: Features of the training images, its plain copy is used.
         validation_cache: Features of other images, its plain copy is used. Not the test images.
         num_classes: Number of classes.
         settings: What to train; `None` for `weight_grid()`.
         seeds: Of starting weights and of the batches' order.
         epochs: Passes over the training features.
-        batch_size: Examples in a batch, of each seed.
+        batch_size: Examples in a batch.
         optimizer: One of `OPTIMIZERS`: `"adam"`, `"adamw"` or `"sgd"`.
         learning_rate: The rate of the first step; `None` for the optimizer's own in `OPTIMIZERS`.
         width: Width of the trunk that the two heads share; the narrower, the more the tasks compete.
@@ -152,22 +219,32 @@ def run_sweep(
     Raises:
         ValueError: There is no setting or no seed, one comes twice, or the optimizer is unknown.
     """
-    started = time.perf_counter()
     settings = tuple(weight_grid() if settings is None else settings)
     seeds = tuple(seeds)
     _check_distinct("settings", [(each.loss_name, each.name) for each in settings])
     _check_distinct("seeds", list(seeds))
-    reducer = StripReducer.fit(train_cache)
-    targets = {name: train_cache.arrays[name] for name in ("label", "box")}
-    batches = Minibatches(reducer(train_cache, train_cache.copies), targets, batch_size, seeds)
-    model = SideBySideHeads(settings, seeds, num_classes, width)
-    model.build((None, len(seeds), *batches.strips.shape[1:]))
-    model.compile(optimizer=optimizer_of(optimizer, learning_rate, epochs * len(batches)), jit_compile=False)
-    callbacks = [ProgressBar(f"{description}, {len(settings) * len(seeds)} models")] if verbose else []
-    model.fit(batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
-    outputs = _outputs(model, reducer, validation_cache)
-    rows = _rows(model, outputs, optimizer)
-    return SweepResult(rows, settings, seeds, outputs, model, reducer, time.perf_counter() - started)
+    targets = train_cache.targets
+    maps = joined_maps(train_cache)
+    standardize = Standardizer.of(maps)
+    of_training = (standardize(maps), targets["label"], targets["box"], num_classes)
+    how = {"optimizer": optimizer, "learning_rate": learning_rate, "epochs": epochs, "batch_size": batch_size}
+    validation_maps = standardize(joined_maps(validation_cache))
+    trainers: dict[tuple, Trainer] = {}
+    outputs, weights, rows = {}, {}, []
+    trainings = list(itertools.product(settings, seeds))
+    for setting, seed in progress(trainings, description=f"{description}, models") if verbose else trainings:
+        graph = (setting.box_loss, setting.learned)
+        if graph not in trainers:
+            trainers[graph] = Trainer(*of_training, setting, width=width, **how)
+        trainer = trainers[graph]
+        label_weight, box_weight = trainer.train(setting, seed)
+        weights[setting, seed] = trainer.model.get_weights()
+        outputs[setting, seed] = _answers(trainer, validation_maps, validation_cache)
+        row = {"setting": setting.name, "box_loss": setting.loss_name, "optimizer": optimizer}
+        row |= {"label_weight": label_weight, "box_weight": box_weight}
+        row |= {"ratio": box_weight / label_weight if label_weight else None, "seed": seed, "split": "validation"}
+        rows.append(row | _measures(outputs[setting, seed]))
+    return SweepResult(rows, settings, seeds, outputs, trainer, weights, standardize)
 
 
 def _check_distinct(name: str, values: list) -> None:
@@ -175,57 +252,23 @@ def _check_distinct(name: str, values: list) -> None:
         raise ValueError(f"run_sweep: {name} must be given, each only once; got {values}.")
 
 
-def optimizer_of(name: str, learning_rate: float | None, steps: int) -> keras.optimizers.Optimizer:
-    if name not in OPTIMIZERS:
-        raise ValueError(f"run_sweep: optimizer is {name!r}; take one of {', '.join(OPTIMIZERS)}.")
-    kind, usual_rate, arguments = OPTIMIZERS[name]
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate or usual_rate, max(1, steps))
-    return kind(schedule, **arguments)
+def _answers(trainer: Trainer, maps: np.ndarray, cache: FeatureCache) -> dict[str, np.ndarray]:
+    """What a model says about the plain images of a cache, and the truth."""
+    found = trainer.forward(maps)
+    # A model that diverged says nothing: no class stands out, and an empty box overlaps with none.
+    logits, box = (np.nan_to_num(found[name]) for name in ("label", "box"))
+    probabilities = ops.convert_to_numpy(ops.softmax(logits))
+    answers = {"label": probabilities.argmax(axis=-1), "score": probabilities.max(axis=-1), "box": box}
+    answers["probabilities"] = probabilities
+    return answers | {f"true_{name}": values for name, values in cache.targets.items()}
 
 
-def _outputs(model: SideBySideHeads, reducer: StripReducer, cache: FeatureCache) -> dict[str, np.ndarray]:
-    """What all models say about the plain images of a cache, and the truth."""
-    strips = reducer(cache)
-    collected: dict[str, list] = {"label": [], "score": [], "box": []}
-    for start in range(0, len(strips), CHUNK):
-        batch = strips[start : start + CHUNK]
-        found = model(np.repeat(batch[:, np.newaxis], len(model.seeds), axis=1), training=False)
-        # A model that diverged says nothing: no class stands out, and an empty box overlaps with none.
-        logits, predicted = (np.nan_to_num(ops.convert_to_numpy(found[name])) for name in ("label", "box"))
-        probabilities = ops.convert_to_numpy(ops.softmax(logits))
-        collected["label"].append(probabilities.argmax(axis=-1))
-        collected["score"].append(probabilities.max(axis=-1))
-        collected["box"].append(predicted)
-    outputs = {name: np.concatenate(parts, axis=2) for name, parts in collected.items()}
-    return outputs | {f"true_{name}": values for name, values in cache.targets.items()}
-
-
-def _rows(model: SideBySideHeads, outputs: dict[str, np.ndarray], optimizer: str) -> list[dict]:
-    label_weights, box_weights = model.final_weights()
-    rows = []
-    for column, setting in enumerate(model.settings):
-        for row, seed in enumerate(model.seeds):
-            label_weight, box_weight = float(label_weights[row, column]), float(box_weights[row, column])
-            description = {
-                "setting": setting.name,
-                "box_loss": setting.loss_name,
-                "optimizer": optimizer,
-                "label_weight": label_weight,
-                "box_weight": box_weight,
-                "ratio": box_weight / label_weight if label_weight else None,
-                "seed": seed,
-                "split": "validation",
-            }
-            rows.append(description | _measures(outputs, row, column))
-    return rows
-
-
-def _measures(outputs: dict[str, np.ndarray], row: int, column: int) -> dict[str, float]:
+def _measures(answers: dict[str, np.ndarray]) -> dict[str, float]:
     """The measures of one model, by the same metrics as everywhere in the course."""
-    labels, predicted = outputs["label"][row, column], outputs["box"][row, column]
-    true_labels, true_boxes = outputs["true_label"], outputs["true_box"]
+    labels, true_labels = answers["label"], answers["true_label"]
     one_hot = np.eye(max(labels.max(), true_labels.max()) + 1, dtype="float32")[labels]
-    return box_scores([({"label": true_labels, "box": true_boxes}, {"label": one_hot, "box": predicted})])
+    truth = {"label": true_labels, "box": answers["true_box"]}
+    return box_scores([(truth, {"label": one_hot, "box": answers["box"]})])
 
 
 def compare_losses(
@@ -252,7 +295,7 @@ def compare_losses(
         **keywords: As for `run_sweep`.
 
     Returns:
-        The `SweepResult`; hand its rows to `best_of_each_loss` and `verdict`.
+        The `SweepResult`; hand its rows to `best_of_each_loss`.
     """
     true_boxes = train_cache.targets["box"]
     settings = []

@@ -42,7 +42,7 @@ def sweep_slider(
     Raises:
         ValueError: There are no images, or more than the sweep has validated on.
     """
-    count = len(result.outputs["true_label"])
+    count = len(result.predictions(result.settings[0])["true_label"])
     if not 0 < len(images) <= count:
         raise ValueError(f"sweep_slider: {len(images)} images; take the first validation images, 1 to {count}.")
     chosen = _ends_and_between(result.settings)

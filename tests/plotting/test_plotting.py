@@ -469,7 +469,7 @@ def test_weight_sweep_bands_reach_from_the_worst_to_the_best_seed():
 
 def test_figures_of_one_loss_refuse_several():
     rows = sweep_rows("l1") + sweep_rows("giou")
-    for draw in (plotting.weight_sweep, plotting.front):
+    for draw in (plotting.weight_sweep, plotting.pareto_front):
         with pytest.raises(ValueError, match="l1, giou"):
             draw(rows)
         assert draw(rows, box_loss="giou").axes
@@ -478,7 +478,7 @@ def test_figures_of_one_loss_refuse_several():
 
 
 def test_front_has_a_point_for_each_setting_and_rings_the_best():
-    whole, close, bar = plotting.front(sweep_rows()).axes
+    whole, close, bar = plotting.pareto_front(sweep_rows()).axes
     assert bar.get_ylim() == pytest.approx((0.1, 10), rel=1e-3)
     assert len(whole.containers) == 6
     assert len(close.containers) == 4
@@ -493,6 +493,9 @@ def test_front_has_a_point_for_each_setting_and_rings_the_best():
         assert len(rings) == 1
         assert rings[0].get_xdata()[0] == pytest.approx(0.88)
         assert rings[0].get_ydata()[0] == pytest.approx(0.72)
+    # Learned weights (0.82, 0.62) are beaten in both by ratio 1 (0.88, 0.72); all others are on the front.
+    np.testing.assert_allclose(whole.lines[0].get_xdata(), sorted(whole.lines[0].get_xdata()))
+    assert len(whole.lines[0].get_xdata()) == 5
 
 
 def test_loss_comparison_takes_each_loss_at_its_best_and_shades_the_leader():

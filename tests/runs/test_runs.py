@@ -863,7 +863,7 @@ def test_sweep_writes_table_and_figures_and_says_the_choice(voc_folder, tmp_path
     sweep += ["--ratios", "2", "--seeds", "2", "--out", str(tmp_path / "sweep")]
     assert cli.main(sweep) == 0
     written = {file.name for file in (tmp_path / "sweep").iterdir()}
-    assert written == {"sweep.csv", "sweep.json", "sweep.png", "front.png"}
+    assert written == {"sweep.csv", "sweep.json", "sweep.png", "pareto_front.png"}
     rows = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
     assert len(rows) == (2 + 2 + 1) * 2
     printed = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Sweeps of loss weights: side by side as alone, ends that train one task only, tables that come back."""
+"""Sweeps of loss weights: trained as Keras would, ends that train one task only, tables that come back."""
 
 import csv
 import dataclasses
@@ -18,8 +18,7 @@ from clsloc_utils.sweeps import Setting
 
 NUM_CLASSES = 3
 SETTINGS = [*sweeps.weight_grid(3), Setting(learned=True)]
-MODEL_WEIGHTS = {"trunk_kernel", "trunk_bias", "label_kernel", "label_bias", "side_kernel"}
-LABEL_ONLY, BOX_ONLY = ("label_kernel", "label_bias"), ("side_kernel",)
+PARTS = {"label": ("label/kernel", "label/bias"), "box": ("box_heatmaps/kernel",)}
 
 
 def made_up_cache(count, seed, copies=1):
@@ -58,8 +57,9 @@ def result(caches):
     return sweep(caches)
 
 
-def weights_of(result, row, column):
-    return {name: getattr(result.model, name).numpy()[row, column] for name in MODEL_WEIGHTS}
+def weights_of(result, setting, seed):
+    names = [weight.path for weight in result.trainer.model.weights]
+    return dict(zip(names, result.weights[setting, seed], strict=True))
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -107,87 +107,74 @@ def test_impossible_grids_are_refused(arguments):
 # --- what all settings read -------------------------------------------------------------------------------------------
 
 
-def test_strips_are_mean_and_maximum_of_columns_and_rows():
+def test_the_fine_map_is_averaged_to_the_places_of_the_coarse_one():
     arrays = {"coarse": np.zeros((1, 2, 2, 1), "float16"), "fine": np.zeros((1, 4, 4, 1), "float16")}
     arrays["coarse"][0, 0, 1] = 6  # first row, second column
     arrays["fine"][0, 3, 0] = 8  # last row, first column
     arrays |= {"label": np.zeros(1, "int32"), "box": np.zeros((1, 4), "float32")}
-    cache = training.FeatureCache("nowhere", {}, arrays, 1)
-    strips = sweeps.models._strips(cache, np.array([0]), cache.levels)
-    columns, rows = strips[0]
-    assert columns.T.tolist() == [[0, 0, 3, 3], [0, 0, 6, 6], [2, 0, 0, 0], [8, 0, 0, 0]]
-    assert rows.T.tolist() == [[3, 3, 0, 0], [6, 6, 0, 0], [0, 0, 0, 2], [0, 0, 0, 8]]
+    maps = sweeps.joined_maps(training.FeatureCache("nowhere", {}, arrays, 1))
+    assert maps[0, ..., 0].tolist() == [[0, 6], [0, 0]]
+    assert maps[0, ..., 1].tolist() == [[0, 0], [2, 0]]
+    del arrays["fine"]
+    np.testing.assert_array_equal(sweeps.joined_maps(training.FeatureCache("nowhere", {}, arrays, 1)), maps[..., :1])
 
 
-def test_reduced_strips_are_centred_and_keep_the_variance(caches):
-    reducer = sweeps.StripReducer.fit(caches[0], channels=100)
-    strips = reducer(caches[0])
-    assert strips.shape == (192, 24, 2, 8)
-    assert strips.dtype == np.float32
-    assert reducer.kept == pytest.approx(1.0, abs=1e-4)
-    np.testing.assert_allclose(strips.mean(axis=(0, 2, 3)), 0, atol=0.1)
-    assert strips.var(axis=(0, 2, 3)).mean() == pytest.approx(1.0, abs=0.1)
-    fewer = sweeps.StripReducer.fit(caches[0], channels=4)
-    assert fewer(caches[0], copies=2).shape == (384, 4, 2, 8)
-    assert 0.3 < fewer.kept < 0.95
+def test_only_the_plain_images_of_a_cache_are_read(caches):
+    plain = dataclasses.replace(
+        caches[0], copies=1, arrays={name: values[:192] for name, values in caches[0].arrays.items()}
+    )
+    np.testing.assert_array_equal(sweeps.joined_maps(caches[0]), sweeps.joined_maps(plain))
 
 
-def test_a_channel_that_never_changes_does_no_harm(caches):
-    arrays = caches[0].arrays | {"coarse": np.zeros_like(caches[0].arrays["coarse"])}
-    strips = sweeps.StripReducer.fit(training.FeatureCache("nowhere", {}, arrays, 2))(caches[0])
-    assert np.isfinite(strips).all()
+def test_channels_are_standardized_and_one_that_never_changes_does_no_harm(caches):
+    maps = sweeps.joined_maps(caches[0])
+    maps[..., 2] = 3.0
+    standardized = sweeps.models.Standardizer.of(maps)(maps)
+    assert standardized.dtype == np.float16
+    np.testing.assert_allclose(standardized.mean(axis=(0, 1, 2), dtype="float32"), 0, atol=1e-3)
+    deviations = standardized.std(axis=(0, 1, 2), dtype="float32")
+    np.testing.assert_allclose(np.delete(deviations, 2), 1, atol=1e-3)
+    assert deviations[2] == 0
 
 
-# --- side by side -----------------------------------------------------------------------------------------------------
+# --- training ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def double_precision():
-    """Trainings in float64 for one test, as far as they can be: IoU is computed in float32 whatever it is given.
-
-    Other sums of the same numbers are rounded otherwise, and each step magnifies that; with a box on the kink of a
-    loss, or a gradient near 0 under Adam, far beyond any bound. In float64 there are eight digits more to lose.
-    """
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("optimizer", list(sweeps.OPTIMIZERS))
-def test_side_by_side_is_as_alone(caches, optimizer, double_precision):
-    box_losses = itertools.cycle(["l1", "l2", "l1"])
-    settings = [dataclasses.replace(each, box_loss=next(box_losses)) for each in [*SETTINGS, Setting(0.2, 0.8)]]
-    together = sweep(caches, settings=settings, optimizer=optimizer)
-    for column, row in [(0, 0), (2, 1), (5, 1), (6, 0)]:
-        alone = sweep(caches, settings=[settings[column]], seeds=[row], optimizer=optimizer)
-        for name, values in weights_of(alone, 0, 0).items():
-            assert values.dtype == "float64"
-            np.testing.assert_allclose(values, weights_of(together, row, column)[name], atol=1e-9, err_msg=name)
-        same = together.rows[column * 2 + row]
-        assert [same[name] for name in ("setting", "seed")] == [alone.rows[0][name] for name in ("setting", "seed")]
-        np.testing.assert_allclose(alone.outputs["box"][0, 0], together.outputs["box"][row, column], atol=1e-9)
+def test_training_is_that_of_plain_keras(caches):
+    """Compiled and fitted by Keras with two losses and their weights, batch by batch in the same order."""
+    setting, seed = Setting(0.3, 0.7, "l1"), 1
+    result = sweep(caches, settings=[setting], seeds=[seed], epochs=2)
+    model = sweeps.small_model((4, 4, 12), NUM_CLASSES, seed=seed)
+    schedule = keras.optimizers.schedules.CosineDecay(1e-2, 12)
+    model.compile(
+        optimizer=keras.optimizers.Adam(schedule),
+        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": losses.get_box_loss("l1")},
+        loss_weights={"label": 0.3, "box": 0.7},
+    )
+    maps, targets = result.standardize(sweeps.joined_maps(caches[0])), caches[0].targets
+    for epoch in range(2):
+        order = np.random.default_rng((seed, epoch)).permutation(192)
+        for rows in order.reshape(-1, 32):
+            model.train_on_batch(maps[rows], {name: values[rows] for name, values in targets.items()})
+    for ours, theirs in zip(result.weights[setting, seed], model.get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
 
 
 def test_ends_leave_the_other_task_where_it_began(caches, result):
     begun = sweep(caches, epochs=0)
-    for column, untouched, taught in ((0, BOX_ONLY, LABEL_ONLY), (4, LABEL_ONLY, BOX_ONLY)):
-        for row in range(2):
-            before, after = weights_of(begun, row, column), weights_of(result, row, column)
-            for name in untouched:
+    for setting, untouched, taught in ((SETTINGS[0], "box", "label"), (SETTINGS[4], "label", "box")):
+        for seed in (0, 1):
+            before, after = weights_of(begun, setting, seed), weights_of(result, setting, seed)
+            for name in PARTS[untouched]:
                 np.testing.assert_array_equal(after[name], before[name])
-            for name in (*taught, "trunk_kernel"):
+            for name in (*PARTS[taught], "trunk/kernel"):
                 assert np.abs(after[name] - before[name]).max() > 0.01
-    in_the_middle = weights_of(result, 0, 2)
-    assert all(np.any(in_the_middle[name] != weights_of(begun, 0, 2)[name]) for name in MODEL_WEIGHTS)
 
 
 def test_the_weight_decides_what_is_learned(caches):
     result = sweep(caches, settings=sweeps.weight_grid(2, 0.1, 10), epochs=25)
-    class_only, _, box_minded, box_only = result.summary()
-    # Between what is learned and what is not lies a wide gap, whatever the seeds: 0.3 to 1, and 0.2 to 0.6.
+    class_only, _, box_minded, box_only = result.summary().to_dict("records")
+    # Between what is learned and what is not lies a wide gap, whatever the seeds.
     for learned in (class_only, box_minded):
         assert learned["accuracy"] > 0.8
     assert box_only["accuracy"] < 0.7
@@ -198,35 +185,36 @@ def test_the_weight_decides_what_is_learned(caches):
 
 
 def test_seeds_repeat_bit_for_bit_and_differ(caches, result):
-    again = sweep(caches)
-    assert again.rows == result.rows
-    for name in MODEL_WEIGHTS:
-        np.testing.assert_array_equal(getattr(again.model, name).numpy(), getattr(result.model, name).numpy())
-    first, second = weights_of(result, 0, 1), weights_of(result, 1, 1)
-    assert np.abs(first["trunk_kernel"] - second["trunk_kernel"]).max() > 0.1
+    again = sweep(caches, settings=[SETTINGS[5], SETTINGS[1]])
+    assert again.rows == [*result.rows[10:12], *result.rows[2:4]]  # whatever was trained before
+    first, second = (weights_of(again, SETTINGS[1], seed) for seed in (0, 1))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, weights_of(result, SETTINGS[1], 0)[name])
+    assert np.abs(first["trunk/kernel"] - second["trunk/kernel"]).max() > 0.1
 
 
 def test_all_settings_of_a_seed_start_from_the_same_weights(caches):
     begun = sweep(caches, epochs=0)
-    np.testing.assert_array_equal(weights_of(begun, 1, 0)["side_kernel"], weights_of(begun, 1, 4)["side_kernel"])
+    first, last = (weights_of(begun, setting, 1) for setting in (SETTINGS[0], SETTINGS[4]))
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, last[name])
+
+
+def test_a_model_that_diverges_leaves_the_others_alone(caches):
+    settings = [Setting(1e30, 1e30, "l1"), Setting(0.5, 0.5, "l1")]
+    both = sweep(caches, settings=settings, seeds=[0], optimizer="sgd")
+    alone = sweep(caches, settings=settings[1:], seeds=[0], optimizer="sgd")
+    assert not np.isfinite(weights_of(both, settings[0], 0)["trunk/kernel"]).all()
+    assert both.rows[1] == alone.rows[0]
+    assert both.rows[0]["mean_iou"] < 0.05
+    assert np.isfinite(both.predictions(settings[0])["score"]).all()
 
 
 def test_boxes_are_valid(result):
-    boxes = result.outputs["box"]
-    assert boxes.shape == (2, len(SETTINGS), 64, 4)
+    boxes = np.stack([result.predictions(setting)["box"] for setting in SETTINGS])
     assert boxes.min() >= 0
     assert boxes.max() <= 1 + 1e-6
     assert np.all(boxes[..., :2] <= boxes[..., 2:])
-
-
-def test_a_model_that_diverges_leaves_the_others_alone(caches, double_precision):
-    settings = [Setting(0.5, 0.5, "l1"), Setting(1e30, 1e30, "l1")]
-    both = sweep(caches, settings=settings, seeds=[0], optimizer="sgd")
-    alone = sweep(caches, settings=settings[:1], seeds=[0], optimizer="sgd")
-    assert not np.isfinite(weights_of(both, 0, 1)["trunk_kernel"]).all()
-    np.testing.assert_allclose(both.outputs["box"][0, 0], alone.outputs["box"][0, 0], atol=1e-9)
-    assert both.rows[1]["mean_iou"] < 0.05
-    assert np.isfinite(both.outputs["score"]).all()
 
 
 def test_learned_weights_move_and_are_reported(result):
@@ -239,33 +227,11 @@ def test_learned_weights_move_and_are_reported(result):
         assert row["ratio"] == pytest.approx(row["box_weight"] / row["label_weight"])
 
 
-def test_task_losses_are_those_of_keras(result):
-    model = result.model
-    rng = np.random.default_rng(0)
-    y = {"label": rng.integers(0, 3, (5, 2)), "box": np.sort(rng.uniform(size=(5, 2, 4)), axis=-1).astype("float32")}
-    y_pred = {
-        "label": rng.normal(size=(2, len(SETTINGS), 5, 3)).astype("float32"),
-        "box": np.sort(rng.uniform(size=(2, len(SETTINGS), 5, 4)), axis=-1).astype("float32"),
-    }
-    found = model.task_losses(y, y_pred)
-    cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    for row in range(2):
-        for column in range(len(SETTINGS)):
-            expected = cross_entropy(y["label"][:, row], y_pred["label"][row, column])
-            assert float(found["label"][row, column]) == pytest.approx(float(expected), rel=1e-5)
-            expected = losses.get_box_loss("giou+l1")(y["box"][:, row], y_pred["box"][row, column])
-            assert float(found["box"][row, column]) == pytest.approx(float(expected), rel=1e-5)
-
-
-def test_each_setting_has_its_own_box_loss(caches):
-    settings = [Setting(box_loss=name) for name in ("l2", "giou", "l1")] + [Setting(0.1, 0.9, "l2")]
-    model = sweep(caches, settings=settings, seeds=[0], epochs=0).model
-    true = np.array([[0, 0, 0.5, 0.5], [0.2, 0.2, 0.8, 0.9]], "float32")
-    y = {"label": np.zeros((2, 1), "int32"), "box": true[:, np.newaxis]}
-    boxes = np.tile(np.array([[0, 0, 1, 0.5], [0.2, 0.1, 0.8, 0.8]], "float32"), (1, 4, 1, 1))
-    found = model.task_losses(y, {"label": np.zeros((1, 4, 2, 3), "float32"), "box": boxes})
-    expected = [float(losses.get_box_loss(each.box_loss)(true, boxes[0, 0])) for each in settings]
-    np.testing.assert_allclose(found["box"][0], expected, rtol=1e-5)
+def test_each_box_loss_trains_another_model(caches):
+    names = ("l2", "giou", "l1")
+    result = sweep(caches, settings=[Setting(box_loss=name) for name in names], seeds=[0])
+    kernels = [weights_of(result, setting, 0)["box_heatmaps/kernel"] for setting in result.settings]
+    assert all(np.abs(first - second).max() > 1e-3 for first, second in itertools.combinations(kernels, 2))
 
 
 def test_what_cannot_be_swept_is_refused(caches):
@@ -280,7 +246,7 @@ def test_what_cannot_be_swept_is_refused(caches):
 def test_progress_is_shown_on_standard_output(caches, capsys):
     sweep(caches, epochs=1, verbose=True, description="weights")
     printed = capsys.readouterr()
-    assert "weights, 12 models" in printed.out
+    assert "weights, models" in printed.out
     assert "12/12" in printed.out
     assert printed.err == ""
 
@@ -320,18 +286,12 @@ def test_rows_are_written_whole(result, tmp_path):
         raise AssertionError(word)
 
     file = sweeps.write_rows(result.rows, tmp_path / "deeper" / "sweep.json")
-    assert json.loads(file.read_text(), parse_constant=refuse) == result.rows
+    for written, row in zip(json.loads(file.read_text(), parse_constant=refuse), result.rows, strict=True):
+        assert written == pytest.approx(row)
     table = sweeps.write_rows(result.rows, file.with_suffix(".csv"))
     with open(table, newline="") as stream:
         assert [float(row["mean_iou"]) for row in csv.DictReader(stream)] == [row["mean_iou"] for row in result.rows]
     assert sorted(path.name for path in file.parent.iterdir()) == [table.name, file.name]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path):
-    file = sweeps.write_rows([{"seed": 1}], tmp_path / "rows.json")
-    with pytest.raises(TypeError):
-        sweeps.write_rows([{"seed": object()}], file)
-    assert json.loads(file.read_text()) == [{"seed": 1}]
 
 
 def test_rows_that_cannot_be_written_are_named(tmp_path):
@@ -356,7 +316,8 @@ def made_up_rows(**scores):
 
 
 def test_summary_is_mean_worst_and_best():
-    first, second = sweeps.summarize(made_up_rows(a=[0.5, 0.7, 0.9], b=[0.1, 0.1, 0.4]))
+    summary = sweeps.summarize(made_up_rows(a=[0.5, 0.7, 0.9], b=[0.1, 0.1, 0.4]))
+    first, second = summary.to_dict("records")
     assert (first["setting"], second["setting"]) == ("a", "b")
     assert first["mean_iou"] == pytest.approx(0.7)
     assert (first["mean_iou_low"], first["mean_iou_high"], first["num_seeds"]) == (0.5, 0.9, 3)
@@ -364,21 +325,48 @@ def test_summary_is_mean_worst_and_best():
     assert second["ratio"] == 1.0
 
 
-def test_no_winner_where_spreads_overlap():
-    summary = sweeps.summarize(made_up_rows(a=[0.5, 0.6], b=[0.55, 0.7], c=[0.1, 0.2]))
-    assert [row["setting"] for row in sweeps.contenders(summary)] == ["b", "a"]
-    assert sweeps.verdict(summary).endswith("overlaps with that of a: no winner.")
-    assert sweeps.verdict(summary).startswith("b has the highest mean")
+def made_up_result(**answers):
+    """A sweep of settings with the names' ratios, asked about eight images of class 0 and the whole image as box."""
+    truth = {"true_label": np.zeros(8, "int32"), "true_box": np.tile(np.float32([0, 0, 1, 1]), (8, 1))}
+    settings = tuple(Setting(1, 1 + index) for index in range(len(answers)))
+    outputs, rows = {}, []
+    for setting, seeds in zip(settings, answers.values(), strict=True):
+        for seed, right in enumerate(seeds):
+            label = 1 - np.array(right, "int32")
+            outputs[setting, seed] = truth | {"label": label, "box": truth["true_box"]}
+            scores = dict.fromkeys(sweeps.MEASURES, float(np.mean(right)))
+            row = {"setting": setting.name, "box_loss": "giou+l1", "optimizer": "adam", "seed": seed}
+            rows.append(row | {"label_weight": 1.0, "box_weight": setting.box_weight} | scores)
+    return sweeps.SweepResult(rows, settings, tuple(range(len(seeds))), outputs, None, {}, None)
 
 
-def test_a_winner_where_they_do_not():
-    summary = sweeps.summarize(made_up_rows(a=[0.5, 0.54], b=[0.55, 0.7]))
-    assert sweeps.verdict(summary).endswith(": a winner on these images.")
-    assert "no winner" not in sweeps.verdict(summary)
+ALL, NONE = [1] * 8, [0] * 8
 
 
-def test_one_seed_makes_no_winner():
-    assert sweeps.verdict(sweeps.summarize(made_up_rows(a=[0.5], b=[0.9]))).endswith("no winner.")
+def test_differences_are_taken_image_by_image():
+    result = made_up_result(a=[[1, 1, 1, 1, 1, 1, 1, 0], ALL], b=[[1, 1, 1, 1, 1, 1, 0, 0], ALL])
+    (row,) = result.differences().to_dict("records")
+    assert row["setting"] == result.settings[1].name
+    # Of the two averages over the seeds, one image of eight differs by a half.
+    assert row["mean"] == pytest.approx(-1 / 16)
+    assert row["by_seed"] == [-1 / 8, 0.0]
+    reach = 1.96 * np.std([0.5, *[0.0] * 7], ddof=1) / math.sqrt(8)
+    assert (row["low"], row["high"]) == pytest.approx((-1 / 16 - reach, -1 / 16 + reach))
+    assert not row["told_apart"]
+    assert result.differences(result.settings[1])["mean"].tolist() == pytest.approx([1 / 16])
+    with pytest.raises(ValueError, match="'loss'"):
+        result.differences(result.settings[0], "loss")
+
+
+def test_two_settings_are_told_apart_where_images_and_seeds_agree():
+    mostly = [1, 0, 0, 0, 0, 0, 0, 0]
+    apart = made_up_result(a=[ALL, ALL], b=[mostly, mostly], c=[ALL, NONE])
+    assert apart.differences()["told_apart"].tolist() == [True, False]  # in c, one seed is level with a
+    assert apart.verdict().endswith(f"apart from {apart.settings[2].name}.")
+    assert apart.verdict(settings=apart.settings[:2]).endswith("tell it apart from all others.")
+    # With 7 of 8 wrong in one seed and right in the other, the seeds contradict each other.
+    contrary = made_up_result(a=[ALL, mostly], b=[mostly, ALL])
+    assert not contrary.differences()["told_apart"].any()
 
 
 def test_best_refuses_what_is_not_measured():
@@ -389,8 +377,8 @@ def test_best_refuses_what_is_not_measured():
 def test_table_shows_every_setting(result):
     lines = result.table().splitlines()
     assert len(lines) == 1 + len(SETTINGS)
-    for line, row in zip(lines[1:], result.summary(), strict=True):
-        assert line.startswith(row["setting"])
+    for line, row in zip(lines[1:], result.summary().to_dict("records"), strict=True):
+        assert line.strip().startswith(row["setting"])
         assert f"{row['clsloc_accuracy_50']:.3f} [{row['clsloc_accuracy_50_low']:.3f}" in line
 
 
@@ -407,9 +395,9 @@ def test_losses_are_compared_in_units_of_their_baseline(caches):
         assert middle.loss_name == name
         assert middle.ratio == pytest.approx(1 / sweeps.baseline_loss(name, true_boxes), rel=1e-4)
     best = sweeps.best_of_each_loss(result.rows, "mean_iou")
-    assert [row["box_loss"] for row in best] == list(names)
+    assert list(best["box_loss"]) == list(names)
     of_l2 = [row["mean_iou"] for row in result.rows if row["box_loss"] == "l2"]
-    assert best[0]["mean_iou"] == max(of_l2)
+    assert best["mean_iou"][0] == max(of_l2)
 
 
 def test_baseline_loss_by_hand():

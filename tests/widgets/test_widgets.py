@@ -5,6 +5,7 @@ import datetime
 import html
 import importlib.util
 import io
+import itertools
 import re
 import sys
 import types
@@ -28,11 +29,12 @@ SETTINGS = (*sweeps.weight_grid(3), sweeps.Setting(learned=True))
 @pytest.fixture
 def result():
     """A finished sweep of six settings and two seeds on three images, without training one."""
-    count, places = 3, (2, len(SETTINGS), 3)
     rng = np.random.default_rng(0)
-    boxes = np.sort(rng.uniform(size=(*places, 4)), axis=-1).astype("float32")
-    outputs = {"label": rng.integers(0, 3, places), "score": np.ones(places), "box": boxes}
-    outputs |= {"true_label": np.array([0, 1, 2]), "true_box": np.tile([0.1, 0.1, 0.9, 0.9], (count, 1))}
+    truth = {"true_label": np.array([0, 1, 2]), "true_box": np.tile([0.1, 0.1, 0.9, 0.9], (3, 1))}
+    outputs = {}
+    for key in itertools.product(SETTINGS, (0, 1)):
+        box = np.sort(rng.uniform(size=(3, 4)), axis=-1).astype("float32")
+        outputs[key] = truth | {"label": rng.integers(0, 3, 3), "score": np.ones(3), "box": box}
     rows = [
         {"setting": setting.name, "box_loss": "giou+l1", "optimizer": "adam", "seed": seed}
         | {"label_weight": setting.label_weight, "box_weight": setting.box_weight}
@@ -40,7 +42,7 @@ def result():
         for setting in SETTINGS
         for seed in (0, 1)
     ]
-    return sweeps.SweepResult(rows, SETTINGS, (0, 1), outputs, None, None, 1.0)
+    return sweeps.SweepResult(rows, SETTINGS, (0, 1), outputs, None, {}, None)
 
 
 @pytest.fixture
