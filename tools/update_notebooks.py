@@ -25,7 +25,9 @@ def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     """
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("tags",) if key in cell.metadata})
+        tags = cell.metadata.get("tags", [])
+        hidden = {"jupyter": {"source_hidden": True}} if "remove-cell" in tags else {}
+        cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | hidden)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)
 

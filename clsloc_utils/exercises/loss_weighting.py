@@ -1,10 +1,21 @@
-"""Exercises and questions of notebook 04: units, the front, choosing, seeds, learned weights."""
+"""Exercises and questions of notebook 04: units, a shared trunk, the Pareto front, choosing, learned weights."""
 
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
-from clsloc_utils.exercises.core import Exercise, Mistake, function_check, value_check
+from clsloc_utils.exercises.core import (
+    Exercise,
+    Failure,
+    Mistake,
+    function_check,
+    outcome_of,
+    raise_if_placeholder,
+    shown,
+)
 from clsloc_utils.exercises.quizzes import Option, Question
 
 # --- 04.units ---------------------------------------------------------------------------------------------------------
@@ -58,59 +69,176 @@ UNITS = Exercise(
     ),
 )
 
-# --- 04.scale ---------------------------------------------------------------------------------------------------------
+# --- 04.build ---------------------------------------------------------------------------------------------------------
 
-SCALE = Exercise(
-    key="04.scale",
-    title="Ten times the loss",
-    level="warm-up",
-    minutes=2,
-    lesson="For SGD a factor on the loss is a factor on the learning rate. Adam would not have noticed.",
-    check=value_check(
-        0.01,
-        mistakes=(
-            Mistake("That would do for Adam, which divides the factor out. SGD multiplies it in.", 0.1),
-            Mistake("That makes the steps a hundred times longer: the gradients have grown already.", 1.0),
-            Mistake("The steps grow by ten, not by ten squared.", 0.001),
-            Mistake("The steps grow by ten, not by its square root.", 0.1 / 10**0.5),
-        ),
-        hint="The step of SGD is learning rate times gradient. The gradient has grown tenfold; keep the product.",
-        tolerance=1e-6,
-    ),
+_MAP_SHAPE, _NUM_CLASSES = (6, 6, 5), 3
+
+
+def _made_up_maps(count: int = 64) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Maps whose first channels are hot where an object of a class is, with labels and boxes."""
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, _NUM_CLASSES, count)
+    low = generator.uniform(0.0, 0.45, (count, 2))
+    boxes = np.concatenate([low, low + generator.uniform(0.3, 0.5, (count, 2))], axis=1).astype("float32")
+    centres = (np.arange(6) + 0.5) / 6
+    columns, rows = ((boxes[:, None, axis] <= centres) & (centres < boxes[:, None, axis + 2]) for axis in (0, 1))
+    maps = generator.normal(0, 0.1, (count, *_MAP_SHAPE)).astype("float32")
+    maps[np.arange(count), :, :, labels] += rows[:, :, None] & columns[:, None]
+    return maps, {"label": labels.astype("int32"), "box": boxes}
+
+
+def _check_build(answer: Any) -> str:
+    raise_if_placeholder(answer)
+    if not callable(answer):
+        return f"  Hand over the function itself, without parentheses after its name; this is {shown(answer)}."
+    maps, targets = _made_up_maps()
+    keras.utils.set_random_seed(0)
+    light, heavy = (
+        outcome_of(answer, {"map_shape": _MAP_SHAPE, "num_classes": _NUM_CLASSES, "box_weight": weight})
+        for weight in (0.5, 4.0)
+    )
+    raise_if_placeholder(light)
+    if isinstance(light, Failure):
+        return f"  {light}"
+    return (
+        _complaint_of_outputs(light, maps)
+        or _complaint_of_losses(light, heavy, maps, targets)
+        or _complaint_of_fit(light, maps, targets)
+    )
+
+
+def _complaint_of_outputs(model: Any, maps: np.ndarray) -> str:
+    if not isinstance(model, keras.Model):
+        return f"  A keras.Model is asked for; this is {shown(model)}."
+    outputs = model(maps)
+    shapes = {"label": (len(maps), _NUM_CLASSES), "box": (len(maps), 4)}
+    found = {name: tuple(value.shape) for name, value in outputs.items()} if isinstance(outputs, dict) else None
+    if found != shapes:
+        return f"  For 64 maps the outputs should be a dict of the shapes {shapes}; yours: {found or type(outputs)}."
+    box = ops.convert_to_numpy(outputs["box"])
+    if box.min() < 0 or box.max() > 1:
+        return "  The box leaves 0..1. A sigmoid, or a soft-argmax of places in 0..1, keeps it there."
+    if not model.compiled:
+        return "  The model is not compiled: optimizer, losses and their weights are missing."
+    return ""
+
+
+def _complaint_of_losses(light: keras.Model, heavy: keras.Model, maps: np.ndarray, targets: dict) -> str:
+    outputs = light(maps)
+    class_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets["label"], outputs["label"])
+    box_loss = ops.mean(ops.abs(targets["box"] - outputs["box"]))
+    # Keras keeps a compiled loss and its weights until it is asked: the same outputs under both weights.
+    totals = [float(model.compute_loss(maps, targets, outputs)) for model in (light, heavy)]
+    wanted = [float(class_loss + weight * box_loss) for weight in (0.5, 4.0)]
+    if not np.allclose(totals, wanted, rtol=1e-4):
+        if np.allclose(totals[0], totals[1], rtol=1e-4):
+            return "  The loss is the same for a box weight of 0.5 and of 4. Where does loss_weights get box_weight?"
+        probabilities = keras.losses.SparseCategoricalCrossentropy()(targets["label"], outputs["label"])
+        without_logits = [float(probabilities + weight * box_loss) for weight in (0.5, 4.0)]
+        if np.allclose(totals, without_logits, rtol=1e-3):
+            return "  Your cross-entropy takes the outputs for probabilities. They are logits: from_logits=True."
+        return (
+            f"  The loss of the same outputs with box weights 0.5 and 4 should be {wanted[0]:.4f} and {wanted[1]:.4f}, "
+            f"yours: {totals[0]:.4f} and {totals[1]:.4f}. Cross-entropy + box_weight * mean absolute difference."
+        )
+    if not _shared_weights(light, maps):
+        return "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
+    return ""
+
+
+def _shared_weights(model: keras.Model, maps: np.ndarray) -> bool:
+    """Whether some weight gets a gradient from both outputs."""
+    variables = [variable.value for variable in model.trainable_variables]
+    with tf.GradientTape(persistent=True) as tape:
+        sums = [ops.sum(ops.square(output)) for output in model(maps).values()]
+    reached = [[gradient is not None for gradient in tape.gradient(each, variables)] for each in sums]
+    return any(map(all, zip(*reached, strict=True)))
+
+
+def _complaint_of_fit(model: keras.Model, maps: np.ndarray, targets: dict) -> str:
+    model.fit(maps, targets, batch_size=16, epochs=60, verbose=0)
+    outputs = {name: ops.convert_to_numpy(values) for name, values in model(maps).items()}
+    accuracy = float(np.mean(outputs["label"].argmax(axis=-1) == targets["label"]))
+    error, of_mean = (
+        float(np.abs(targets["box"] - box).mean()) for box in (outputs["box"], targets["box"].mean(axis=0))
+    )
+    if accuracy < 0.9:
+        return (
+            f"  After 60 passes over 64 images it names {accuracy:.0%} of them. Is the trunk too narrow, or the rate "
+            "not 0.01?"
+        )
+    if error > 0.7 * of_mean:
+        return (
+            f"  After 60 passes over 64 images its boxes are off by {error:.3f} on average; the mean box is off by "
+            f"{of_mean:.3f}. Does the box head see where the trunk is hot, or only an average over all places?"
+        )
+    return ""
+
+
+BUILD = Exercise(
+    key="04.build",
+    title="Two losses on one trunk",
+    level="core",
+    minutes=12,
+    lesson="This is the model of the sweep. With a loop over box_weight around it you have the sweep itself.",
+    check=_check_build,
 )
 
 # --- 04.front ---------------------------------------------------------------------------------------------------------
 
 
 def _front_cases() -> list[dict[str, Any]]:
-    return [
+    fixed = [
         {"accuracy": np.array([0.95, 0.90, 0.85, 0.70]), "mean_iou": np.array([0.40, 0.60, 0.55, 0.75])},
         {"accuracy": np.array([0.5, 0.6, 0.7]), "mean_iou": np.array([0.5, 0.6, 0.7])},
-        {
-            "accuracy": np.array([0.94, 0.10, 0.93, 0.80, 0.95, 0.91]),
-            "mean_iou": np.array([0.70, 0.80, 0.76, 0.75, 0.20, 0.77]),
-        },
+        # Ties in one measure, and twins.
+        {"accuracy": np.array([0.9, 0.9, 0.8, 0.8]), "mean_iou": np.array([0.5, 0.6, 0.6, 0.7])},
+        {"accuracy": np.array([0.7, 0.9, 0.7, 0.6]), "mean_iou": np.array([0.8, 0.5, 0.8, 0.8])},
     ]
+    # On a coarse grid, so that many settings share a value, and some both.
+    generator = np.random.default_rng(4)
+    random = [
+        {"accuracy": generator.integers(0, 6, size) / 10, "mean_iou": generator.integers(0, 6, size) / 10}
+        for size in generator.integers(1, 12, 40)
+    ]
+    return fixed + random
+
+
+def _as_good_in_both(accuracy, mean_iou):
+    """Whether setting j (column) is at least as good as i (row) in both, bool [n, n]."""
+    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
+    return (accuracy[None] >= accuracy[:, None]) & (mean_iou[None] >= mean_iou[:, None])
 
 
 def _dominated(accuracy, mean_iou):
-    """Which settings another one beats in both, bool [n]."""
-    better_in_both = (accuracy[None] > accuracy[:, None]) & (mean_iou[None] > mean_iou[:, None])
-    return better_in_both.any(axis=1)
+    """Which settings another one dominates, bool [n]."""
+    as_good = _as_good_in_both(accuracy, mean_iou)
+    return (as_good & ~as_good.T).any(axis=1)
+
+
+def _beaten_in_both(accuracy, mean_iou):
+    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
+    return ((accuracy[None] > accuracy[:, None]) & (mean_iou[None] > mean_iou[:, None])).any(axis=1)
 
 
 def _is_best_in_one(accuracy, mean_iou):
-    return sorted({int(accuracy.argmax()), int(mean_iou.argmax())})
+    return sorted({int(np.argmax(accuracy)), int(np.argmax(mean_iou))})
 
 
-def _beats_somebody(accuracy, mean_iou):
-    better_in_both = (accuracy[:, None] > accuracy[None]) & (mean_iou[:, None] > mean_iou[None])
-    return np.flatnonzero(better_in_both.any(axis=1))
+def _dominates_somebody(accuracy, mean_iou):
+    as_good = _as_good_in_both(accuracy, mean_iou)
+    return np.flatnonzero((as_good & ~as_good.T).any(axis=0))
 
 
 def _beaten_in_one(accuracy, mean_iou):
+    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
     better_in_one = (accuracy[None] > accuracy[:, None]) | (mean_iou[None] > mean_iou[:, None])
     return np.flatnonzero(~better_in_one.any(axis=1))
+
+
+def _without_twins(accuracy, mean_iou):
+    others = _as_good_in_both(accuracy, mean_iou) & ~np.eye(len(accuracy), dtype=bool)
+    return np.flatnonzero(~others.any(axis=1))
 
 
 def _indices(value: Any) -> Any:
@@ -135,32 +263,42 @@ FRONT = Exercise(
         _front_cases,
         mistakes=(
             Mistake(
+                "You keep what is beaten in one measure and level in the other. That is dominated, too.",
+                lambda accuracy, mean_iou: np.flatnonzero(~_beaten_in_both(accuracy, mean_iou)),
+            ),
+            Mistake(
+                "Of settings that are equal in both, none is better in one: they do not dominate each other.",
+                _without_twins,
+            ),
+            Mistake(
                 "Those are the dominated ones. The front is the rest.",
                 lambda accuracy, mean_iou: np.flatnonzero(_dominated(accuracy, mean_iou)),
             ),
             Mistake(
-                "Those are only the two ends, best in one task each. What nobody beats in *both* belongs to it too.",
+                "Those are only the two ends, best in one task each. What nothing dominates belongs to it too.",
                 _is_best_in_one,
             ),
             Mistake(
                 "One setting, the best on average? That is a choice. The front is everything not dominated.",
-                lambda accuracy, mean_iou: np.array([np.argmax(accuracy + mean_iou)]),
+                lambda accuracy, mean_iou: np.array([np.argmax(np.add(accuracy, mean_iou))]),
             ),
             Mistake(
-                "You drop what is beaten in one task. To be dominated a setting has to be beaten in both, by the same "
-                "other one.",
+                "You drop what is beaten in one task. What dominates it must be the *same* other setting, and as good "
+                "in the other task.",
                 _beaten_in_one,
             ),
             Mistake(
                 "Those dominate somebody. A setting may dominate nobody and still be on the front.",
-                _beats_somebody,
+                _dominates_somebody,
             ),
             Mistake(
                 "Those have an above-average sum. Compare each setting with each other one, in both tasks.",
-                lambda accuracy, mean_iou: np.flatnonzero(accuracy + mean_iou >= np.mean(accuracy + mean_iou)),
+                lambda accuracy, mean_iou: np.flatnonzero(
+                    np.add(accuracy, mean_iou) >= np.mean(np.add(accuracy, mean_iou))
+                ),
             ),
         ),
-        hint="A setting is on the front unless some other one is better in accuracy and in mean IoU.",
+        hint="A setting is on the front unless some other one is at least as good in both measures and better in one.",
         read=_indices,
     ),
 )
@@ -260,80 +398,87 @@ CHOOSE = Exercise(
     ),
 )
 
-# --- 04.overlap -------------------------------------------------------------------------------------------------------
+# --- 04.difference ----------------------------------------------------------------------------------------------------
 
 
-def _overlap_cases() -> list[dict[str, Any]]:
-    return [
-        {"first": [0.93, 0.90, 0.95], "second": [0.92, 0.91, 0.89]},
-        {"first": [0.80, 0.82, 0.81], "second": [0.90, 0.91, 0.88]},
-        {"first": [0.95, 0.94, 0.96], "second": [0.90, 0.91, 0.93]},
-        {"first": [0.85, 0.95], "second": [0.89, 0.90]},
-        {"first": [0.89, 0.90], "second": [0.85, 0.95]},
-        {"first": [0.91, 0.93, 0.92], "second": [0.93, 0.95, 0.94]},
-        {"first": [0.90, 0.90, 0.90, 0.94], "second": [0.96, 0.93, 0.96, 0.96]},
-    ]
+def _difference_cases() -> list[dict[str, Any]]:
+    generator = np.random.default_rng(3)
+    cases = []
+    for seeds, images in ((3, 8), (2, 40), (1, 12), (5, 6)):
+        common = generator.uniform(0, 0.6, (1, images))  # An image is easy or hard for both.
+        first, second = (np.round(common + generator.uniform(0, 0.4, (seeds, images)), 3) for _ in range(2))
+        cases.append({"first": first, "second": second})
+    return cases
 
 
-OVERLAP = Exercise(
-    key="04.overlap",
-    title="Winner or not",
+def _paired(first, second, error=lambda each: np.std(each, ddof=1) / len(each) ** 0.5, factor=1.96):
+    each = np.mean(np.subtract(first, second), axis=0)
+    return each.mean(), factor * error(each)
+
+
+def _unpaired(first, second):
+    mean, _ = _paired(first, second)
+    errors = [np.var(np.mean(each, axis=0), ddof=1) / np.shape(each)[1] for each in (first, second)]
+    return mean, 1.96 * sum(errors) ** 0.5
+
+
+def _over_seeds(first, second):
+    each = np.mean(np.subtract(first, second), axis=1)
+    return each.mean(), 1.96 * np.std(each, ddof=1) / len(each) ** 0.5 if len(each) > 1 else np.nan
+
+
+def _over_everything(first, second):
+    each = np.subtract(first, second).ravel()
+    return each.mean(), 1.96 * each.std(ddof=1) / len(each) ** 0.5
+
+
+DIFFERENCE = Exercise(
+    key="04.difference",
+    title="One difference",
     level="core",
-    minutes=6,
-    lesson="Two spreads overlap unless the worst of one is above the best of the other.",
+    minutes=12,
+    lesson="What is hard for both cancels in the difference: its interval is narrower than those of the two scores.",
     check=function_check(
-        lambda first, second: max(first) >= min(second) and max(second) >= min(first),
-        _overlap_cases,
+        _paired,
+        _difference_cases,
         mistakes=(
+            Mistake("You take second minus first.", lambda first, second: _paired(second, first)),
             Mistake(
-                "This answers the opposite: True stands for an overlap, that is, for no winner.",
-                lambda first, second: max(first) < min(second) or max(second) < min(first),
+                "That is the interval of two scores on different images. Here each image was seen by both: take the "
+                "difference of each image first, then its standard deviation.",
+                _unpaired,
             ),
             Mistake(
-                "You only look from one side. The second may lie wholly below the first, or wholly above it.",
-                lambda first, second: max(first) >= min(second),
+                "Your interval is over the seeds. Average over the seeds (axis 0) first; what varies are the images.",
+                _over_seeds,
             ),
             Mistake(
-                "You only look from one side. The first may lie wholly below the second, or wholly above it.",
-                lambda first, second: max(second) >= min(first),
+                "You count each seed's answer to an image as an image of its own. Average over the seeds first.",
+                _over_everything,
             ),
             Mistake(
-                "The means say who is ahead, not whether the seeds could tell them apart.",
-                lambda first, second: np.mean(first) <= np.mean(second),
+                "That is the standard deviation of single images. The mean of n of them varies by the square root of n "
+                "less.",
+                lambda first, second: _paired(first, second, error=lambda each: np.std(each, ddof=1)),
             ),
             Mistake(
-                "The means say who is ahead, not whether the seeds could tell them apart. Look at lowest and highest.",
-                lambda first, second: np.mean(first) >= np.mean(second),
+                "That is one standard error. The half width is 1.96 of them.",
+                lambda first, second: _paired(first, second, factor=1.0),
             ),
             Mistake(
-                "You answer True whatever the scores are. Ranges that lie apart do not overlap.",
-                lambda first, second: True,
+                "That is the whole width. Half of it lies to either side.",
+                lambda first, second: _paired(first, second, factor=2 * 1.96),
             ),
             Mistake(
-                "They need not have a score in common. Two ranges overlap when one begins before the other ends.",
-                lambda first, second: bool(set(first) & set(second)),
+                "The standard deviation of a sample divides by n - 1: ddof=1.",
+                lambda first, second: _paired(first, second, error=lambda each: np.std(each) / len(each) ** 0.5),
             ),
             Mistake(
-                "A single point in common is an overlap too: the best of one may equal the worst of the other.",
-                lambda first, second: max(first) > min(second) and max(second) > min(first),
-            ),
-            Mistake(
-                "You compare means and standard deviations. The spread here runs from the lowest score to the highest.",
-                lambda first, second: abs(np.mean(first) - np.mean(second)) <= np.std(first) + np.std(second),
-            ),
-            Mistake(
-                "You take the first score for the lowest and the last for the highest. The lists are not sorted.",
-                lambda first, second: first[-1] >= second[0] and second[-1] >= first[0],
-            ),
-            Mistake(
-                "One range may lie inside the other, or reach beyond it on both sides: that is an overlap too.",
-                lambda first, second: (
-                    min(first) <= min(second) <= max(first) <= max(second)
-                    or min(second) <= min(first) <= max(second) <= max(first)
-                ),
+                "You divide by n. The error of a mean falls with the square root of n.",
+                lambda first, second: _paired(first, second, error=lambda each: np.std(each, ddof=1) / len(each)),
             ),
         ),
-        hint="True when the ranges from lowest to highest have a point in common.",
+        hint="d = (first - second).mean(axis=0); the mean of d, and 1.96 * d.std(ddof=1) / sqrt(number of images).",
     ),
 )
 
@@ -384,7 +529,7 @@ LEARNED = Exercise(
     ),
 )
 
-EXERCISES = (UNITS, SCALE, FRONT, CHOOSE, OVERLAP, LEARNED)
+EXERCISES = (UNITS, BUILD, FRONT, CHOOSE, DIFFERENCE, LEARNED)
 
 QUESTIONS = (
     Question(
@@ -404,11 +549,21 @@ QUESTIONS = (
         ),
     ),
     Question(
-        "Setting A scores 0.93 with seeds from 0.90 to 0.95, setting B 0.92 with seeds from 0.91 to 0.94. And now?",
+        "On the same 256 images A is better than B by 0.010, with an interval of 0.012 to either side. And now?",
         (
-            Option("A wins.", "By 0.01, where the seeds of A alone differ by 0.05."),
-            Option("B wins, its worst seed is better.", "Its best seed is worse. The spreads overlap."),
-            Option("These seeds show no winner.", "Take either, or train more seeds.", right=True),
+            Option("A is better: the mean says so.", "The interval holds 0: on other images B may be ahead."),
+            Option("More images would tell.", "With four times as many the interval is half as wide.", right=True),
+            Option("They are equally good.", "Nobody has shown that: the difference may be 0.02 as well as 0."),
+        ),
+    ),
+    Question(
+        "Two heads on a frozen backbone share no layer. You raise the box weight tenfold, under Adam. What changes?",
+        (
+            Option("Next to nothing", "No weight is asked for by both, and Adam divides the factor out.", right=True),
+            Option(
+                "Better boxes, at the price of the class", "What should pay? The class head never sees that gradient."
+            ),
+            Option("The box head's steps are ten times longer", "So they would be under SGD."),
         ),
     ),
     Question(
@@ -417,18 +572,6 @@ QUESTIONS = (
             Option("SGD", "Its steps become a hundred times longer.", right=True),
             Option("Adam", "It divides each step by the size of recent gradients, and the factor cancels."),
             Option("Nobody, the minimum stays where it is", "It does, and SGD may leap over it."),
-        ),
-    ),
-    Question(
-        "What may you expect of learned weights?",
-        (
-            Option("A better model than any fixed weight", "Careful comparisons find none that is reliably ahead."),
-            Option(
-                "A good fixed weight without the grid",
-                "They land on the plateau, which saves the search and gains no accuracy.",
-                right=True,
-            ),
-            Option("No box, since they drive its weight to zero", "The logarithm in the sum keeps them from that."),
         ),
     ),
 )
