@@ -17,6 +17,7 @@ from clsloc_utils import boxes
 PROPERTY = settings(max_examples=60, derandomize=True)
 GRID = 24
 IOU_DRAWING = Path(__file__).parent.parent / "images" / "iou.svg"
+GIOU_DRAWING = IOU_DRAWING.with_name("giou.svg")
 
 
 @st.composite
@@ -363,13 +364,31 @@ def test_is_valid():
 # The drawing in images/iou.svg states three IoUs: they are those of the rectangles it shows.
 
 
+def corners_of(rectangle):
+    """`[xmin, ymin, xmax, ymax]` of a rectangle of a drawing."""
+    x, y, width, height = (float(rectangle.get(key)) for key in ("x", "y", "width", "height"))
+    return [x, y, x + width, y + height]
+
+
 @pytest.mark.parametrize("panel", ["poor", "half", "good"])
 def test_the_iou_drawing_tells_the_truth(panel):
     root = ElementTree.parse(IOU_DRAWING).getroot()
     element = {found.get("class"): found for found in root.iter() if found.get("class")}
-    corners = {}
-    for role in ("truth", "prediction"):
-        x, y, width, height = (float(element[f"{panel} {role}"].get(key)) for key in ("x", "y", "width", "height"))
-        corners[role] = [x, y, x + width, y + height]
+    corners = {role: corners_of(element[f"{panel} {role}"]) for role in ("truth", "prediction")}
     overlap = float(boxes.iou(corners["truth"], corners["prediction"]))
     assert element[f"{panel} value"].text == f"{overlap:.2f}"
+
+
+# So does images/giou.svg, for GIoU and its two parts.
+
+
+@pytest.mark.parametrize("panel", ["overlap", "near", "far"])
+def test_the_giou_drawing_tells_the_truth(panel):
+    root = ElementTree.parse(GIOU_DRAWING).getroot()
+    element = {found.get("class"): found for found in root.iter() if found.get("class")}
+    corners = {role: corners_of(element[f"{panel} {role}"]) for role in ("truth", "prediction")}
+    overlap, giou = (float(measure(*corners.values())) for measure in (boxes.iou, boxes.giou))
+    value = element[f"{panel} value"]
+    assert value.text.replace("\N{MINUS SIGN}", "-") == f"{giou:.2f}"
+    (line,) = [found for found in root.iter() if value in list(found)]
+    assert line.text == f"{overlap:.2f} \N{MINUS SIGN} {overlap - giou:.2f} = "

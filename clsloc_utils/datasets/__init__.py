@@ -24,6 +24,7 @@ from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.datasets.preparing import SOURCES
 from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, VOC_POSES, voc_features
 from clsloc_utils.datasets.voc_folder import VocFolder
+from clsloc_utils.datasets.voc_table import voc2007_annotations, voc2007_objects
 from clsloc_utils.datasets.yolo_folder import YoloFolder
 
 __all__ = [
@@ -49,6 +50,8 @@ __all__ = [
     "prepare",
     "registry",
     "report",
+    "voc2007_annotations",
+    "voc2007_objects",
     "voc_features",
     "write_drawn_folder",
 ]

@@ -1,12 +1,15 @@
 """Exercises of the course: each answer is checked in one call, and what is solved is remembered.
 
 exercises.check("01.iou", my_iou)     # right, not right yet and why, or not tried yet
+exercises.hint("02.pipeline")         # a step of the way, each call one more
+exercises.solution("02.pipeline")     # all of it
 exercises.quiz("01")                  # five questions
 exercises.explain("01", 3)            # the third with its explanations
 exercises.progress("01")              # what is solved
 """
 
 import difflib
+import textwrap
 
 from clsloc_utils.exercises import (
     data_filtering,
@@ -22,7 +25,19 @@ from clsloc_utils.exercises.core import Exercise, Result, Status
 from clsloc_utils.exercises.quizzes import Quiz
 from clsloc_utils.exercises.record import progress_file
 
-__all__ = ["EXERCISES", "QUIZZES", "Status", "check", "explain", "judge", "progress", "progress_file", "quiz"]
+__all__ = [
+    "EXERCISES",
+    "QUIZZES",
+    "Status",
+    "check",
+    "explain",
+    "hint",
+    "judge",
+    "progress",
+    "progress_file",
+    "quiz",
+    "solution",
+]
 
 _NOTEBOOKS = {
     "00": start,
@@ -40,6 +55,8 @@ EXERCISES: dict[str, Exercise] = {
 
 QUIZZES: dict[str, Quiz] = {number: Quiz(number, module.QUESTIONS) for number, module in _NOTEBOOKS.items()}
 """Number of a notebook -> its questions."""
+
+_hints_given: dict[str, int] = {}
 
 
 def check(key: str, answer: object) -> Result:
@@ -74,6 +91,37 @@ def judge(key: str, answer: object) -> Result:
         ValueError: There is no such exercise.
     """
     return _found(EXERCISES, key, "exercise").judge(answer)
+
+
+def hint(key: str) -> None:
+    """Prints a step of the way to an answer; each call one more, then the last one again.
+
+    Args:
+        key: As for `check`.
+
+    Raises:
+        ValueError: There is no such exercise.
+    """
+    steps = _found(EXERCISES, key, "exercise").hints
+    if not steps:
+        print(f"{key} has no steps. Hand in what you have: the check says what is wrong with it.")
+        return
+    number = min(_hints_given.get(key, 0) + 1, len(steps))
+    _hints_given[key] = number
+    print(textwrap.fill(f"{key}, step {number} of {len(steps)}: {steps[number - 1]}", 100))
+
+
+def solution(key: str) -> None:
+    """Prints an answer that is right, or says where one is.
+
+    Args:
+        key: As for `check`.
+
+    Raises:
+        ValueError: There is no such exercise.
+    """
+    source = _found(EXERCISES, key, "exercise").solution
+    print(source or f"The solution of {key} is in notebooks/solutions/{key[:2]}_solutions.ipynb.\n", end="")
 
 
 def quiz(notebook: str) -> Quiz:

@@ -66,6 +66,8 @@ class Exercise:
         lesson: One sentence for whoever got it right.
         check: Takes an answer; returns what is wrong with it, an empty string for nothing. Raises `NotTriedError` for
             an answer that is still a placeholder.
+        hints: Steps of the way, for whoever is stuck; each goes a little further than the one before.
+        solution: Source of an answer that is right; empty where only the solution's notebook has one.
     """
 
     key: str
@@ -74,6 +76,8 @@ class Exercise:
     minutes: int
     lesson: str
     check: Callable[[Any], str]
+    hints: tuple[str, ...] = ()
+    solution: str = ""
 
     def judge(self, answer: Any) -> Result:
         """Right, wrong and why, or not tried yet.
@@ -151,7 +155,7 @@ def function_check(
         if not callable(answer):
             return f"  Hand over the function itself, without parentheses after its name; this is {shown(answer)}."
         outcomes = _outcomes(answer, cases(), read)
-        _raise_if_not_tried(outcomes[0])
+        raise_if_not_tried(outcomes[0])
         expected = _outcomes(reference, cases(), read)
         wrong = [index for index, pair in enumerate(zip(outcomes, expected, strict=True)) if not same(*pair, tolerance)]
         if not wrong:
@@ -213,6 +217,28 @@ def raise_if_placeholder(answer: Any) -> None:
     """
     if _is_placeholder(answer):
         raise NotTriedError("Replace the ... in the cell above and run both cells again.")
+
+
+def raise_if_not_tried(outcome: Any) -> None:
+    """Tells a function that is not written yet by what its first call gave.
+
+    Args:
+        outcome: Its output, or a `Failure`.
+
+    Raises:
+        NotTriedError: It is, or holds, `...`, `None` or `NotImplemented`, or failed because of one of them.
+    """
+    if outcome is None:
+        raise NotTriedError(
+            "Replace the ... in the function and run both cells again. (Done? Then a return is missing.)"
+        )
+    if isinstance(outcome, Failure):
+        # An unfinished line, such as `width = ...`, fails where the placeholder is first used.
+        placeholder = isinstance(outcome.error, NotImplementedError) or "ellipsis" in str(outcome.error).lower()
+    else:
+        placeholder = _is_placeholder(outcome)
+    if placeholder:
+        raise NotTriedError("There is still a ... in the function. Replace it and run both cells again.")
 
 
 def same(actual: Any, expected: Any, tolerance: float = _TOLERANCE) -> bool:
@@ -336,21 +362,6 @@ def _is_placeholder(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_is_placeholder(item) for item in value)
     return value is None or value is ... or value is NotImplemented
-
-
-def _raise_if_not_tried(outcome: Any) -> None:
-    """Raises `NotTriedError` when the first call says that the function is not written."""
-    if outcome is None:
-        raise NotTriedError(
-            "Replace the ... in the function and run both cells again. (Done? Then a return is missing.)"
-        )
-    if isinstance(outcome, Failure):
-        # An unfinished line, such as `width = ...`, fails where the placeholder is first used.
-        placeholder = isinstance(outcome.error, NotImplementedError) or "ellipsis" in str(outcome.error).lower()
-    else:
-        placeholder = _is_placeholder(outcome)
-    if placeholder:
-        raise NotTriedError("There is still a ... in the function. Replace it and run both cells again.")
 
 
 def _report(arguments: Mapping[str, Any], outcome: Any, expected: Any, advice: str, hint: str) -> str:

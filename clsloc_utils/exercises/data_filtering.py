@@ -4,54 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from clsloc_utils.exercises.core import Exercise, Mistake, function_check, value_check
+from clsloc_utils.exercises.core import Exercise, Mistake, function_check
+from clsloc_utils.exercises.pipeline_check import PIPELINE
 from clsloc_utils.exercises.quizzes import Option, Question
-
-# --- 02.width ---------------------------------------------------------------------------------------------------------
-
-
-def _width_cases() -> list[dict[str, Any]]:
-    return [
-        {"bbox": np.array([0.1, 0.2, 0.9, 0.5], "float32"), "height": 375, "width": 500},
-        {"bbox": np.array([0.25, 0.0, 0.5, 1.0], "float32"), "height": 500, "width": 334},
-    ]
-
-
-WIDTH = Exercise(
-    key="02.width",
-    title="How wide is the object",
-    level="warm-up",
-    minutes=3,
-    lesson="xmin and xmax are the second and the fourth number of TFDS, and what is along x grows with the width.",
-    check=function_check(
-        lambda bbox, height, width: (bbox[3] - bbox[1]) * width,
-        _width_cases,
-        mistakes=(
-            Mistake(
-                "You read the box as if x came first. TFDS hands out [ymin, xmin, ymax, xmax].",
-                lambda bbox, height, width: (bbox[2] - bbox[0]) * width,
-            ),
-            Mistake(
-                "That is how high it is: y along the height.",
-                lambda bbox, height, width: (bbox[2] - bbox[0]) * height,
-            ),
-            Mistake(
-                "The right two numbers, but x is relative to the width of the image, not to its height.",
-                lambda bbox, height, width: (bbox[3] - bbox[1]) * height,
-            ),
-            Mistake(
-                "That is relative, 0 to 1. How many pixels are that?",
-                lambda bbox, height, width: bbox[3] - bbox[1],
-            ),
-            Mistake(
-                "That is where its right edge is. Its width is right edge minus left edge.",
-                lambda bbox, height, width: bbox[3] * width,
-            ),
-        ),
-        hint="(xmax - xmin) times the width of the image.",
-        tolerance=1e-3,
-    ),
-)
 
 # --- 02.filter --------------------------------------------------------------------------------------------------------
 
@@ -111,8 +66,8 @@ _DECODED = (
 FILTER = Exercise(
     key="02.filter",
     title="The filter called exclude",
-    level="core",
-    minutes=8,
+    level="warm-up",
+    minutes=5,
     lesson="It needed the annotations only: nothing of a rejected image was ever decoded.",
     check=function_check(
         _exclude,
@@ -157,25 +112,6 @@ FILTER = Exercise(
             Mistake(_DECODED, _decodes_with_tensorflow),
         ),
         hint="True for exactly one object that is not difficult, False for everything else.",
-    ),
-)
-
-# --- 02.difficult -----------------------------------------------------------------------------------------------------
-
-DIFFICULT = Exercise(
-    key="02.difficult",
-    title="One dog and two faint birds",
-    level="warm-up",
-    minutes=2,
-    lesson="Only `ignore` looks past the birds, and the model must then not answer with one of them.",
-    check=value_check(
-        "ignore",
-        mistakes=(
-            Mistake("`count` counts objects of any kind, and there are three.", "count"),
-            Mistake("`exclude` also wants one object of any kind, and there are three.", "exclude"),
-            Mistake("One of the three does: look at what it says of *any number of difficult ones*.", "none"),
-        ),
-        hint='Answer with one of "count", "exclude" and "ignore".',
     ),
 )
 
@@ -322,33 +258,6 @@ FLIP = Exercise(
     ),
 )
 
-# --- 02.memory --------------------------------------------------------------------------------------------------------
-
-_PIXELS = 10_000 * 224 * 224
-
-MEMORY = Exercise(
-    key="02.memory",
-    title="Everything at once",
-    level="warm-up",
-    minutes=3,
-    lesson="Six gigabytes; VOC 2007, as many photos, takes 0.9 as JPEGs. The pipeline holds a few batches of it.",
-    check=value_check(
-        _PIXELS * 3 * 4 / 2**20,
-        mistakes=(
-            Mistake("A float32 takes 4 bytes; one byte is what a uint8 takes.", _PIXELS * 3 / 2**20),
-            Mistake("A pixel has three colours.", _PIXELS * 4 / 2**20),
-            Mistake("That is with 10**6 bytes; a MiB is 2**20 bytes.", _PIXELS * 3 * 4 / 10**6),
-            Mistake("Those are bytes. Divide by 2**20.", _PIXELS * 3 * 4),
-            Mistake("Those are KiB. Divide by 1024 once more.", _PIXELS * 3 * 4 / 2**10),
-            Mistake("Those are GiB. Multiply by 1024.", _PIXELS * 3 * 4 / 2**30),
-            Mistake("That is one image. There are 10,000.", 224 * 224 * 3 * 4 / 2**20),
-            Mistake("224 x 224 pixels: the side counts twice.", 10_000 * 224 * 3 * 4 / 2**20),
-        ),
-        hint="Images times pixels times colours times bytes for a float32, divided by 2**20.",
-        tolerance=5e-3,
-    ),
-)
-
 # --- 02.crop ----------------------------------------------------------------------------------------------------------
 
 
@@ -372,16 +281,16 @@ def _crop(boxes, window):
 
 CROP = Exercise(
     key="02.crop",
-    title="Boxes of a cut-out",
-    level="stretch",
-    minutes=20,
+    title="Boxes of a crop",
+    level="core",
+    minutes=15,
     lesson="Shift, scale, clip: every crop, zoom and translation of a box is made of these three.",
     check=function_check(
         _crop,
         _crop_cases,
         mistakes=(
             Mistake(
-                "A box that reaches beyond the cut-out ends at its border: clip to 0..1.",
+                "A box that reaches beyond the crop ends at its border: clip to 0..1.",
                 _crop_unclipped,
             ),
             Mistake(
@@ -412,7 +321,7 @@ CROP = Exercise(
     ),
 )
 
-EXERCISES = (WIDTH, DIFFICULT, FILTER, BIAS, FLIP, CROP, MEMORY)
+EXERCISES = (FILTER, BIAS, FLIP, CROP, PIPELINE)
 
 QUESTIONS = (
     Question(
@@ -420,33 +329,44 @@ QUESTIONS = (
         (
             Option(
                 "A rejected image then costs almost nothing.",
-                "Annotations are a few bytes; decoding a JPEG is by far the dearest step.",
+                "Annotations are a few bytes; decoding and resizing are nearly all of the work.",
                 right=True,
             ),
             Option("A decoded image has lost its annotations.", "They travel together through the whole pipeline."),
-            Option("tf.data can only filter strings.", "It filters by any condition that yields true or false."),
+            Option(
+                "After decoding, images differ in size.",
+                "They do, and .map brings them to one size; a filter works before and after that.",
+            ),
         ),
     ),
     Question(
-        "After the filter the median object covers four times as much of its image. What follows for the model?",
+        "On VOC the median object of the kept photos has six times the area of the median of all. What follows?",
         (
-            Option("Nothing, boxes are relative.", "Relative boxes are larger too: 0.32 of the image instead of 0.08."),
             Option(
-                "It will be good at large objects and has hardly seen small ones.",
+                "Nothing: boxes are relative to the image.",
+                "Relative boxes are larger too. A model learns what it sees.",
+            ),
+            Option(
+                "The model has hardly seen small objects.",
                 "A filter that looks harmless changes what is learned. Say so beside the results.",
                 right=True,
             ),
-            Option("Its boxes come out four times too large.", "It learns each box as it is; no box was enlarged."),
+            Option(
+                "The model's boxes come out six times too large.", "It learns each box as it is; none was enlarged."
+            ),
         ),
     ),
     Question(
         "The annotation of a bus says is_truncated. What does that mean?",
         (
-            Option("Its box was cut to fit into 0..1.", "Every box lies inside the image; that is not what it says."),
+            Option(
+                "Its box was cut so that it fits into 0..1.",
+                "Every box lies inside the image; that is not what it says.",
+            ),
             Option("It is hard to recognise.", "That is the mark is_difficult. Half a bus can be easy to recognise."),
             Option(
-                "The box does not hold the whole bus, which may go on beyond the border.",
-                "The image, or the annotated box, shows a part of the object.",
+                "The box does not hold all of the bus.",
+                "It may go on beyond the border of the image, or beyond what was annotated.",
                 right=True,
             ),
         ),

@@ -237,6 +237,44 @@ def test_unknown_keys_are_answered_with_the_nearest():
         exercises.explain("01", 6)
 
 
+# --- Hints and solutions ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_given(monkeypatch):
+    """Nobody has asked for a hint yet."""
+    monkeypatch.setattr(exercises, "_hints_given", {})
+
+
+@pytest.mark.usefixtures("nothing_given")
+def test_a_hint_goes_one_step_further_each_time(capsys):
+    steps = exercises.EXERCISES["02.pipeline"].hints
+    for number in (*range(1, len(steps) + 1), len(steps)):
+        exercises.hint("02.pipeline")
+        printed = " ".join(capsys.readouterr().out.split())
+        assert printed == f"02.pipeline, step {number} of {len(steps)}: {steps[number - 1]}"
+    assert len(steps) > 2
+
+
+@pytest.mark.usefixtures("nothing_given")
+def test_exercises_without_steps_say_where_help_is(capsys):
+    exercises.hint("01.iou")
+    exercises.solution("01.iou")
+    assert capsys.readouterr().out.splitlines() == [
+        "01.iou has no steps. Hand in what you have: the check says what is wrong with it.",
+        "The solution of 01.iou is in notebooks/solutions/01_solutions.ipynb.",
+    ]
+    assert (NOTEBOOKS / "solutions" / "01_solutions.ipynb").is_file()
+
+
+def test_a_solution_is_the_one_of_the_solutions_notebook(capsys):
+    for key, exercise in exercises.EXERCISES.items():
+        if exercise.solution:
+            exercises.solution(key)
+            notebook = nbformat.read(NOTEBOOKS / "solutions" / f"{key[:2]}_solutions.ipynb", as_version=4)
+            assert capsys.readouterr().out.strip() in [cell.source for cell in notebook.cells]
+
+
 # --- Progress ---------------------------------------------------------------------------------------------------------
 
 

@@ -253,6 +253,52 @@ def crop_unshifted(boxes, window):
     return (boxes / (window[[2, 3, 2, 3]] - window[[0, 1, 0, 1]])).clip(0, 1)
 
 
+RESIZED = "tf.image.resize_with_pad(image, image_size, image_size)"
+FILLED = "tf.stack([height, width]) * float(image_size) / tf.minimum(height, width)"
+SHORTER_SIDE = f"tf.image.resize(image, tf.cast({FILLED}, tf.int32))"
+MOVED_X = "        xmin, xmax = xmin * width + left, xmax * width + left\n"
+MOVED_Y = "        ymin, ymax = ymin * height + above, ymax * height + above\n"
+
+
+def pipeline_with(changes=None):
+    """The solution with changes in its source, made when it is needed: TensorFlow takes seconds to import."""
+
+    def make():
+        import tensorflow as tf
+
+        source = exercises.EXERCISES["02.pipeline"].solution
+        for old, new in (changes or {}).items():
+            assert old in source, old
+            source = source.replace(old, new)
+        names = {"tf": tf}
+        exec(compile(source, "answer", "exec"), names)
+        return names["padded_pipeline"]
+
+    return make
+
+
+def pipeline_in_the_corner():
+    """Bars on the right and below only."""
+    import tensorflow as tf
+
+    def make(dataset, side, batch):
+        def parse(item):
+            image = tf.image.decode_jpeg(item["image"])
+            shape = tf.shape(image)
+            longer = tf.maximum(shape[0], shape[1])
+            square = tf.image.pad_to_bounding_box(image, 0, 0, longer, longer)
+            unit = tf.cast(tf.stack([shape[1], shape[0], shape[1], shape[0]]), tf.float32) / tf.cast(longer, tf.float32)
+            targets = {
+                "label": item["objects"]["label"][0],
+                "box": tf.gather(item["objects"]["bbox"][0], [1, 0, 3, 2]) * unit,
+            }
+            return tf.reshape(tf.image.resize(square, (side, side)), (side, side, 3)), targets
+
+        return dataset.filter(lambda item: tf.shape(item["objects"]["bbox"])[0] == 1).map(parse).batch(batch)
+
+    return make
+
+
 # --- 03 ---------------------------------------------------------------------------------------------------------------
 
 
@@ -667,20 +713,15 @@ RIGHT = {
         ([0, 0, 0.2, 0.3], [0.2, 0.3, 0.7, 0.8]),
     ],
     "01.majority": [majority_by_counting, majority_by_unique],
-    "02.width": [
-        lambda b, h, w: w * b[3] - w * b[1],
-        lambda b, h, w: int(round(float(b[3] - b[1]) * w, 2) * 100) / 100,
-    ],
     "02.filter": [
         exclude_in_tensorflow,
         exclude_in_python,
         lambda e: np.sum(~e["objects"]["is_difficult"]) == len(e["objects"]["label"]) == 1,
     ],
-    "02.difficult": ["ignore", " Ignore "],
     "02.bias": [bias_in_a_loop, bias_by_mean],
     "02.flip": [flip_in_place, flip_in_tensorflow],
-    "02.memory": [5742, 10_000 * 224 * 224 * 3 * 4 / 1024**2],
     "02.crop": [crop_in_a_loop, crop_clipped_first],
+    "02.pipeline": [pipeline_with(), pipeline_in_the_corner, pipeline_with({".prefetch(tf.data.AUTOTUNE)": ""})],
     "03.parameters": [3480, 20 * 145 + 4 * 145.0],
     "03.pooling": [pooling_in_keras, pooling_in_loops],
     "03.soft_argmax": [soft_argmax_by_grid, soft_argmax_in_a_loop],
@@ -740,12 +781,6 @@ WRONG = {
         (lambda train, test: np.bincount(train).argmax(), "class itself"),
         (lambda train, test: np.count_nonzero(test == np.bincount(train).argmax()), "number of hits"),
     ],
-    "02.width": [
-        (lambda b, h, w: (b[2] - b[0]) * w, "as if x came first"),
-        (lambda b, h, w: h * (b[2] - b[0]), "how high it is"),
-        (lambda b, h, w: (b[3] - b[1]) * h, "relative to the width"),
-        (lambda b, h, w: b[3] - b[1], "How many pixels"),
-    ],
     "02.filter": [
         (exclude_by_classes, "You count `labels`"),
         (exclude_difficult_forgotten, "That is `count`"),
@@ -756,12 +791,6 @@ WRONG = {
             lambda example: len(example["objects"]["label"]) < 2 and not sum(example["objects"]["is_difficult"]),
             "without any",
         ),
-    ],
-    "02.difficult": [
-        ("count", "`count` counts"),
-        ("exclude", "`exclude` also"),
-        ("none", "One of the three"),
-        ("x", "one of"),
     ],
     "02.bias": [
         (bias_of_counts, "compare counts"),
@@ -775,18 +804,32 @@ WRONG = {
         (flip_overwritten, "overwritten"),
         (lambda image, boxes: (np.fliplr(image), boxes), "stayed behind"),
     ],
-    "02.memory": [
-        (1435.5, "float32 takes 4"),
-        (1914, "three colours"),
-        (6021, "2**20 bytes"),
-        (5.6, "GiB"),
-        (1, "Images times"),
-    ],
     "02.crop": [
         (crop_unclipped, "clip to 0..1"),
         (crop_unscaled, "divide by the width"),
         (crop_unshifted, "not shifted"),
         (lambda boxes, window: boxes, "Subtract the window's"),
+    ],
+    "02.pipeline": [
+        (pipeline_with({RESIZED: "tf.image.resize(image, (image_size, image_size))"}), "was squeezed"),
+        (
+            pipeline_with({RESIZED: f"tf.image.resize_with_crop_or_pad({SHORTER_SIDE}, image_size, image_size)"}),
+            "shorter",
+        ),
+        (pipeline_with({"[xmin, ymin, xmax, ymax]) /": "[ymin, xmin, ymax, xmax]) /"}), "y first"),
+        (pipeline_with({" + left": "", " + above": ""}), "by the padding"),
+        (pipeline_with({") / longer\n": ") / longer * image_size\n"}), "in pixels"),
+        (pipeline_with({MOVED_X: "", MOVED_Y: "", ") / longer\n": ")\n"}), "box in the stored picture. The"),
+        (pipeline_with({"examples.filter(has_one_object)": "examples"}), "Filter first"),
+        (pipeline_with({"kept.map": "kept.shuffle(99, seed=1).map"}), "do not shuffle"),
+        (pipeline_with({"(batch_size)": "(batch_size, drop_remainder=True)"}), "is lost"),
+        (pipeline_with({".batch(batch_size)": ""}), "with .batch"),
+        (pipeline_with({RESIZED: f"{RESIZED} / 255"}), "from 0 to 1"),
+        (pipeline_with({"return kept": "return list(kept", "TUNE)\n": "TUNE))\n"}), "this is list"),
+        (pipeline_with({'"box": box': '"bbox": box'}), "are asked for"),
+        (pipeline_with({RESIZED: f"tf.cast({RESIZED}, tf.uint8)"}), "should be float32"),
+        (pipeline_with({"], tf.int32)": "], tf.float32)"}), "whole number"),
+        (pipeline_with({"tf.maximum(height": "tf.maximum(heigth"}), "NameError"),
     ],
     "03.parameters": [
         (3456, "bias"),
@@ -901,8 +944,8 @@ WRONG = {
 
 
 def handed_in(key, answer):
-    """The answer as `check` takes it: the wirings are made only now."""
-    return answer() if key == "03.wiring" else answer
+    """The answer as `check` takes it: wirings and pipelines are made only now."""
+    return answer() if key in ("02.pipeline", "03.wiring") else answer
 
 
 @pytest.mark.parametrize("key", exercises.EXERCISES)
