@@ -2,19 +2,18 @@
 
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
 
-from clsloc_utils.exercises.core import (
-    Exercise,
-    Failure,
-    Mistake,
-    function_check,
-    outcome_of,
-    raise_if_placeholder,
-    shown,
+from clsloc_utils.exercises.core import Exercise, Mistake, function_check
+from clsloc_utils.exercises.model_check import (
+    MAP_SHAPE,
+    NUM_CLASSES,
+    built,
+    complaint_of_learning,
+    complaint_of_loss,
+    complaint_of_outputs,
+    made_up_maps,
+    shares_a_weight,
 )
 from clsloc_utils.exercises.quizzes import Option, Question
 
@@ -71,108 +70,34 @@ UNITS = Exercise(
 
 # --- 04.build ---------------------------------------------------------------------------------------------------------
 
-_MAP_SHAPE, _NUM_CLASSES = (6, 6, 5), 3
-
-
-def _made_up_maps(count: int = 64) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Maps whose first channels are hot where an object of a class is, with labels and boxes."""
-    generator = np.random.default_rng(0)
-    labels = generator.integers(0, _NUM_CLASSES, count)
-    low = generator.uniform(0.0, 0.45, (count, 2))
-    boxes = np.concatenate([low, low + generator.uniform(0.3, 0.5, (count, 2))], axis=1).astype("float32")
-    centres = (np.arange(6) + 0.5) / 6
-    columns, rows = ((boxes[:, None, axis] <= centres) & (centres < boxes[:, None, axis + 2]) for axis in (0, 1))
-    maps = generator.normal(0, 0.1, (count, *_MAP_SHAPE)).astype("float32")
-    maps[np.arange(count), :, :, labels] += rows[:, :, None] & columns[:, None]
-    return maps, {"label": labels.astype("int32"), "box": boxes}
+_BUILD_SOLUTION = """\
+def build(map_shape, num_classes, box_weight):
+    maps = keras.Input(map_shape)
+    trunk = layers.Conv2D(8, 1, activation="relu")(maps)
+    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(trunk))
+    box = layers.Dense(4, activation="sigmoid")(layers.Flatten()(trunk))
+    model = keras.Model(maps, {"label": logits, "box": box})
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mae"},
+        loss_weights={"label": 1.0, "box": box_weight},
+    )
+    return model
+"""
 
 
 def _check_build(answer: Any) -> str:
-    raise_if_placeholder(answer)
-    if not callable(answer):
-        return f"  Hand over the function itself, without parentheses after its name; this is {shown(answer)}."
-    maps, targets = _made_up_maps()
-    keras.utils.set_random_seed(0)
-    light, heavy = (
-        outcome_of(answer, {"map_shape": _MAP_SHAPE, "num_classes": _NUM_CLASSES, "box_weight": weight})
-        for weight in (0.5, 4.0)
-    )
-    raise_if_placeholder(light)
-    if isinstance(light, Failure):
-        return f"  {light}"
-    return (
-        _complaint_of_outputs(light, maps)
-        or _complaint_of_losses(light, heavy, maps, targets)
-        or _complaint_of_fit(light, maps, targets)
-    )
-
-
-def _complaint_of_outputs(model: Any, maps: np.ndarray) -> str:
-    if not isinstance(model, keras.Model):
-        return f"  A keras.Model is asked for; this is {shown(model)}."
-    outputs = model(maps)
-    shapes = {"label": (len(maps), _NUM_CLASSES), "box": (len(maps), 4)}
-    found = {name: tuple(value.shape) for name, value in outputs.items()} if isinstance(outputs, dict) else None
-    if found != shapes:
-        return f"  For 64 maps the outputs should be a dict of the shapes {shapes}; yours: {found or type(outputs)}."
-    box = ops.convert_to_numpy(outputs["box"])
-    if box.min() < 0 or box.max() > 1:
-        return "  The box leaves 0..1. A sigmoid, or a soft-argmax of places in 0..1, keeps it there."
-    if not model.compiled:
-        return "  The model is not compiled: optimizer, losses and their weights are missing."
-    return ""
-
-
-def _complaint_of_losses(light: keras.Model, heavy: keras.Model, maps: np.ndarray, targets: dict) -> str:
-    outputs = light(maps)
-    class_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets["label"], outputs["label"])
-    box_loss = ops.mean(ops.abs(targets["box"] - outputs["box"]))
-    # Keras keeps a compiled loss and its weights until it is asked: the same outputs under both weights.
-    totals = [float(model.compute_loss(maps, targets, outputs)) for model in (light, heavy)]
-    wanted = [float(class_loss + weight * box_loss) for weight in (0.5, 4.0)]
-    if not np.allclose(totals, wanted, rtol=1e-4):
-        if np.allclose(totals[0], totals[1], rtol=1e-4):
-            return "  The loss is the same for a box weight of 0.5 and of 4. Where does loss_weights get box_weight?"
-        probabilities = keras.losses.SparseCategoricalCrossentropy()(targets["label"], outputs["label"])
-        without_logits = [float(probabilities + weight * box_loss) for weight in (0.5, 4.0)]
-        if np.allclose(totals, without_logits, rtol=1e-3):
-            return "  Your cross-entropy takes the outputs for probabilities. They are logits: from_logits=True."
-        return (
-            f"  The loss of the same outputs with box weights 0.5 and 4 should be {wanted[0]:.4f} and {wanted[1]:.4f}, "
-            f"yours: {totals[0]:.4f} and {totals[1]:.4f}. Cross-entropy + box_weight * mean absolute difference."
-        )
-    if not _shared_weights(light, maps):
-        return "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
-    return ""
-
-
-def _shared_weights(model: keras.Model, maps: np.ndarray) -> bool:
-    """Whether some weight gets a gradient from both outputs."""
-    variables = [variable.value for variable in model.trainable_variables]
-    with tf.GradientTape(persistent=True) as tape:
-        sums = [ops.sum(ops.square(output)) for output in model(maps).values()]
-    reached = [[gradient is not None for gradient in tape.gradient(each, variables)] for each in sums]
-    return any(map(all, zip(*reached, strict=True)))
-
-
-def _complaint_of_fit(model: keras.Model, maps: np.ndarray, targets: dict) -> str:
-    model.fit(maps, targets, batch_size=16, epochs=60, verbose=0)
-    outputs = {name: ops.convert_to_numpy(values) for name, values in model(maps).items()}
-    accuracy = float(np.mean(outputs["label"].argmax(axis=-1) == targets["label"]))
-    error, of_mean = (
-        float(np.abs(targets["box"] - box).mean()) for box in (outputs["box"], targets["box"].mean(axis=0))
-    )
-    if accuracy < 0.9:
-        return (
-            f"  After 60 passes over 64 images it names {accuracy:.0%} of them. Is the trunk too narrow, or the rate "
-            "not 0.01?"
-        )
-    if error > 0.7 * of_mean:
-        return (
-            f"  After 60 passes over 64 images its boxes are off by {error:.3f} on average; the mean box is off by "
-            f"{of_mean:.3f}. Does the box head see where the trunk is hot, or only an average over all places?"
-        )
-    return ""
+    calls = [{"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES, "box_weight": weight} for weight in (0.5, 4.0)]
+    complaint, models = built(answer, *calls)
+    if complaint:
+        return complaint
+    maps, targets = made_up_maps()
+    for model, call in zip(models, calls, strict=True):
+        complaint = complaint or complaint_of_outputs(model, maps)
+        complaint = complaint or complaint_of_loss(model, maps, targets, call["box_weight"])
+    if not complaint and not shares_a_weight(models[0], maps):
+        complaint = "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
+    return complaint or complaint_of_learning(models[1], maps, targets)
 
 
 BUILD = Exercise(
@@ -182,6 +107,14 @@ BUILD = Exercise(
     minutes=12,
     lesson="This is the model of the sweep. With a loop over box_weight around it you have the sweep itself.",
     check=_check_build,
+    hints=(
+        "keras.Input(map_shape), then a convolution of size 1 with ReLU: that is the trunk. Both heads start from it.",
+        "The class: average the trunk over its places, then a dense layer. The box: flatten it, then a dense layer of "
+        "four with a sigmoid.",
+        'keras.Model(maps, {"label": ..., "box": ...}); compile with loss={"label": ..., "box": "mae"} and '
+        'loss_weights={"label": 1.0, "box": box_weight}.',
+    ),
+    solution=_BUILD_SOLUTION,
 )
 
 # --- 04.front ---------------------------------------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
+from keras import layers, ops
 
 from clsloc_utils.exercises.core import (
     Exercise,
@@ -13,80 +15,149 @@ from clsloc_utils.exercises.core import (
     outcome_of,
     raise_if_placeholder,
     same,
-    value_check,
+)
+from clsloc_utils.exercises.model_check import (
+    CLASS_LOSS,
+    MAP_SHAPE,
+    NUM_CLASSES,
+    NUM_IMAGES,
+    built,
+    complaint_of_learning,
+    complaint_of_loss,
+    complaint_of_outputs,
+    made_up_maps,
+    made_up_objects,
 )
 from clsloc_utils.exercises.quizzes import Option, Question
 
-# --- 03.parameters ----------------------------------------------------------------------------------------------------
+# --- 03.build ---------------------------------------------------------------------------------------------------------
 
-PARAMETERS = Exercise(
-    key="03.parameters",
-    title="Count the weights of two heads",
-    level="warm-up",
-    minutes=4,
-    lesson="A few thousand weights learn here, on top of a backbone with hundreds of thousands that do not.",
-    check=value_check(
-        144 * 20 + 20 + 144 * 4 + 4,
-        mistakes=(
-            Mistake("Each output also has a bias, one number more.", 144 * 24),
-            Mistake("That is the class head. The box head has weights too.", 144 * 20 + 20),
-            Mistake("That is the box head. The class head has weights too.", 144 * 4 + 4),
-            Mistake("One bias for each head? There is one for each output.", 144 * 24 + 2),
-            Mistake(
-                "You count an 8 x 8 map. The average leaves one number for each of the 144 channels.",
-                8 * 8 * 144 * 24 + 24,
-            ),
-            Mistake("The two heads stand side by side: the box head reads the features, not the scores.", 2900 + 84),
-        ),
-        hint="A dense layer from n inputs to m outputs has n x m weights and m biases. Add up both heads.",
-        tolerance=1e-6,
+_BUILD_SOLUTION = """\
+def build_heads(map_shape, num_classes):
+    maps = keras.Input(map_shape)
+    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(maps))
+    sides = layers.Dense(4, activation="sigmoid")(layers.Flatten()(maps))
+    low = ops.minimum(sides[:, :2], sides[:, 2:])
+    high = ops.maximum(sides[:, :2], sides[:, 2:])
+    return keras.Model(maps, {"label": logits, "box": ops.concatenate([low, high], axis=-1)})
+"""
+
+
+def _check_build(answer: Any) -> str:
+    complaint, models = built(answer, {"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES})
+    if complaint:
+        return complaint
+    (model,), (maps, targets) = models, made_up_maps()
+    complaint = complaint_of_outputs(model, maps)
+    if complaint:
+        return complaint
+    box = ops.convert_to_numpy(model(10 * np.random.default_rng(2).normal(size=maps.shape))["box"])
+    if (box[:, :2] > box[:, 2:]).any():
+        return (
+            "  For some maps xmin comes out larger than xmax, or ymin than ymax. Take the smaller of two numbers for "
+            "the one and the larger for the other."
+        )
+    model.compile(keras.optimizers.Adam(0.01), loss={"label": CLASS_LOSS, "box": "mae"})
+    return complaint_of_learning(model, maps, targets)
+
+
+BUILD = Exercise(
+    key="03.build",
+    title="Two heads from an empty cell",
+    level="core",
+    minutes=15,
+    lesson="Two outputs under two names, a box that is one, and a head that sees places: all that the task asks for.",
+    check=_check_build,
+    hints=(
+        "maps = keras.Input(map_shape). The class head: GlobalAveragePooling2D, then Dense(num_classes), no softmax.",
+        "The box head must see places: Flatten (or a convolution and a soft-argmax) instead of an average, then four "
+        "numbers in 0..1, such as of Dense(4, activation='sigmoid').",
+        "A valid box from any four numbers: ops.minimum and ops.maximum of the first two and the last two, and "
+        "ops.concatenate. Then keras.Model(maps, {'label': ..., 'box': ...}).",
     ),
+    solution=_BUILD_SOLUTION,
 )
 
-# --- 03.pooling -------------------------------------------------------------------------------------------------------
+# --- 03.repair --------------------------------------------------------------------------------------------------------
+
+_SIDE = 32
+_REPAIR_SOLUTION = """\
+def repair(network, num_classes):
+    network.trainable = False
+    images = keras.Input(network.input_shape[1:])
+    maps = network(images)
+    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(maps))
+    box = layers.Dense(4, activation="sigmoid")(layers.Flatten()(maps))
+    model = keras.Model(images, {"label": logits, "box": box})
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mae"},
+        metrics={"label": ["accuracy"], "box": [metrics.MeanBoxIoU()]},
+    )
+    return model
+"""
 
 
-def _pooling_cases() -> list[dict[str, Any]]:
-    one_spot = np.zeros((1, 4, 4, 2))
-    one_spot[0, 1, 2] = [8.0, 4.0]
-    elsewhere = np.roll(one_spot, (2, 1), axis=(1, 2))
-    uneven = np.arange(2 * 2 * 3 * 2, dtype="float64").reshape(2, 2, 3, 2)
-    return [{"features": uneven}, {"features": one_spot}, {"features": elsewhere}]
+def _network() -> keras.Model:
+    """A small network that finds colours: what stands for a pretrained one here."""
+    images = keras.Input((_SIDE, _SIDE, 3))
+    outputs = layers.Rescaling(1 / 127.5, offset=-1)(images)
+    outputs = layers.AveragePooling2D(4)(outputs)
+    outputs = layers.Conv2D(12, 3, padding="same", activation="relu")(outputs)
+    return keras.Model(images, layers.BatchNormalization()(outputs), name="network")
 
 
-POOLING = Exercise(
-    key="03.pooling",
-    title="Global average pooling",
-    level="warm-up",
-    minutes=4,
-    lesson="The second and the third input held one spot in two places, and your answers are equal: where is gone.",
-    check=function_check(
-        lambda features: features.mean(axis=(1, 2)),
-        _pooling_cases,
-        mistakes=(
-            Mistake(
-                "The first axis is the batch: each image keeps an average of its own.",
-                lambda features: features.mean(axis=(0, 1, 2)),
-            ),
-            Mistake(
-                "The axes are batch, height, width, channels. You average over the batch and leave the width.",
-                lambda features: features.mean(axis=(0, 1)),
-            ),
-            Mistake(
-                "The last axis holds the channels, and each channel has its own average.",
-                lambda features: features.mean(axis=(1, 2, 3)),
-            ),
-            Mistake(
-                "You average over the channels and keep the places. The other way round.",
-                lambda features: features.mean(axis=3),
-            ),
-            Mistake("That is the sum. Divide by the number of places.", lambda features: features.sum(axis=(1, 2))),
-            Mistake(
-                "That is the maximum of each channel, not its average.", lambda features: features.max(axis=(1, 2))
-            ),
-        ),
-        hint="From [batch, height, width, channels] to [batch, channels]: the mean over height and width.",
+def _coloured_images() -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Grey noise with a rectangle in the colour of its class, float32 0..255."""
+    labels, boxes, covered = made_up_objects(_SIDE)
+    images = np.random.default_rng(3).normal(100, 10, (NUM_IMAGES, _SIDE, _SIDE, 3))
+    images[np.arange(NUM_IMAGES), :, :, labels] += 100 * covered
+    return images.clip(0, 255).astype("float32"), {"label": labels, "box": boxes}
+
+
+def _check_repair(answer: Any) -> str:
+    keras.utils.set_random_seed(1)
+    network = _network()
+    before = network.get_weights()
+    complaint, models = built(answer, {"network": network, "num_classes": NUM_CLASSES})
+    if complaint:
+        return complaint
+    (model,), (images, targets) = models, _coloured_images()
+    complaint = complaint_of_outputs(model, images) or complaint_of_loss(model, images, targets, box_weight=1.0)
+    if complaint:
+        return complaint
+    measures = outcome_of(
+        lambda _: model.evaluate(images, targets, batch_size=32, verbose=0, return_dict=True), {"images": None}
+    )
+    if isinstance(measures, Failure):
+        return f"  model.evaluate fails: {measures}"
+    if any(name.startswith("box") and name.endswith(("accuracy", "acc")) for name in measures):
+        return "  The box is still measured by accuracy, an argmax over four coordinates. Take metrics.MeanBoxIoU()."
+    if not any("iou" in name for name in measures):
+        return f"  The box has no measure of its own: {', '.join(measures)}. Take metrics.MeanBoxIoU()."
+    complaint = complaint_of_learning(model, images, targets)
+    if not all(np.array_equal(*pair) for pair in zip(before, network.get_weights(), strict=True)):
+        return (
+            "  While the heads were trained, the network's weights changed, or the averages of its BatchNorm layer. "
+            "Freeze it first: network.trainable = False."
+        )
+    return f"{complaint} Does the network get the images as they are? It scales them by itself." * bool(complaint)
+
+
+REPAIR = Exercise(
+    key="03.repair",
+    title="Repair the naive recipe",
+    level="stretch",
+    minutes=25,
+    lesson="What was broken: the loss, the measure, the pooling, and what was allowed to learn.",
+    check=_check_repair,
+    hints=(
+        "Begin with the loss: no function of your own, but one loss for each output, in a dict with the outputs' names.",
+        "network.trainable = False; the images go in as they are, since it scales them by itself.",
+        "Scores without softmax go with from_logits=True; the box head flattens the map and ends in a sigmoid.",
+        "The box is measured by metrics.MeanBoxIoU(), under metrics={'box': [...]}.",
     ),
+    solution=_REPAIR_SOLUTION,
 )
 
 # --- 03.soft_argmax ---------------------------------------------------------------------------------------------------
@@ -190,34 +261,6 @@ SOFT_ARGMAX = Exercise(
             ),
         ),
         hint="Softmax over all cells; sum the shares of each column for x, of each row for y; average the positions.",
-    ),
-)
-
-# --- 03.loss_calls ----------------------------------------------------------------------------------------------------
-
-LOSS_CALLS = Exercise(
-    key="03.loss_calls",
-    title="What y_true[0] is",
-    level="core",
-    minutes=3,
-    lesson="The first image, not the first output: that is how a loss can look at two images of 32 and still fall.",
-    check=value_check(
-        (20,),
-        mistakes=(
-            Mistake(
-                "That is the whole `y_true`. Indexing with 0 takes its first row.",
-                (32, 20),
-            ),
-            Mistake(
-                "The loss is called once for each output, and the first call is about the classes alone.",
-                (32, 4),
-            ),
-            Mistake("A shape is a tuple. With a single entry it needs a comma: (n,).", 20),
-            Mistake("That belongs to the second call, the one for the boxes.", (4,)),
-            Mistake("`y_true[0]` is no pair of outputs: Keras calls the loss once for each of them.", (2,)),
-            Mistake("That is how many images the batch has; `y_true[0]` is one of them.", (32,)),
-        ),
-        hint="In the first call, y_true holds the classes of 32 images, one-hot over 20. Take its first row.",
     ),
 )
 
@@ -393,7 +436,7 @@ UNFREEZE = Exercise(
     ),
 )
 
-EXERCISES = (PARAMETERS, WIRING, POOLING, SOFT_ARGMAX, UNFREEZE, LOSS_CALLS)
+EXERCISES = (BUILD, WIRING, SOFT_ARGMAX, UNFREEZE, REPAIR)
 
 QUESTIONS = (
     Question(
