@@ -152,7 +152,7 @@ REPAIR = Exercise(
     lesson="What was broken: the loss, the measure, the pooling, and what was allowed to learn.",
     check=_check_repair,
     hints=(
-        "Begin with the loss: no function of your own, but one loss for each output, in a dict with the outputs' names.",
+        "Begin with the loss: no function of your own, but one loss for each output, under the outputs' names.",
         "network.trainable = False; the images go in as they are, since it scales them by itself.",
         "Scores without softmax go with from_logits=True; the box head flattens the map and ends in a sigmoid.",
         "The box is measured by metrics.MeanBoxIoU(), under metrics={'box': [...]}.",
@@ -440,12 +440,15 @@ EXERCISES = (BUILD, WIRING, SOFT_ARGMAX, UNFREEZE, REPAIR)
 
 QUESTIONS = (
     Question(
-        "Why does a box head on averaged features fail where a class head succeeds?",
+        "Why does a box head on averaged features do so badly where a class head does well?",
         (
-            Option("Four numbers are too few outputs.", "Four numbers describe any box; the features lack the place."),
             Option(
-                "The average is nearly the same wherever the object sits.",
-                "A class does not depend on the place, a box is nothing but the place.",
+                "Four numbers are too few outputs to describe every box that there may be.",
+                "Four numbers describe any box; the features lack the place.",
+            ),
+            Option(
+                "The average hardly tells where the object is.",
+                "It keeps what there is and how large. A class does not depend on the place, a box does.",
                 right=True,
             ),
             Option("Its loss has too small a weight.", "No weight brings back what the average has thrown away."),
@@ -456,11 +459,13 @@ QUESTIONS = (
         (
             Option("The heads do not depend on them.", "The heads read nothing else."),
             Option(
-                "The backbone is frozen: the same image gives the same features in every epoch.",
-                "What does not change need not be computed again.",
+                "The backbone is frozen.",
+                "The same image gives the same features in every epoch: there is nothing to compute again.",
                 right=True,
             ),
-            Option("Images fit into memory as features.", "A feature map may be larger than the JPEG it came from."),
+            Option(
+                "Images fit into memory more easily as features.", "A map may be larger than the JPEG it came from."
+            ),
         ),
     ),
     Question(
@@ -469,7 +474,7 @@ QUESTIONS = (
             Option("It needs more data.", "It cannot even learn 64 by heart. More would only hide why."),
             Option(
                 "Something is wired wrongly.",
-                "A box in the wrong format, a loss on the wrong output, frozen heads: this test finds them.",
+                "A loss on the wrong output, heads that do not learn. Axes that are swapped everywhere pass this test.",
                 right=True,
             ),
             Option("It needs augmentation.", "Augmentation makes learning by heart harder, not easier."),
