@@ -117,12 +117,18 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Page]:
             page.set_default_timeout(1000 * SETTLE_SECONDS)
             page.goto(f"{address['url']}lab/tree/{notebook.name}?token={address['token']}")
             # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
-            kernel = page.locator(".jp-Notebook-ExecutionIndicator")
-            expect(kernel).to_have_attribute("data-status", "idle", timeout=1000 * START_SECONDS)
+            wait_for(lambda: is_kernel_ready(page, address["url"]), lambda: "no kernel", START_SECONDS)
             yield page
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+def is_kernel_ready(page: Page, url: str) -> bool:
+    """Whether a kernel waits for work, and the notebook is connected to it."""
+    answer = page.request.get(f"{url}api/kernels")
+    # While a kernel starts, the server may not know what to say of it.
+    return answer.ok and any(each["execution_state"] == "idle" and each["connections"] for each in answer.json())
 
 
 def wait_for(condition: Callable[[], object], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
