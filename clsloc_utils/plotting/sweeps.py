@@ -187,7 +187,7 @@ def loss_comparison(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEA
     for axes, measure in zip(grid, measures, strict=True):
         best = sweeps.best_row(summary, measure)
         axes.axvspan(best[f"{measure}_low"], best[f"{measure}_high"], color="#d8d8d8", zorder=0)
-        values = [row[measure] for row in summary]
+        values = np.array([row[measure] for row in summary])
         axes.errorbar(values, places, xerr=_spread(summary, measure), fmt="o", color=BLUE, capsize=4)
         axes.set_title(MEASURE_WORDS.get(measure, measure), fontsize=10)
         axes.margins(x=0.15, y=0.12)
