@@ -68,7 +68,7 @@ CELLS = [
     images, _ = next(iter(pipelines.batches(folder, "validation", image_size=64, batch_size=2)))
     sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, show_progress=False)
     """,
-    "widgets.sweep_slider(sweep, images.numpy(), source.class_names, columns=2)",
+    "widgets.sweep_slider(sweep, images.numpy(), source.class_names)",
     """
     from pathlib import Path
     import numpy as np

@@ -2,7 +2,6 @@
 
 import io
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -116,12 +115,8 @@ def test_from_photo_to_crop_and_back(joints, margin):
     inside = to_crop(pixels, crop).numpy()
     np.testing.assert_allclose(to_photo(inside, crop), pixels, atol=0.01)
     assert ((inside > -1e-3) & (inside < 1 + 1e-3)).all()
-
-
-def test_to_photo_takes_batches():
-    crops = np.array([[0, 0, 100, 100], [50, 20, 250, 220]], np.float32)
-    joints = np.full((2, 14, 2), (0.5, 0.25), np.float32)
-    assert to_photo(joints, crops)[:, 3].numpy().tolist() == [[50, 25], [150, 70]]
+    crops = np.stack([crop, 2 * crop])
+    np.testing.assert_allclose(to_photo(np.stack([inside] * 2), crops), [pixels, 2 * pixels], atol=0.02)
 
 
 @given(joints=people)
@@ -225,36 +220,23 @@ def test_a_mirror_swaps_the_weights_too():
 
 
 def test_the_whole_body_turns_as_one():
-    """Distances between joints all change by the same factor, and a mirror image is told by its orientation."""
-    augmentation = PoseAugmentation(rotation=40.0, scale=0.2, shift=0.0)
-    original = together(parsed_batches(48))
-    _, joints, weights = together(
-        augment_pose(parsed_batches(48, surroundings=augmentation.surroundings), augmentation, image_size=96, seed=2)
-    )
-    flipped = 0
-    for before, after, weight, weight_before in zip(original[1], joints, weights, original[2], strict=True):
-        for mirrored in (False, True):
-            source = flip_joints(before).numpy() if mirrored else before
-            source_weight = weight_before[list(FLIP_ORDER)] if mirrored else weight_before
-            both = (weight > 0) & (source_weight > 0)
-            if both.sum() < 4:
-                continue
-            design = np.column_stack([source[both], np.ones(both.sum())])
-            solution, *_ = np.linalg.lstsq(design, after[both], rcond=None)
-            fits = np.abs(design @ solution - after[both]).max() < 1e-3
-            matrix = solution[:2].T
-            scale = np.sqrt(abs(np.linalg.det(matrix)))
-            if fits:
-                assert 1 / 1.2 - 1e-3 <= scale <= 1.2 + 1e-3
-                np.testing.assert_allclose(matrix @ matrix.T, scale**2 * np.eye(2), atol=2e-3)
-                turn = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
-                assert abs(turn) <= 40.1
-                assert np.linalg.det(matrix) > 0
-                flipped += mirrored
-                break
-        else:
-            pytest.fail("no movement explains where the joints went")
-    assert 12 < flipped < 36
+    """A turn by 40 degrees at most, a change of size by 1.2 at most, the same for all joints of a person."""
+    augmentation = PoseAugmentation(rotation=40.0, scale=0.2, shift=0.0, flip=False)
+    _, original, weights_before = together(parsed_batches(48))
+    batches = parsed_batches(48, surroundings=augmentation.surroundings)
+    _, joints, weights = together(augment_pose(batches, augmentation, image_size=96, seed=2))
+    turns = []
+    for before, after, both in zip(original, joints, (weights > 0) & (weights_before > 0), strict=True):
+        design = np.column_stack([before[both], np.ones(both.sum())])
+        solution, *_ = np.linalg.lstsq(design, after[both], rcond=None)
+        np.testing.assert_allclose(design @ solution, after[both], atol=1e-3)
+        matrix = solution[:2].T
+        scale = np.sqrt(np.linalg.det(matrix))
+        assert 1 / 1.2 - 1e-3 <= scale <= 1.2 + 1e-3
+        np.testing.assert_allclose(matrix @ matrix.T, scale**2 * np.eye(2), atol=2e-3)
+        turns.append(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    assert -40.1 < min(turns) < -20
+    assert 20 < max(turns) < 40.1
 
 
 def test_joints_that_leave_the_image_are_not_asked_for():
@@ -334,22 +316,6 @@ def test_a_joint_without_a_label_stays_without(lsp_folder, data_dir):
     assert np.argwhere(weights == 0).tolist() == [[4, 6]]
     assert joints[4, 6].tolist() == [0.5, 0.5]
     assert ((joints > 0) & (joints < 1)).all()
-
-
-def test_keras_trains_on_it(lsp_folder, data_dir):
-    """An untrainable model's loss says which joints were counted: all but the one without a label."""
-    inputs = keras.Input((16, 16, 3))
-    flat = keras.layers.GlobalAveragePooling2D()(inputs)
-    middle = keras.layers.Dense(28, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(0.25))(
-        flat
-    )
-    outputs = {"joints": keras.layers.Reshape((14, 2), name="joints")(middle)}
-    model = keras.Model(inputs, outputs)
-    model.compile(loss={"joints": "mean_absolute_error"})
-    dataset = pose_batches(lsp_folder, "train", image_size=16, batch_size=20, data_dir=data_dir)
-    _, joints, weights = together(dataset)
-    expected = (np.abs(joints - 0.25).mean(axis=-1) * weights).sum() / weights.size
-    assert model.evaluate(dataset, verbose=0) == pytest.approx(expected, rel=1e-4)
 
 
 def test_shuffling_changes_the_order_and_nothing_else(lsp_folder, data_dir):
