@@ -58,6 +58,12 @@ def result(caches):
     return sweep(caches)
 
 
+@pytest.fixture(scope="module")
+def begun(caches):
+    """The same sweep before its first step."""
+    return sweep(caches, epochs=0)
+
+
 def weights_of(result, row, column):
     return {name: getattr(result.model, name).numpy()[row, column] for name in MODEL_WEIGHTS}
 
@@ -130,12 +136,9 @@ def test_reduced_strips_are_centred_and_keep_the_variance(caches):
     fewer = sweeps.StripReducer.fit(caches[0], channels=4)
     assert fewer(caches[0], copies=2).shape == (384, 4, 2, 8)
     assert 0.3 < fewer.kept < 0.95
-
-
-def test_a_channel_that_never_changes_does_no_harm(caches):
     arrays = caches[0].arrays | {"coarse": np.zeros_like(caches[0].arrays["coarse"])}
     strips = sweeps.StripReducer.fit(training.FeatureCache("nowhere", {}, arrays, 2))(caches[0])
-    assert np.isfinite(strips).all()
+    assert np.isfinite(strips).all(), "a channel that never changes does no harm"
 
 
 # --- side by side -----------------------------------------------------------------------------------------------------
@@ -171,8 +174,7 @@ def test_side_by_side_is_as_alone(caches, optimizer, double_precision):
         np.testing.assert_allclose(alone.outputs["box"][0, 0], together.outputs["box"][row, column], atol=1e-9)
 
 
-def test_ends_leave_the_other_task_where_it_began(caches, result):
-    begun = sweep(caches, epochs=0)
+def test_ends_leave_the_other_task_where_it_began(begun, result):
     for column, untouched, taught in ((0, BOX_ONLY, LABEL_ONLY), (4, LABEL_ONLY, BOX_ONLY)):
         for row in range(2):
             before, after = weights_of(begun, row, column), weights_of(result, row, column)
@@ -182,6 +184,8 @@ def test_ends_leave_the_other_task_where_it_began(caches, result):
                 assert np.abs(after[name] - before[name]).max() > 0.01
     in_the_middle = weights_of(result, 0, 2)
     assert all(np.any(in_the_middle[name] != weights_of(begun, 0, 2)[name]) for name in MODEL_WEIGHTS)
+    same = [weights_of(begun, 1, column)["side_kernel"] for column in (0, 4)]
+    np.testing.assert_array_equal(*same, err_msg="all settings of a seed start from the same weights")
 
 
 def test_the_weight_decides_what_is_learned(caches):
@@ -206,19 +210,6 @@ def test_seeds_repeat_bit_for_bit_and_differ(caches, result):
     assert np.abs(first["trunk_kernel"] - second["trunk_kernel"]).max() > 0.1
 
 
-def test_all_settings_of_a_seed_start_from_the_same_weights(caches):
-    begun = sweep(caches, epochs=0)
-    np.testing.assert_array_equal(weights_of(begun, 1, 0)["side_kernel"], weights_of(begun, 1, 4)["side_kernel"])
-
-
-def test_boxes_are_valid(result):
-    boxes = result.outputs["box"]
-    assert boxes.shape == (2, len(SETTINGS), 64, 4)
-    assert boxes.min() >= 0
-    assert boxes.max() <= 1 + 1e-6
-    assert np.all(boxes[..., :2] <= boxes[..., 2:])
-
-
 def test_a_model_that_diverges_leaves_the_others_alone(caches, double_precision):
     settings = [Setting(0.5, 0.5, "l1"), Setting(1e30, 1e30, "l1")]
     both = sweep(caches, settings=settings, seeds=[0], optimizer="sgd")
@@ -239,33 +230,22 @@ def test_learned_weights_move_and_are_reported(result):
         assert row["ratio"] == pytest.approx(row["box_weight"] / row["label_weight"])
 
 
-def test_task_losses_are_those_of_keras(result):
-    model = result.model
+def test_task_losses_are_those_of_keras_and_each_setting_has_its_own_box_loss(caches):
+    settings = [Setting(box_loss=name) for name in ("l2", "giou+l1", "l1")] + [Setting(0.1, 0.9, "l2")]
+    model = sweep(caches, settings=settings, epochs=0).model
     rng = np.random.default_rng(0)
     y = {"label": rng.integers(0, 3, (5, 2)), "box": np.sort(rng.uniform(size=(5, 2, 4)), axis=-1).astype("float32")}
     y_pred = {
-        "label": rng.normal(size=(2, len(SETTINGS), 5, 3)).astype("float32"),
-        "box": np.sort(rng.uniform(size=(2, len(SETTINGS), 5, 4)), axis=-1).astype("float32"),
+        "label": rng.normal(size=(2, 4, 5, 3)).astype("float32"),
+        "box": np.sort(rng.uniform(size=(2, 4, 5, 4)), axis=-1).astype("float32"),
     }
     found = model.task_losses(y, y_pred)
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    for row in range(2):
-        for column in range(len(SETTINGS)):
-            expected = cross_entropy(y["label"][:, row], y_pred["label"][row, column])
-            assert float(found["label"][row, column]) == pytest.approx(float(expected), rel=1e-5)
-            expected = losses.get_box_loss("giou+l1")(y["box"][:, row], y_pred["box"][row, column])
-            assert float(found["box"][row, column]) == pytest.approx(float(expected), rel=1e-5)
-
-
-def test_each_setting_has_its_own_box_loss(caches):
-    settings = [Setting(box_loss=name) for name in ("l2", "giou", "l1")] + [Setting(0.1, 0.9, "l2")]
-    model = sweep(caches, settings=settings, seeds=[0], epochs=0).model
-    true = np.array([[0, 0, 0.5, 0.5], [0.2, 0.2, 0.8, 0.9]], "float32")
-    y = {"label": np.zeros((2, 1), "int32"), "box": true[:, np.newaxis]}
-    boxes = np.tile(np.array([[0, 0, 1, 0.5], [0.2, 0.1, 0.8, 0.8]], "float32"), (1, 4, 1, 1))
-    found = model.task_losses(y, {"label": np.zeros((1, 4, 2, 3), "float32"), "box": boxes})
-    expected = [float(losses.get_box_loss(each.box_loss)(true, boxes[0, 0])) for each in settings]
-    np.testing.assert_allclose(found["box"][0], expected, rtol=1e-5)
+    for row, (column, setting) in itertools.product(range(2), enumerate(settings)):
+        expected = cross_entropy(y["label"][:, row], y_pred["label"][row, column])
+        assert float(found["label"][row, column]) == pytest.approx(float(expected), rel=1e-5)
+        expected = losses.get_box_loss(setting.box_loss)(y["box"][:, row], y_pred["box"][row, column])
+        assert float(found["box"][row, column]) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_what_cannot_be_swept_is_refused(caches):
@@ -300,6 +280,11 @@ def test_rows_hold_what_the_predictions_say(result):
             assert row["mean_iou"] == pytest.approx(float(box_right))
             assert row["clsloc_accuracy_50"] <= min(row["accuracy"], row["box_accuracy_50"]) + 1e-6
             assert row["num_examples"] == 64
+    boxes = result.outputs["box"]
+    assert boxes.shape == (2, len(SETTINGS), 64, 4)
+    assert boxes.min() >= 0
+    assert boxes.max() <= 1 + 1e-6
+    assert np.all(boxes[..., :2] <= boxes[..., 2:])
     with pytest.raises(ValueError, match=r"ratio 0\.01"):
         result.predictions(Setting(0.3, 0.7))
 
@@ -327,19 +312,15 @@ def test_rows_are_written_whole(result, tmp_path):
     assert sorted(path.name for path in file.parent.iterdir()) == [table.name, file.name]
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path):
+def test_rows_that_cannot_be_written_are_named_and_leave_the_old_file(tmp_path):
     file = sweeps.write_rows([{"seed": 1}], tmp_path / "rows.json")
     with pytest.raises(TypeError):
         sweeps.write_rows([{"seed": object()}], file)
-    assert json.loads(file.read_text()) == [{"seed": 1}]
-
-
-def test_rows_that_cannot_be_written_are_named(tmp_path):
-    file = tmp_path / "rows.csv"
     with pytest.raises(ValueError, match="0 rows"):
         sweeps.write_rows([], file)
     with pytest.raises(ValueError, match="xlsx"):
         sweeps.write_rows([{"seed": 1}], tmp_path / "rows.xlsx")
+    assert json.loads(file.read_text()) == [{"seed": 1}]
 
 
 # --- reading a sweep --------------------------------------------------------------------------------------------------
@@ -364,21 +345,19 @@ def test_summary_is_mean_worst_and_best():
     assert second["ratio"] == 1.0
 
 
-def test_no_winner_where_spreads_overlap():
-    summary = sweeps.summarize(made_up_rows(a=[0.5, 0.6], b=[0.55, 0.7], c=[0.1, 0.2]))
-    assert [row["setting"] for row in sweeps.contenders(summary)] == ["b", "a"]
-    assert sweeps.verdict(summary).endswith("overlaps with that of a: no winner.")
+@pytest.mark.parametrize(
+    ("scores", "contenders", "words"),
+    [
+        ({"a": [0.5, 0.6], "b": [0.55, 0.7], "c": [0.1, 0.2]}, ["b", "a"], "overlaps with that of a: no winner."),
+        ({"a": [0.5, 0.54], "b": [0.55, 0.7]}, ["b"], ": a winner on these images."),
+        ({"a": [0.5], "b": [0.9]}, ["b"], "no winner."),  # of one seed
+    ],
+)
+def test_a_winner_is_one_whose_spread_overlaps_with_no_other(scores, contenders, words):
+    summary = sweeps.summarize(made_up_rows(**scores))
+    assert [row["setting"] for row in sweeps.contenders(summary)] == contenders
     assert sweeps.verdict(summary).startswith("b has the highest mean")
-
-
-def test_a_winner_where_they_do_not():
-    summary = sweeps.summarize(made_up_rows(a=[0.5, 0.54], b=[0.55, 0.7]))
-    assert sweeps.verdict(summary).endswith(": a winner on these images.")
-    assert "no winner" not in sweeps.verdict(summary)
-
-
-def test_one_seed_makes_no_winner():
-    assert sweeps.verdict(sweeps.summarize(made_up_rows(a=[0.5], b=[0.9]))).endswith("no winner.")
+    assert sweeps.verdict(summary).endswith(words)
 
 
 def test_best_refuses_what_is_not_measured():
@@ -419,16 +398,14 @@ def test_baseline_loss_by_hand():
 
 
 @pytest.mark.parametrize(("name", "factor"), [("l2", 224.0**2), ("l1", 224.0), ("giou", 1.0), ("ciou", 1.0)])
+@pytest.mark.parametrize(("name", "factor"), [("l2", 224.0**2), ("l1", 224.0), ("giou", 1.0), ("ciou", 1.0)])
 def test_pixels_against_relative_coordinates(name, factor):
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 0.5, (2, 50, 2))
     true, predicted = np.concatenate([low, low + rng.uniform(0.1, 0.5, (2, 50, 2))], axis=-1)
     assert sweeps.loss_in_units(name, true, predicted)["factor"] == pytest.approx(factor, rel=1e-3)
     assert sweeps.relative_weight(3.0, name, 224) == pytest.approx(3.0 * factor)
-
-
-def test_smooth_l1_has_no_single_factor():
-    with pytest.raises(ValueError, match="smooth_l1"):
+    with pytest.raises(ValueError, match="smooth_l1"):  # which has no single factor
         sweeps.relative_weight(1.0, "smooth_l1", 224)
 
 
