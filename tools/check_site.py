@@ -11,7 +11,7 @@ LOADED = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet]
 
 
 def problems(site: Path) -> list[str]:
-    """Dead links, files from the internet, pictures without words, headings out of order and the like, with the page."""
+    """Dead links, files from the internet, pictures without words, headings out of order: a sentence each."""
     pages = {
         path.resolve(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for path in sorted(site.rglob("*.html"))
