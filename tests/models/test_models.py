@@ -160,40 +160,13 @@ def test_sixteen_images_can_be_learned_by_heart(head):
     assert result["clsloc_accuracy_50"] == 1
 
 
-@pytest.mark.parametrize("learnable", ["label", "box"])
-def test_each_loss_reaches_its_own_head(learnable):
-    """One target can be read off the features, the other is noise: on new data only the first one is right."""
-    rng = np.random.default_rng(0)
-    count = 256
-    label = rng.integers(0, 2, count).astype("int32")
-    low = rng.uniform(0.0, 0.4, count).astype("float32")
-    box = np.stack([low, low, low + 0.5, low + 0.5], axis=-1)
-    noise = {"label": rng.permutation(label), "box": rng.permutation(box)}
-    targets = {"label": label, "box": box} | {name: noise[name] for name in noise if name != learnable}
-    coarse = np.zeros((count, 2, 2, 16), "float32")
-    coarse[..., 0] = label[:, None, None]
-    coarse[..., 1] = low[:, None, None] * 5
-    heads = models.two_head_model(plain_backbone(), 2, "pooled", dropout=0.0).get_layer("heads")
-    train, test = slice(0, 192), slice(192, None)
-    learn(heads, {"coarse": coarse[train]}, {name: each[train] for name, each in targets.items()}, epochs=40)
-    result = heads.evaluate(
-        {"coarse": coarse[test]}, {name: each[test] for name, each in targets.items()}, verbose=0, return_dict=True
-    )
-    if learnable == "label":
-        assert result["label_accuracy"] > 0.95
-        assert result["box_mean_iou"] < 0.7
-    else:
-        assert result["label_accuracy"] < 0.75
-        assert result["box_mean_iou"] > 0.85
-
-
 @pytest.mark.parametrize(("weights", "still"), [({"label_weight": 0.0}, "label_"), ({"box_weight": 0.0}, "box_")])
 def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
     heads = models.two_head_model(plain_backbone(), 3, "spatial").get_layer("heads")
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in heads.trainable_weights}
     learn(heads, noise_for(heads, 8), random_targets(8), epochs=1, **weights)
     moved = {weight.path for weight in heads.trainable_weights if not np.array_equal(weight, before[weight.path])}
-    assert moved
+    assert moved, "the other head learns, by its own loss"
     assert not [path for path in moved if path.split("/")[-2].startswith(still)]
 
 

@@ -76,13 +76,6 @@ def test_a_window_leaves_out_what_is_far_from_the_hottest_cell(seed, window, hei
     np.testing.assert_array_equal(layer(heatmaps, training=True), everything)  # All cells learn.
 
 
-def test_two_hot_spots_are_not_averaged_within_a_window():
-    heatmaps = np.zeros((1, 12, 12, 1), "float32")
-    heatmaps[0, 2, 2], heatmaps[0, 9, 9] = 30.0, 29.9
-    np.testing.assert_allclose(models.SoftArgmax2D(1)(heatmaps)[0, 0], [0.5, 0.5], atol=0.05)
-    np.testing.assert_allclose(models.SoftArgmax2D(1, 2)(heatmaps)[0, 0], [0.15, 0.15], atol=1e-6)
-
-
 # --- the model
 
 

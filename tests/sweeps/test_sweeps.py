@@ -398,7 +398,6 @@ def test_baseline_loss_by_hand():
 
 
 @pytest.mark.parametrize(("name", "factor"), [("l2", 224.0**2), ("l1", 224.0), ("giou", 1.0), ("ciou", 1.0)])
-@pytest.mark.parametrize(("name", "factor"), [("l2", 224.0**2), ("l1", 224.0), ("giou", 1.0), ("ciou", 1.0)])
 def test_pixels_against_relative_coordinates(name, factor):
     rng = np.random.default_rng(0)
     low = rng.uniform(0, 0.5, (2, 50, 2))
