@@ -62,10 +62,7 @@ def test_every_stage_counts_what_it_got_ready(voc_folder, data_dir):
 
 
 def test_curves_are_compared_at_each_others_ends():
-    assert (iou_over_time.seconds_to(PHOTOS["plain"], 0.55), iou_over_time.seconds_to(PHOTOS["plain"], 0.56)) == (
-        200.0,
-        None,
-    )
+    assert [iou_over_time.seconds_to(PHOTOS["plain"], goal) for goal in (0.55, 0.56)] == [200.0, None]
     words = iou_over_time.photos_words(PHOTOS)
     assert "is at or past that point after 20 s" in words
     assert "never reaches ours." in " ".join(words.split())
