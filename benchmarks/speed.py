@@ -9,15 +9,12 @@
 Each part runs in a process of its own and replaces its numbers in `docs/speed.json`; then the page `docs/speed.md` and
 its picture are made again from all numbers there are. Run it on a machine that does nothing else.
 
-- `recipe`: ResNet-50 with random weights (time does not depend on them), trained by the naive recipe in every epoch, or
-  its features computed once for the heads. Both in float32, and both again in the half precision that the full profile
-  takes where the machine is fast at it.
-- `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends; and
-  what somebody who knows Keras would write first: the backbone frozen, two heads on its average, `fit` on the photos.
+- `recipe`: the naive recipe in every epoch, or features computed once for the heads; ResNet-50 with random weights, in
+  float32 and in the half precision that the full profile takes where the machine is fast at it.
+- `photos`: the mean IoU that both reach on a folder of photos, over time, and that of plain Keras.
 - `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
-- `pipeline`: each stage of it, from examples as TFDS keeps them on disk, against plain decoding of all images, of the
-  kept ones from memory (no pipeline can beat that), and the loop that decodes everything first.
-- `cost`: time and memory of each step with ResNet-50; see `benchmarks/cost.py`.
+- `pipeline`: each stage of it, against plain decoding and a loop that decodes everything first.
+- `cost`: time and memory of each step with ResNet-50.
 """
 
 import argparse

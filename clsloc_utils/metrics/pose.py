@@ -111,7 +111,7 @@ class PCP(_Correct):
     higher one, so say which. A limb that points at the camera is short, and hard to get right by either.
 
     The limbs are the ten of `joints.LIMBS`. One counts when all its joints have a label (the trunk: neck and both
-    hips).
+    hips); `num_skipped` says how many did not.
 
     Args:
         strict: Whether both ends must be within half the length, or only their mean error.

@@ -1,13 +1,12 @@
 """Filter, parse, augment and batch: on drawings whose pixels tell where the object is, and on the real photos."""
 
 import dataclasses
-import io
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.folders import Drawn, draw_shape
+from helpers.folders import Drawn, draw_shape, jpeg
 from PIL import Image, ImageDraw
 
 from clsloc_utils import pipelines
@@ -23,17 +22,11 @@ SIGNATURE = {
 }
 
 
-def encoded(pixels, quality=95):
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(pixels, np.uint8)).save(buffer, "JPEG", quality=quality, subsampling=0)
-    return buffer.getvalue()
-
-
-def jpeg(objects, size=(96, 64)):
+def drawing(objects, size=(96, 64)):
     image = Image.new("RGB", size, (20, 60, 20))
     for drawn in objects:
         draw_shape(ImageDraw.Draw(image), drawn)
-    return encoded(image)
+    return jpeg(image)
 
 
 def example(labels, difficult=None, image=b"this is no JPEG", bbox=(0.25, 0.5, 0.75, 1.0)):
@@ -81,7 +74,7 @@ def test_an_ignored_object_takes_its_box_with_it_and_another_choice_is_refused()
 
 
 def test_no_jpeg_of_a_rejected_image_is_decoded():
-    good = example([3], image=jpeg([]))
+    good = example([3], image=drawing([]))
     rejected = [example([1, 2]), example([]), example([7, 7, 7])]
     result = list(to_batches(single_object(as_dataset([*rejected, good, *rejected])), image_size=16, batch_size=8))
     assert [targets["label"].numpy().tolist() for _, targets in result] == [[3]]
@@ -94,7 +87,7 @@ def test_no_jpeg_of_a_rejected_image_is_decoded():
 
 def test_parse_gives_the_documented_tensors():
     drawn = Drawn("square", (48, 16, 96, 48))
-    image, targets = parse(32)(example([7], image=jpeg([drawn])))
+    image, targets = parse(32)(example([7], image=drawing([drawn])))
     assert image.shape == (32, 32, 3)
     assert image.dtype == tf.float32
     assert targets["label"].dtype == tf.int32
@@ -110,7 +103,7 @@ def test_parse_gives_the_documented_tensors():
 def test_squashing_keeps_relative_boxes_true(size):
     width, height = size
     xmin, ymin, xmax, ymax = width // 4, height // 8, width // 2, height // 2
-    image = jpeg([Drawn("square", (xmin, ymin, xmax, ymax))], size)
+    image = drawing([Drawn("square", (xmin, ymin, xmax, ymax))], size)
     bbox = (ymin / height, xmin / width, ymax / height, xmax / width)
     square, targets = parse(64)(example([0], image=image, bbox=bbox))
     np.testing.assert_allclose(64 * targets["box"], extent(square.numpy()), atol=1.01)
@@ -120,14 +113,14 @@ def test_large_images_are_not_sampled_sparsely():
     """Stripes one pixel wide become even grey; picking single pixels would show some of them."""
     stripes = np.zeros((256, 256, 3), np.uint8)
     stripes[:, ::2] = 255
-    image, _ = parse(48)(example([0], image=encoded(stripes, quality=100)))
+    image, _ = parse(48)(example([0], image=jpeg(Image.fromarray(stripes), quality=100)))
     assert np.abs(image.numpy() - 127.5).max() < 40
 
 
 def test_small_images_grow_without_steps():
     """A ramp of 8 columns becomes one of 64; repeated pixels would show as steps as large as the ramp's own."""
     ramp = np.repeat(np.linspace(40, 200, 8, dtype=np.uint8)[None, :, None], 16, axis=0)
-    image, _ = parse(64)(example([0], image=encoded(np.repeat(ramp, 3, axis=2), quality=100)))
+    image, _ = parse(64)(example([0], image=jpeg(Image.fromarray(np.repeat(ramp, 3, axis=2)), quality=100)))
     assert np.abs(np.diff(image.numpy(), axis=1)).max() < (200 - 40) / 7 / 4
 
 
@@ -322,7 +315,7 @@ def test_an_augmentation_of_ones_own(voc_folder, data_dir):
 def test_it_streams(shuffle):
     """Batches come out of a source without an end, after a bounded number of its examples."""
     taken = itertools.count()
-    data = jpeg([], (16, 16))
+    data = drawing([], (16, 16))
 
     def endless():
         while True:

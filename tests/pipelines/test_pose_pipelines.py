@@ -1,11 +1,9 @@
 """Crop, parse, augment and batch people: markers at the joints tell whether image and joints moved together."""
 
-import io
-
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.folders import LspWriter
+from helpers.folders import LspWriter, jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -40,9 +38,7 @@ def marked_photo(position, size=(200, 150)):
     pixels = np.full((height, width, 3), (40, 60, 120), np.uint8)
     rows, columns = np.indices((height, width)) + 0.5
     pixels[np.hypot(columns - position[0], rows - position[1]) <= 5] = MARKER
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=97, subsampling=0)
-    return buffer.getvalue()
+    return jpeg(Image.fromarray(pixels))
 
 
 def example_of(seed, size=(200, 150)):
@@ -159,10 +155,9 @@ def test_joints_without_a_label_weigh_nothing_and_lie_in_the_middle():
 def test_a_large_photo_shrinks_without_losing_pixels():
     """A chessboard of single pixels becomes an even grey; plain interpolation would make patterns of it."""
     board = np.indices((400, 400)).sum(axis=0) % 2 * 255
-    buffer = io.BytesIO()
-    Image.fromarray(board.astype(np.uint8)).convert("RGB").save(buffer, "JPEG", quality=100)
+    photo = jpeg(Image.fromarray(board.astype(np.uint8)).convert("RGB"), quality=100)
     joints = np.tile(np.float32([[0.02, 0.02], [0.98, 0.98]]), (7, 1))
-    image, _, _ = parse_pose(50, 0.0)({"image": buffer.getvalue(), "joints": joints, "labelled": np.ones(14, bool)})
+    image, _, _ = parse_pose(50, 0.0)({"image": photo, "joints": joints, "labelled": np.ones(14, bool)})
     assert image.numpy().std() < 6
 
 
@@ -253,10 +248,9 @@ def test_joints_that_leave_the_image_are_not_asked_for():
 
 def test_surroundings_fill_the_corners():
     """A photo much larger than the crop leaves no grey when the crop turns."""
-    white = io.BytesIO()
-    Image.new("RGB", (600, 600), (255, 255, 255)).save(white, "JPEG", quality=95)
+    white = jpeg(Image.new("RGB", (600, 600), (255, 255, 255)))
     joints = np.tile(np.float32([[0.4, 0.4], [0.6, 0.6]]), (7, 1))
-    example = {"image": white.getvalue(), "joints": joints, "labelled": np.ones(14, bool)}
+    example = {"image": white, "joints": joints, "labelled": np.ones(14, bool)}
     augmentation = PoseAugmentation(**AS_THEY_ARE)
     for surroundings in (augmentation.surroundings, 0.0):
         parsed = parse_pose(64, 0.15, surroundings)(example)
