@@ -1,9 +1,4 @@
-"""Metrics of pose: PCK, PCP and the mean error.
-
-All of them take true and predicted joints `[N, 14, 2]`, x and y relative to the side of the square image, and maybe the
-weight of each joint, `[N, 14]`, 0 for one without a label; `None` counts all. Shapes that do not fit each other raise a
-`ValueError`.
-"""
+"""Metrics of pose: PCK, PCP and the mean error. Shapes and units of joints and weights: `clsloc_utils.metrics`."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -85,7 +80,7 @@ class PCK(_Correct):
         self.threshold, self.min_torso = float(threshold), float(min_torso)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch."""
+        """Adds a batch: joints `[B, 14, 2]`, weights `[B, 14]`."""
         y_true, y_pred, weight = _masked_joints(y_true, y_pred, sample_weight)
         torso, measured = _torsos(y_true, weight, self.min_torso)
         allowed = (self.threshold + THRESHOLD_TOLERANCE) * torso
@@ -123,7 +118,7 @@ class PCP(_Correct):
         self.strict = bool(strict)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch. A limb has the smallest weight of its joints."""
+        """Adds a batch: joints `[B, 14, 2]`, weights `[B, 14]`. A limb has the smallest weight of its joints."""
         y_true, y_pred, weight = _masked_joints(y_true, y_pred, sample_weight)
         near, far = _limb_ends(y_true)
         near_error, far_error = (_distances(*ends) for ends in zip((near, far), _limb_ends(y_pred), strict=True))
@@ -154,7 +149,7 @@ class MeanJointError(keras.metrics.Mean):
         self.scale = float(scale)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch."""
+        """Adds a batch: joints `[B, 14, 2]`, weights `[B, 14]`."""
         y_true, y_pred, weight = _masked_joints(y_true, y_pred, sample_weight)
         super().update_state(self.scale * _distances(y_true, y_pred), weight)
 
