@@ -9,14 +9,12 @@
 Each part runs in a process of its own and replaces its numbers in `docs/speed.json`; then the page `docs/speed.md` and
 its picture are made again from all numbers there are. Run it on a machine that does nothing else.
 
-- `recipe`: ResNet-50 with random weights (time does not depend on them), trained by the naive recipe in every epoch, or
-  its features computed once for the heads. Both in float32, and both again in the half precision that the full profile
-  takes where the machine is fast at it.
-- `photos`: the same two ways on a folder of photos, until they reach the mean IoU at which the naive recipe ends; and
-  what somebody who knows Keras would write first: the backbone frozen, two heads on its average, `fit` on the photos.
+- `recipe`: the naive recipe in every epoch, or features computed once for the heads; ResNet-50 with random weights, in
+  float32 and in the half precision that the full profile takes where the machine is fast at it.
+- `photos`: the mean IoU that both reach on a folder of photos, over time, and that of plain Keras.
 - `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
-- `pipeline`: each stage of it, from examples as TFDS keeps them on disk, against plain decoding of all images, of the
-  kept ones from memory (no pipeline can beat that), and the loop that decodes everything first.
+- `pipeline`: each stage of it, against plain decoding and a loop that decodes everything first.
+- `cost`: time and memory of each step with ResNet-50.
 """
 
 import argparse
@@ -33,22 +31,21 @@ from unittest import mock
 from clsloc_utils import backbones, datasets, models, pipelines, profiles, quiet, recipes, sweeps, training
 
 # isort: split
-import keras
-import matplotlib
+import cost
+import iou_over_time
 import measurements
 import naive_recipe
 import numpy as np
 import pandas
 import psutil
 import tensorflow as tf
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 # How much is measured, and how much of it in a quick try. Of the 2,441 drawings 914 hold one object; of VOC 2007's
 # training images 905 do. A sweep has settings and seeds.
 SIZES: dict[str, tuple] = {
     "examples": (2441, 48),
     "recipe_backbone": ("resnet50", "tiny_resnet"),
+    "cost_images": (96, 2),
     "epochs": (30, 1),
     "our_epochs": (10, 1),
     "sweeps": (((1, 1), (3, 1), (11, 1), (11, 3)), ((1, 1), (3, 1))),
@@ -94,91 +91,6 @@ def recipe(options: argparse.Namespace) -> dict:
             naive[precision] = measurements.timed(fit, images, targets)["seconds"]
     asked_for = {"backbone": options.recipe_backbone, "image_size": options.image_size, "epochs": options.epochs}
     return asked_for | {"images": len(images), "naive_epoch_seconds": naive, "cached": cached}
-
-
-# --- on photos, to the same quality -----------------------------------------------------------------------------------
-
-
-def photos(options: argparse.Namespace) -> dict:
-    """Mean IoU on the test photos over time: cached features and a spatial head, the naive recipe, plain Keras."""
-    source = datasets.info(options.photos)
-    load = functools.partial(backbones.load_backbone, options.backbone, image_size=options.image_size)
-    reading = {"image_size": load().input_shape[1], "batch_size": 32}
-    test = pipelines.batches(source.name, source.test_split, **reading).cache()
-    train = pipelines.batches(source.name, source.train_split, counted=True, **reading)
-    return {
-        "train_photos": sum(len(images) for images, _ in train),
-        "test_photos": sum(len(images) for images, _ in test),
-        # A backbone for each: the naive recipe changes it.
-        "ours": curve(test, our_way, load(), source, options.our_epochs),
-        "naive": curve(test, naive_way, load(), source, options.naive_epochs, train),
-        "plain": curve(test, plain_keras, load(), source, options.plain_epochs, train),
-    }
-
-
-def curve(test: tf.data.Dataset, way: Callable, *arguments) -> list[dict]:
-    """Trains in some way; a dict of `"seconds"` and `"mean_iou"` for each epoch.
-
-    The stopwatch stands still while a test is measured. The first argument of `way` makes the callbacks for a model.
-    """
-    points, started = [], time.perf_counter()
-
-    def watching(model: keras.Model) -> list[keras.callbacks.Callback]:
-        def add_point(epoch: int, logs: dict) -> None:
-            nonlocal started
-            now = time.perf_counter()
-            mean_iou = training.evaluate(model, test)["mean_iou"]
-            points.append({"seconds": now - started, "mean_iou": mean_iou})
-            started += time.perf_counter() - now
-
-        return [keras.callbacks.LambdaCallback(on_epoch_end=add_point)]
-
-    training.set_seed(0)
-    way(watching, *arguments)
-    return points
-
-
-def our_way(watching: Callable, backbone: keras.Model, source: datasets.SourceInfo, epochs: int) -> None:
-    """Features of two copies of each photo, then the spatial head."""
-    model = models.two_head_model(backbone, source.num_classes)
-
-    def batches(copy: int) -> tf.data.Dataset:
-        options = {"image_size": backbone.input_shape[1], "batch_size": 32, "augmented": copy > 0, "seed": copy}
-        return pipelines.batches(source.name, source.train_split, **options)
-
-    with tempfile.TemporaryDirectory() as folder:
-        key = {"of": source.fingerprint}
-        cache = training.cache_features(model, batches, key, copies=2, directory=folder).batches(32, seed=0)
-        heads = model.get_layer("heads")
-        # As `training.train_heads` does it, which leaves no room for a look at the test photos after each epoch.
-        schedule = keras.optimizers.schedules.CosineDecay(2e-3, epochs * len(cache))
-        training.compile_model(heads, optimizer=keras.optimizers.AdamW(schedule, weight_decay=4e-3))
-        heads.fit(cache, epochs=epochs, shuffle=False, verbose=2, callbacks=watching(model))
-
-
-def naive_way(watching: Callable, backbone: keras.Model, source: datasets.SourceInfo, epochs: int, train) -> None:
-    """The recipe: pooled heads, one wrongly wired loss, all weights trained at once with Adam at 0.001."""
-    model = naive_recipe.naive_model(backbone, source.num_classes)
-    pairs = train.map(lambda images, targets: (images, naive_recipe.naive_targets(targets, source.num_classes))).cache()
-    callbacks = watching(naive_recipe.as_two_head_model(model))
-    model.fit(pairs, epochs=epochs, shuffle=False, verbose=2, callbacks=callbacks)
-
-
-def plain_keras(watching: Callable, backbone: keras.Model, source: datasets.SourceInfo, epochs: int, train) -> None:
-    """Frozen backbone, average pooling, two Dense heads, cross-entropy and MSE, `fit` over the photos in each epoch."""
-    backbone.trainable = False
-    pooled = keras.layers.GlobalAveragePooling2D()(backbone(backbone.input, training=False))
-    label = keras.layers.Dense(source.num_classes, name="label")(pooled)
-    box = keras.layers.Dense(4, activation="sigmoid", name="box")(pooled)
-    model = models.TwoHeadModel(backbone.input, {"label": label, "box": box})
-    losses = {"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mse"}
-    model.compile(optimizer="adam", loss=losses, jit_compile=False)
-    model.fit(train, epochs=epochs, verbose=2, callbacks=watching(model))
-
-
-def seconds_to(points: Sequence[dict], goal: float) -> float | None:
-    """When a curve, whose points are in the order of time, first reaches a mean IoU; `None` if it never does."""
-    return next((point["seconds"] for point in points if point["mean_iou"] >= goal), None)
 
 
 # --- sweep ------------------------------------------------------------------------------------------------------------
@@ -354,36 +266,6 @@ less; the features take the rest. Half precision is the full profile's choice on
 instructions for it; heads learn in float32 in any case."""
 
 
-def photos_words(numbers: dict) -> str:
-    """The part `photos`."""
-    ours, naive, plain = numbers["ours"], numbers["naive"], numbers["plain"]
-    names = ["naive recipe", "frozen backbone, pooled heads, plain Keras", "cached features, spatial head"]
-    table = pandas.DataFrame([{"epochs": len(points)} | points[-1] for points in (naive, plain, ours)])
-    table.insert(0, "training", names)
-    table.columns = ["training", "epochs", "seconds in all", "mean IoU at the end"]
-    end, best = naive[-1], max(plain, key=lambda point: point["mean_iou"])
-    to_naive, to_best = (seconds_to(ours, goal["mean_iou"]) for goal in (end, best))
-    to_ours = seconds_to(naive, ours[-1]["mean_iou"])
-    reached = "never gets there" if to_naive is None else f"is at or past that point after {to_naive:,.0f} s"
-    back = "never reaches ours" if to_ours is None else f"reaches ours after {to_ours:,.0f} s"
-    of_that = to_best and f"is there after {to_best:,.0f} s, {to_best / best['seconds']:.2f} of that time"
-    return f"""![Mean IoU over time of the naive recipe and of cached features](../images/speed_photos.svg)
-
-{numbers["train_photos"]} photos with one object to learn from, {numbers["test_photos"]} others to test on. All start
-from the same pretrained network with its own preprocessing, which is more than the naive recipe asks for. The clock
-stands still during the test after each epoch.
-
-{measurements.markdown(table, {"seconds in all": "{:,.0f}", "mean IoU at the end": "{:.3f}"})}
-
-The naive recipe ends at a mean IoU of {end["mean_iou"]:.3f}, after {end["seconds"]:,.0f} s
-(`--naive-epochs {len(naive)}`). The spatial head {reached}, its features and its first epoch included. The naive
-recipe {back}.
-
-What somebody who knows Keras would write first freezes the backbone, puts two dense heads on its average, and runs the
-photos through it in each epoch. Its best mean IoU is {best["mean_iou"]:.3f}, after {best["seconds"]:,.0f} s
-(`--plain-epochs {len(plain)}`); the spatial head {of_that or "never gets there"}."""
-
-
 def sweep_words(numbers: dict) -> str:
     """The part `sweep`."""
     names = {"models": "models side by side", "cpu_seconds": "processor seconds"}
@@ -427,40 +309,13 @@ Seconds are the mean of {numbers["times"]} passes in a row, the median of severa
 at its peak, in one pass and in all of these: what streams takes about the same for both."""
 
 
-def draw_photos(numbers: dict, file: Path) -> None:
-    """Mean IoU over seconds, on a logarithmic axis."""
-    # The same file on every run, and text that a reader can search.
-    with matplotlib.rc_context({"svg.hashsalt": "speed", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(7, 3), layout="constrained")
-        axes = figure.subplots()
-        for name, label, style in (
-            ("naive", "naive recipe", {"color": "#b35900", "marker": "s"}),
-            ("plain", "frozen backbone, pooled heads", {"color": "#606060", "marker": "^"}),
-            ("ours", "cached features, spatial head", {"color": "#0072b2", "marker": "o"}),
-        ):
-            pandas.DataFrame(numbers[name]).plot("seconds", "mean_iou", ax=axes, label=label, **style)
-        axes.set(xscale="log", ylim=(0, 1), xlabel="seconds", ylabel="mean IoU on the test photos")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.legend(frameon=False, loc="center right")
-        axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(file, metadata={"Date": None})
-
-
-def write_page(numbers: dict, folder: Path) -> None:
-    """Makes the page and its picture, in `docs` and `images` of a folder."""
-    if "photos" in numbers:
-        draw_photos(numbers["photos"], folder / "images" / "speed_photos.svg")
-    (folder / "docs" / "speed.md").write_text(page(numbers), encoding="utf-8")
-
-
 # Name -> what measures it, what words it, its title.
 PARTS: dict[str, tuple[Callable[[argparse.Namespace], dict], Callable[[dict], str], str]] = {
     "recipe": (recipe, recipe_words, "Until the heads have seen the data 30 times"),
-    "photos": (photos, photos_words, "On photos, to the same mean IoU"),
+    "photos": (iou_over_time.photos, iou_over_time.photos_words, "On photos, to the same mean IoU"),
     "sweep": (sweep, sweep_words, "A sweep of loss weights"),
     "pipeline": (pipeline, pipeline_words, "The input pipeline"),
+    "cost": (cost.cost, cost.cost_words, "What ResNet-50 costs"),
 }
 
 
@@ -492,7 +347,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             measurements.save(file, measurements.load(file) | {part: numbers[part]})
     if not options.quick:
         numbers = measurements.load(file)
-        write_page(numbers, options.out)
+        if "photos" in numbers:
+            iou_over_time.draw_photos(numbers["photos"], options.out / "images" / "speed_photos.svg")
+        file.with_suffix(".md").write_text(page(numbers), encoding="utf-8")
     print(page(numbers))
 
 

@@ -1,8 +1,10 @@
 """Losses for the box head and for joints: Keras's own, IoU losses, weighted sums of them, and what masks joints.
 
-Boxes are `[xmin, ymin, xmax, ymax]`; the L-losses expect them relative (0..1), the IoU losses take any units. Every
-box loss yields one number per box, every joint loss one per joint, so that sample weights and `reduction` work as in
-any Keras loss.
+All are Keras losses: they take `reduction`, `name` and `dtype` as any of these does, are called with `y_true`, `y_pred`
+and maybe `sample_weight`, and come back from a saved model. A box loss compares boxes `[xmin, ymin, xmax, ymax]`, in
+arrays `[..., 4]`, and yields one number per box; when the shapes differ it raises a `ValueError`. The L-losses expect
+relative coordinates (0..1), the IoU losses take any units and compute in float32. A joint loss compares joints
+`[B, J, 2]`, x and y relative to the side of the square image, and yields one number per joint.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,19 +31,10 @@ class SmoothL1Loss(keras.losses.Huber):
 
     Args:
         delta: Error at which the square turns straight, in units of the coordinates.
-        reduction: As in any Keras loss.
-        name: Name of the loss.
-        dtype: As in any Keras loss.
     """
 
-    def __init__(
-        self,
-        delta: float = SMOOTH_L1_DELTA,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "smooth_l1",
-        dtype: Any = None,
-    ):
-        super().__init__(delta=delta, reduction=reduction, name=name, dtype=dtype)
+    def __init__(self, delta: float = SMOOTH_L1_DELTA, name: str = "smooth_l1", **kwargs):
+        super().__init__(delta=delta, name=name, **kwargs)
         self.delta = float(delta)
 
     def get_config(self) -> dict[str, Any]:
@@ -54,23 +47,10 @@ class GIoULoss(keras.losses.Loss):
 
     0 for a perfect box, 1 for two boxes that share just one whole side, towards 2 for boxes far apart. `1 - IoU` has a
     zero gradient as soon as two boxes are disjoint; this one keeps pulling them together.
-
-    Args:
-        reduction: As in any Keras loss.
-        name: Name of the loss.
-        dtype: As in any Keras loss; the boxes themselves are always compared in float32.
-
-    Call arguments:
-        y_true: True boxes `[xmin, ymin, xmax, ymax]`, shape `[..., 4]`, any units.
-        y_pred: Predicted boxes, same shape and units.
-        sample_weight: Optional weights, shape `[...]`.
-
-    Raises:
-        ValueError: On call, when the shapes differ or do not end in 4.
     """
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "giou_loss", dtype: Any = None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, name: str = "giou_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return 1.0 - boxes.giou(*boxes.paired_boxes(y_true, y_pred))
@@ -81,23 +61,11 @@ class CIoULoss(keras.losses.Loss):
     """1 - CIoU (Zheng et al. 2020, arXiv 1911.08287).
 
     Beside the overlap it minds the distance of the centers and the aspect ratio. 0 for a perfect box, below 3 always.
-
-    Args:
-        reduction: As in any Keras loss.
-        name: Name of the loss.
-        dtype: As in any Keras loss; the boxes themselves are always compared in float32.
-
-    Call arguments:
-        y_true: True boxes `[xmin, ymin, xmax, ymax]`, shape `[..., 4]`, any units.
-        y_pred: Predicted boxes, same shape and units. Keep them valid (`xmin < xmax`, `ymin < ymax`).
-        sample_weight: Optional weights, shape `[...]`.
-
-    Raises:
-        ValueError: On call, when the shapes differ or do not end in 4.
+    Predicted boxes must be valid (`xmin < xmax`, `ymin < ymax`).
     """
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str = "ciou_loss", dtype: Any = None):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    def __init__(self, name: str = "ciou_loss", **kwargs):
+        super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return 1.0 - boxes.ciou(*boxes.paired_boxes(y_true, y_pred))
@@ -116,14 +84,6 @@ class WeightedSumLoss(keras.losses.Loss):
     Args:
         losses: The losses to add, Keras `Loss` objects. Their own `reduction` is not used.
         weights: One factor per loss.
-        reduction: As in any Keras loss, applied to the sum.
-        name: Name of the loss.
-        dtype: As in any Keras loss.
-
-    Call arguments:
-        y_true: Targets, as the added losses take them.
-        y_pred: Predictions, likewise.
-        sample_weight: Optional weights, one per sample.
 
     Raises:
         ValueError: No loss is given, or there are not as many weights as losses.
@@ -133,11 +93,10 @@ class WeightedSumLoss(keras.losses.Loss):
         self,
         losses: Sequence[keras.losses.Loss],
         weights: Sequence[float],
-        reduction: str | None = "sum_over_batch_size",
         name: str = "weighted_sum_loss",
-        dtype: Any = None,
+        **kwargs,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(name=name, **kwargs)
         if not losses or len(losses) != len(weights):
             raise ValueError(
                 f"WeightedSumLoss needs one weight per loss; got {len(losses)} losses and {len(weights)} weights."
@@ -176,17 +135,16 @@ def get_box_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
             coordinates `l2` and `smooth_l1` (slope `SMOOTH_L1_DELTA` at most) are far smaller than `l1`, and `l1` than
             `giou`.
 
-    Returns:
-        A Keras `Loss`.
-
     Raises:
         ValueError: The name is unknown, or `loss` is neither a name nor a Keras loss.
     """
-    if isinstance(loss, keras.losses.Loss):
-        return loss
-    if not isinstance(loss, str) or loss not in BOX_LOSSES:
-        raise ValueError(f"Unknown box loss {loss!r}; use one of {', '.join(BOX_LOSSES)}, or a keras.losses.Loss.")
-    return BOX_LOSSES[loss]()
+    return loss if isinstance(loss, keras.losses.Loss) else _named("box", BOX_LOSSES, loss)
+
+
+def _named(kind: str, choices: Mapping[str, Callable], name: str) -> keras.losses.Loss:
+    if not isinstance(name, str) or name not in choices:
+        raise ValueError(f"Unknown {kind} loss {name!r}; use one of {', '.join(choices)}, or a keras.losses.Loss.")
+    return choices[name]()
 
 
 # --- learned weighting ------------------------------------------------------------------------------------------------
@@ -210,7 +168,6 @@ class LearnedWeighting(keras.layers.Layer):
     Args:
         tasks: Name of each loss -> `"classification"` or `"regression"`.
         shape: Shape of the losses, each element with parameters of its own; `()` for one number per task.
-        **kwargs: As for every Keras layer.
 
     Call arguments:
         losses: Name -> loss, of `shape`. Not below 0.
@@ -269,13 +226,10 @@ class JointLoss(keras.losses.Loss):
     Args:
         loss: The loss of one joint, a Keras `Loss` that takes the mean over the last axis, here x and y. Its own
             `reduction` is not used.
-        reduction: As in any Keras loss. `"mean_with_sample_weight"` divides by the sum of the weights; a batch without
-            any label then has the loss 0.
-        name: Name of the loss.
-        dtype: As in any Keras loss.
+        reduction: By default the sum over that of the weights; a batch without any label has the loss 0.
 
     Call arguments:
-        y_true: True joints, x and y, relative to the side of the square image, shape `[B, J, 2]`.
+        y_true: True joints `[B, J, 2]`.
         y_pred: Predicted joints, same shape and units.
         sample_weight: One weight per joint, `[B, J]`, 0 for a joint without a label; or one per person, `[B]` or
             `[B, 1]`. `None` counts all joints.
@@ -289,16 +243,16 @@ class JointLoss(keras.losses.Loss):
         loss: keras.losses.Loss,
         reduction: str | None = "mean_with_sample_weight",
         name: str = "joint_loss",
-        dtype: Any = None,
+        **kwargs,
     ):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(reduction=reduction, name=name, **kwargs)
         self.loss = loss
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         weight = joint_weights(y_true, y_pred, sample_weight, self.dtype)
-        y_true = ops.where(weight[..., None] > 0, y_true, ops.zeros_like(y_true))
+        y_true = labelled_only(y_true, weight)
         return super().__call__(y_true, y_pred, weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -323,13 +277,10 @@ class HeatmapLoss(keras.losses.Loss):
     Args:
         outside: Number of rows and columns of the heatmaps that lie outside the image, at each border.
         spread: Standard deviation of the Gaussian, in cells.
-        reduction: As for `JointLoss`.
-        name: Name of the loss.
-        dtype: As in any Keras loss.
 
     Call arguments:
-        y_true: True joints, x and y, relative to the side of the square image, shape `[B, J, 2]`.
-        y_pred: Logits of the heatmaps, shape `[B, H, W, J]`.
+        y_true: True joints `[B, J, 2]`.
+        y_pred: Logits of the heatmaps, `[B, H, W, J]`.
         sample_weight: As for `JointLoss`.
 
     Raises:
@@ -342,11 +293,11 @@ class HeatmapLoss(keras.losses.Loss):
         spread: float = 0.8,
         reduction: str | None = "mean_with_sample_weight",
         name: str = "heatmap_loss",
-        dtype: Any = None,
+        **kwargs,
     ):
         if spread <= 0:
             raise ValueError(f"spread is {spread}; it must be above 0 cells.")
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+        super().__init__(reduction=reduction, name=name, **kwargs)
         self.outside, self.spread = outside, spread
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
@@ -356,7 +307,7 @@ class HeatmapLoss(keras.losses.Loss):
                 f"joints {tuple(y_true.shape)} need heatmaps [B, H, W, {y_true.shape[1]}], not {tuple(y_pred.shape)}."
             )
         weight = joint_weights(y_true, y_true, sample_weight, self.dtype)
-        y_true = ops.where(weight[..., None] > 0, y_true, ops.zeros_like(y_true))
+        y_true = labelled_only(y_true, weight)
         return super().__call__(y_true, y_pred, weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -390,17 +341,12 @@ def get_joint_loss(loss: str | keras.losses.Loss) -> JointLoss:
         loss: One of `JOINT_LOSSES`; or a Keras loss that takes the mean over the last axis, which is put into a
             `JointLoss` so that it, too, counts labelled joints only.
 
-    Returns:
-        A `JointLoss`.
-
     Raises:
         ValueError: The name is unknown, or `loss` is neither a name nor a Keras loss.
     """
-    if isinstance(loss, keras.losses.Loss):
-        return loss if isinstance(loss, JointLoss) else JointLoss(loss, name=loss.name)
-    if not isinstance(loss, str) or loss not in JOINT_LOSSES:
-        raise ValueError(f"Unknown joint loss {loss!r}; use one of {', '.join(JOINT_LOSSES)}, or a keras.losses.Loss.")
-    return JOINT_LOSSES[loss]()
+    if not isinstance(loss, keras.losses.Loss):
+        return _named("joint", JOINT_LOSSES, loss)
+    return loss if isinstance(loss, JointLoss) else JointLoss(loss, name=loss.name)
 
 
 def joint_weights(y_true: Any, y_pred: Any, sample_weight: Any = None, dtype: str = "float32") -> Any:
@@ -436,3 +382,8 @@ def joint_weights(y_true: Any, y_pred: Any, sample_weight: Any = None, dtype: st
             f"got {tuple(weight.shape)}."
         )
     return weight * ops.ones_like(y_true[..., 0], dtype=dtype)
+
+
+def labelled_only(joints: Any, weight: Any) -> Any:
+    """Joints `[B, J, 2]` with zeros in place of those of weight 0, which may be NaN; weights `[B, J]`."""
+    return ops.where(weight[..., None] > 0, joints, ops.zeros_like(joints))

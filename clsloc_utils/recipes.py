@@ -138,7 +138,7 @@ def precision_of(profile: Profile) -> str | None:
         As for `models.computing_in`: `"mixed_float16"` with a GPU; `"mixed_bfloat16"` on a processor with instructions
         for it; else `None`.
     """
-    # ResNet-50 gains in all steps (docs/cost.md); the depthwise convolutions of an EfficientNet gained nothing.
+    # ResNet-50 gains in all steps (docs/speed.md); the depthwise convolutions of an EfficientNet gained nothing.
     if not profile.mixed_precision:
         return None
     if tf.config.list_physical_devices("GPU"):

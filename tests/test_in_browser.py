@@ -1,8 +1,10 @@
 """Widgets and pages in a real browser: what moves, and what a phone would have to scroll sideways."""
 
-import importlib.util
-
 import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed")
+
+# isort: split
 import try_lab
 import try_site
 from browser import BROWSERS, find_browser
@@ -10,7 +12,6 @@ from browser import BROWSERS, find_browser
 PAGE = "<!DOCTYPE html><html lang='en'><head><meta name='viewport' content='width=device-width'></head><body>{}</body>"
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="playwright is not installed"),
     pytest.mark.skipif(find_browser() is None, reason=f"no Chromium on the PATH: {', '.join(BROWSERS)}"),
 ]
 

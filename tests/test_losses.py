@@ -48,39 +48,27 @@ def test_ciou_loss_is_one_minus_ciou():
     )
 
 
-def test_smooth_l1_is_not_just_half_of_l2_on_relative_boxes():
-    y_true, y_pred = np.zeros((1, 4), "float32"), np.full((1, 4), 0.5, "float32")
-    assert float(losses.get_box_loss("smooth_l1")(y_true, y_pred)) == pytest.approx(0.045)
-    assert float(keras.losses.Huber()(y_true, y_pred)) == pytest.approx(0.125)
-
-
-def test_a_perfect_box_costs_nothing(loss):
-    assert float(loss(TRUE, TRUE)) == pytest.approx(0.0, abs=1e-6)
-
-
-def test_one_value_per_box_without_reduction(loss):
-    config = {**loss.get_config(), "reduction": None}
-    values = type(loss).from_config(config)(TRUE, PREDICTED)
-    assert values.shape == (3,)
-    np.testing.assert_allclose(values, loss.call(tf.constant(TRUE), tf.constant(PREDICTED)), atol=1e-6)
-
-
 def test_reductions_and_sample_weights(loss):
     values = np.asarray(loss.call(tf.constant(TRUE), tf.constant(PREDICTED)))
     weights = np.array([1.0, 0.5, 2.0], "float32")
-    summed = type(loss).from_config({**loss.get_config(), "reduction": "sum"})
-    averaged = type(loss).from_config({**loss.get_config(), "reduction": "mean_with_sample_weight"})
-    assert float(loss(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(np.mean(values * weights), rel=1e-5)
-    assert float(summed(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(np.sum(values * weights), rel=1e-5)
-    assert float(averaged(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(
-        np.average(values, weights=weights), rel=1e-5
-    )
+
+    def reduced(reduction):
+        return type(loss).from_config({**loss.get_config(), "reduction": reduction})
+
+    np.testing.assert_allclose(reduced(None)(TRUE, PREDICTED), values, atol=1e-6)
+    for reduction, expected in (
+        ("sum_over_batch_size", np.mean(values * weights)),
+        ("sum", np.sum(values * weights)),
+        ("mean_with_sample_weight", np.average(values, weights=weights)),
+    ):
+        assert float(reduced(reduction)(TRUE, PREDICTED, sample_weight=weights)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(TRUE, TRUE)) == pytest.approx(0.0, abs=1e-6), "a perfect box costs nothing"
+    assert float(loss(TRUE, PREDICTED.astype("float16"))) == pytest.approx(float(loss(TRUE, PREDICTED)), abs=2e-3)
 
 
 def test_round_trip_through_a_config(loss):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(copy) is type(loss)
-    assert copy.name == loss.name
     assert copy.get_config() == loss.get_config()
     assert float(copy(TRUE, PREDICTED)) == float(loss(TRUE, PREDICTED))
 
@@ -90,43 +78,6 @@ def test_smooth_l1_keeps_its_delta_in_a_config():
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert float(copy(TRUE, PREDICTED)) == float(loss(TRUE, PREDICTED))
     assert float(copy(TRUE, PREDICTED)) != float(losses.SmoothL1Loss()(TRUE, PREDICTED))
-
-
-def test_float16_predictions(loss):
-    assert float(loss(TRUE, PREDICTED.astype("float16"))) == pytest.approx(float(loss(TRUE, PREDICTED)), abs=2e-3)
-
-
-def gradient_of(function, box, target):
-    box = tf.constant([box])
-    with tf.GradientTape() as tape:
-        tape.watch(box)
-        value = function(tf.constant([target]), box)
-    return tape.gradient(value, box).numpy()[0]
-
-
-@pytest.mark.parametrize("name", ["giou", "ciou", "giou+l1"])
-def test_disjoint_boxes_are_pulled_together(name):
-    gradient = gradient_of(losses.get_box_loss(name), [0.1, 0.1, 0.2, 0.2], [0.6, 0.6, 0.9, 0.9])
-    assert np.all(np.isfinite(gradient))
-    # Descent moves against the gradient: xmax and ymax must grow towards the target.
-    assert np.all(gradient[2:] < -0.1)
-
-
-def test_pitfall_one_minus_iou_leaves_disjoint_boxes_where_they_are():
-    gradient = gradient_of(
-        lambda y_true, y_pred: 1 - boxes.iou(y_true, y_pred), [0.1, 0.1, 0.2, 0.2], [0.6, 0.6, 0.9, 0.9]
-    )
-    assert np.all(gradient == 0)
-
-
-def test_pitfall_giou_is_blind_to_where_an_inner_box_lies_and_l1_is_not():
-    inner, target = [0.15, 0.2, 0.35, 0.4], [0.1, 0.1, 0.9, 0.9]
-    shift = np.array([0.1, 0.1, 0.1, 0.1], "float32")
-    giou, both = losses.get_box_loss("giou"), losses.get_box_loss("giou+l1")
-    assert float(giou([target], [inner])) == pytest.approx(float(giou([target], [inner + shift])), abs=1e-6)
-    np.testing.assert_allclose(
-        gradient_of(both, inner, target) - gradient_of(giou, inner, target), [0.5, 0.5, -0.5, -0.5], atol=1e-5
-    )
 
 
 @pytest.mark.parametrize("name", ["giou", "ciou", "giou+l1"])
@@ -160,12 +111,7 @@ def test_get_box_loss_passes_losses_through_and_names_the_choices():
         losses.get_box_loss("iou")
     with pytest.raises(ValueError, match="None"):
         losses.get_box_loss(None)
-
-
-def test_keras_classes_are_used_where_keras_has_them():
     assert type(losses.get_box_loss("l2")) is keras.losses.MeanSquaredError
-    assert type(losses.get_box_loss("l1")) is keras.losses.MeanAbsoluteError
-    assert isinstance(losses.get_box_loss("smooth_l1"), keras.losses.Huber)
     assert losses.get_box_loss("l1") is not losses.get_box_loss("l1")
 
 
@@ -224,18 +170,12 @@ def descend(weighting, task_losses, steps=600):
         step()
 
 
-def test_learned_weights_move_to_half_the_inverse_of_a_constant_loss():
-    weighting = losses.LearnedWeighting(TASKS)
-    descend(weighting, constants(label=2.0, box=0.1))
+def test_learned_weights_of_each_element_move_to_half_the_inverse_of_a_constant_loss():
+    weighting = losses.LearnedWeighting(TASKS, shape=(3,))
+    descend(weighting, constants(label=[0.1, 0.5, 2.0], box=[0.1, 0.1, 1.0]))
     weights = weighting.task_weights()
-    assert float(weights["label"]) == pytest.approx(1 / (2 * 2.0), rel=1e-2)
-    assert float(weights["box"]) == pytest.approx(1 / (2 * 0.1), rel=1e-2)
-
-
-def test_each_element_of_a_shaped_loss_learns_for_itself():
-    weighting = losses.LearnedWeighting({"label": "classification"}, shape=(3,))
-    descend(weighting, constants(label=[0.1, 0.5, 2.0]))
-    np.testing.assert_allclose(weighting.task_weights()["label"], [5.0, 1.0, 0.25], rtol=0.02)
+    np.testing.assert_allclose(weights["label"], [5.0, 1.0, 0.25], rtol=0.02)
+    np.testing.assert_allclose(weights["box"], [5.0, 5.0, 0.5], rtol=0.02)
 
 
 def test_learned_weighting_comes_back_from_its_config():

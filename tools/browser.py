@@ -3,7 +3,8 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
-from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -14,17 +15,8 @@ def find_browser() -> str | None:
 
 
 @contextlib.contextmanager
-def launched(browser: str) -> Iterator[Any]:
-    """Runs a browser without a window.
-
-    Args:
-        browser: Path of a Chromium.
-
-    Yields:
-        The `playwright` browser.
-    """
-    from playwright.sync_api import sync_playwright
-
+def launched(browser: str) -> Iterator[Browser]:
+    """Runs a browser, whose path is given, without a window."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         yield chromium

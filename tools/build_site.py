@@ -24,7 +24,7 @@ CONFIGURATION = REPOSITORY / "docs"
 
 
 def build(source: Path, target: Path, run: bool = False, strict: bool = False) -> list[str]:
-    """Builds the pages and, when all went well, puts them in place.
+    """Builds the pages and, when all went well, puts them in place; else `target` stays as it was.
 
     Args:
         source: The repository, or a folder with `docs/index.md` and `notebooks/` like it.
@@ -33,10 +33,10 @@ def build(source: Path, target: Path, run: bool = False, strict: bool = False) -
         strict: Whether warnings of Sphinx, and what `check_site` finds, are faults.
 
     Returns:
-        The faults, one sentence each; when there are any, `target` is as it was.
+        The faults, one sentence each.
 
     Raises:
-        NotebookFailed: A cell failed; `target` is as it was.
+        NotebookFailed: A cell failed.
     """
     ran = run_notebooks(all_notebooks(source / "notebooks")) if run else ()
     outputs = {path: nbformat.writes(notebook) for path, notebook in ran}
@@ -51,16 +51,8 @@ def build(source: Path, target: Path, run: bool = False, strict: bool = False) -
     pages = unfinished / "new"
     nocolor()
     with patch_docutils(CONFIGURATION), docutils_namespace():
-        app = Sphinx(
-            source,
-            CONFIGURATION,
-            pages,
-            unfinished / "doctrees",
-            "html",
-            status=None,
-            warning=sys.stderr,
-            warningiserror=strict,
-        )
+        places = (source, CONFIGURATION, pages, unfinished / "doctrees", "html")
+        app = Sphinx(*places, status=None, warning=sys.stderr, warningiserror=strict)
         app.connect("source-read", show_outputs)
         app.build()
     faults = check_site.problems(pages) if strict else []

@@ -20,37 +20,13 @@ WIDGET = re.compile(r"(VBox|HBox|GridBox|Box|Tab|Accordion)\(children=|(HTML|Fil
 
 
 def problems(path: Path) -> list[str]:
-    """Everything that is wrong with a notebook.
-
-    Args:
-        path: The notebook, executed and saved.
-
-    Returns:
-        One sentence each, with the cell it is about; empty when all is well.
-    """
+    """Everything that is wrong with a notebook, executed and saved: one sentence each, with the cell it is about."""
     notebook = nbformat.read(path, as_version=4)
     try:
         nbformat.validate(notebook)
     except nbformat.ValidationError as error:
         return [f"not a valid notebook: {error.message}"]
     return [problem for check in (_execution, _cells, _compared) for problem in check(notebook)]
-
-
-def compared_outputs(notebook: nbformat.NotebookNode) -> int:
-    """How many cells print or return something that the tests compare; pictures do not count.
-
-    Args:
-        notebook: The notebook with its outputs.
-
-    Returns:
-        The number of cells.
-    """
-    return sum(
-        _is_compared(cell)
-        and "exercise" not in cell.metadata.get("tags", ())  # "Not tried yet" is no answer of the package.
-        and any(_says_something(output) for output in cell.outputs)
-        for cell in _code_cells(notebook)
-    )
 
 
 def _execution(notebook: nbformat.NotebookNode) -> Iterator[str]:
@@ -84,7 +60,13 @@ def _cells(notebook: nbformat.NotebookNode) -> Iterator[str]:
 
 
 def _compared(notebook: nbformat.NotebookNode) -> Iterator[str]:
-    count = compared_outputs(notebook)
+    """Whether enough cells print or return something that the tests compare; pictures do not count."""
+    count = sum(
+        _is_compared(cell)
+        and "exercise" not in cell.metadata.get("tags", ())  # "Not tried yet" is no answer of the package.
+        and any(_says_something(output) for output in cell.outputs)
+        for cell in _code_cells(notebook)
+    )
     if count < MIN_COMPARED_OUTPUTS:
         yield f"only {count} of its cells have a text output that is compared; show at least {MIN_COMPARED_OUTPUTS}"
 

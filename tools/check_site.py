@@ -11,14 +11,7 @@ LOADED = "img[src], script[src], iframe[src], source[src], link[rel~=stylesheet]
 
 
 def problems(site: Path) -> list[str]:
-    """Dead links, files from the internet, pictures or columns without words, headings out of order.
-
-    Args:
-        site: Folder of the pages.
-
-    Returns:
-        One sentence each, with the page it is about; empty when all is well.
-    """
+    """Dead links, files from the internet, pictures without words, headings out of order: a sentence each."""
     pages = {
         path.resolve(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         for path in sorted(site.rglob("*.html"))

@@ -22,17 +22,7 @@ class NotebookFailed(RuntimeError):
 
 
 def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks of the course in the order of their numbers.
-
-    Args:
-        folder: Where they lie.
-
-    Returns:
-        Paths of the `.ipynb` files of the folder itself.
-
-    Raises:
-        FileNotFoundError: There is none.
-    """
+    """The notebooks of the course in the order of their numbers; without any, a `FileNotFoundError`."""
     paths = sorted(folder.glob("*.ipynb"))
     if not paths:
         raise FileNotFoundError(f"{folder} holds no .ipynb file.")
@@ -40,32 +30,12 @@ def course_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
 
 
 def all_notebooks(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The notebooks of the course, and behind them those in its folder `solutions`, each in the order of their numbers.
-
-    Args:
-        folder: Where the notebooks of the course lie.
-
-    Returns:
-        Paths of `.ipynb` files.
-
-    Raises:
-        FileNotFoundError: The course has none.
-    """
+    """The notebooks of the course, and behind them those in its folder `solutions`."""
     return [*course_notebooks(folder), *sorted((folder / "solutions").glob("*.ipynb"))]
 
 
 def run_notebooks(paths: list[Path]) -> Iterator[tuple[Path, nbformat.NotebookNode]]:
-    """Runs notebooks one after the other and prints a line for each: which it is, and how long it took.
-
-    Args:
-        paths: The notebooks.
-
-    Yields:
-        Each path and its notebook with new outputs.
-
-    Raises:
-        NotebookFailed: A cell failed.
-    """
+    """Runs notebooks one after the other, as `run_notebook` does; prints for each how long it took."""
     for number, path in enumerate(paths, 1):
         print(f"[{number}/{len(paths)}] {path.name} ...", end=" ", flush=True)
         begin = time.perf_counter()
@@ -79,13 +49,10 @@ def run_notebooks(paths: list[Path]) -> Iterator[tuple[Path, nbformat.NotebookNo
 
 
 def run_notebook(path: Path) -> nbformat.NotebookNode:
-    """Runs a notebook from top to bottom in a fresh kernel; the file itself stays as it is.
-
-    Args:
-        path: The notebook. Its cells run in its folder, as they do in JupyterLab.
+    """Runs a notebook from top to bottom in a fresh kernel, in its own folder as JupyterLab does.
 
     Returns:
-        The notebook with its new outputs.
+        The notebook with its new outputs; the file itself stays as it is.
 
     Raises:
         NotebookFailed: A cell raised an error, took too long, or lost its kernel.

@@ -13,8 +13,6 @@ import io
 import json
 import os
 import re
-import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,19 +20,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
 
 import nbformat
 from browser import find_browser, launched
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 from update_notebooks import KERNEL
 
 from clsloc_utils.exercises import quiz
 
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-START_SECONDS = 300
-RUN_SECONDS = 600
+START_SECONDS, RUN_SECONDS = 300, 600
 SETTLE_SECONDS = 60
 """How long a number may take to follow a movement; it takes some hundredths of a second."""
 
@@ -71,7 +68,7 @@ CELLS = [
     images, _ = next(iter(pipelines.batches(folder, "validation", image_size=64, batch_size=2)))
     sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, verbose=False)
     """,
-    "widgets.sweep_slider(sweep, images.numpy(), source.class_names, columns=2)",
+    "widgets.sweep_slider(sweep, images.numpy(), source.class_names)",
     """
     from pathlib import Path
     import numpy as np
@@ -94,20 +91,8 @@ SETTINGS_SHOWN = ("class only", "ratio 0.01", "ratio 1", "ratio 100", "box only"
 
 
 @contextlib.contextmanager
-def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
-    """Runs JupyterLab, with settings and data of its own, and opens a notebook.
-
-    Args:
-        notebook: Its file; the settings lie beside it.
-        browser: Path of a Chromium.
-        theme: One of `THEMES`.
-
-    Yields:
-        The `playwright` page.
-
-    Raises:
-        AssertionError: JupyterLab or its kernel did not start.
-    """
+def opened(notebook: Path, browser: str, theme: str) -> Iterator[Page]:
+    """Runs JupyterLab, with settings of its own beside a notebook, and opens this when its kernel is ready."""
     own = notebook.parent / ".jupyter"
     (own / "labconfig").mkdir(parents=True)
     settings = {
@@ -116,55 +101,38 @@ def opened(notebook: Path, browser: str, theme: str) -> Iterator[Any]:
         "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is drawn at once
     }
     (own / "labconfig" / "default_setting_overrides.json").write_text(json.dumps(settings), encoding="utf-8")
-    names = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
-    command += [
-        "--ServerApp.port_retries=0",
-        f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={notebook.parent}",
-    ]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command.append(f"--ServerApp.root_dir={notebook.parent}")
+    folders = dict.fromkeys(("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"), str(own))
     log = own / "log.txt"
     with log.open("w", encoding="utf-8") as output:
-        environment = os.environ | dict.fromkeys(names, str(own))
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, env=os.environ | folders, stdout=output, stderr=subprocess.STDOUT)
     try:
-        wait_for(lambda: listens(port), lambda: log.read_text(encoding="utf-8"), START_SECONDS)
+        # The server writes down where it listens, and the token that it asks for.
+        wait_for(lambda: [*own.glob("jpserver-*.html")], lambda: log.read_text(encoding="utf-8"), START_SECONDS)
+        (description,) = own.glob("jpserver-*.json")
+        address = json.loads(description.read_text(encoding="utf-8"))
         with launched(browser) as chromium:
             page = chromium.new_context(viewport={"width": 1280, "height": 1400}, has_touch=True).new_page()
-            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={token}")
-            page.locator(".jp-Notebook").wait_for()
+            page.set_default_timeout(1000 * SETTLE_SECONDS)
+            page.goto(f"{address['url']}lab/tree/{notebook.name}?token={address['token']}")
             # Until its kernel answers, JupyterLab forgets what it is told to run, or asks for a kernel.
-            wait_for(lambda: is_any_kernel_ready(page, port), lambda: "no kernel", START_SECONDS)
+            wait_for(lambda: is_kernel_ready(page, address["url"]), lambda: "no kernel", START_SECONDS)
             yield page
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def listens(port: int) -> bool:
-    """Whether a server of this machine listens there."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-        return True
-    return False
-
-
-def is_any_kernel_ready(page: Any, port: int) -> bool:
-    """Whether a kernel waits for work, and a notebook is connected to it."""
-    answer = page.request.get(f"http://127.0.0.1:{port}/api/kernels")
+def is_kernel_ready(page: Page, url: str) -> bool:
+    """Whether a kernel waits for work, and the notebook is connected to it."""
+    answer = page.request.get(f"{url}api/kernels")
     # While a kernel starts, the server may not know what to say of it.
     return answer.ok and any(each["execution_state"] == "idle" and each["connections"] for each in answer.json())
 
 
-def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
-    """Returns as soon as a condition holds.
-
-    Raises:
-        AssertionError: It does not in time; with the complaint.
-    """
+def wait_for(condition: Callable[[], object], complaint: Callable[[], str], seconds: float = SETTLE_SECONDS) -> None:
+    """Returns as soon as a condition holds; raises the complaint when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -172,29 +140,12 @@ def wait_for(condition: Callable[[], bool], complaint: Callable[[], str], second
         time.sleep(0.02)
 
 
-def wait_for_text(element: Any, pattern: str, attribute: str | None = None) -> None:
-    """Returns as soon as the text of an element, or an attribute, holds a pattern."""
-
-    def text() -> str:
-        return element.get_attribute(attribute) if attribute else element.text_content()
-
-    wait_for(lambda: re.search(pattern, text()), lambda: f"{text()!r} does not hold {pattern!r}")
-
-
-def run_all_cells(page: Any) -> None:
-    """Runs the notebook from top to bottom.
-
-    Raises:
-        AssertionError: A cell failed, wrote to standard error, or still runs after `RUN_SECONDS`.
-    """
+def run_all_cells(page: Page) -> None:
+    """Runs the notebook from top to bottom; no cell may fail or write to standard error."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     prompts = page.locator(".jp-CodeCell .jp-InputPrompt")
-    wait_for(
-        lambda: all(re.fullmatch(r"\[\d+\]:", text.strip()) for text in prompts.all_inner_texts()),
-        lambda: f"cells still run: {prompts.all_inner_texts()}",
-        RUN_SECONDS,
-    )
+    expect(prompts).to_have_text([re.compile(r"^\s*\[\d+\]:\s*$")] * len(CELLS), timeout=1000 * RUN_SECONDS)
     errors = page.locator('[data-mime-type$="jupyter.stderr"], [data-mime-type$="jupyter.error"]')
     assert not errors.count(), "\n".join(errors.all_inner_texts())
 
@@ -205,12 +156,12 @@ def run_all_cells(page: Any) -> None:
 class Handles:
     """A picture with things to move, as somebody sees it."""
 
-    def __init__(self, page: Any, number: int):
+    def __init__(self, page: Page, number: int):
         self.page = page
         self.root = page.locator(".clsloc-handles").nth(number)
         self.root.scroll_into_view_if_needed()
 
-    def item(self, name: str) -> Any:
+    def item(self, name: str) -> Locator:
         """What can be moved and has this name."""
         return self.root.locator(f'.item[aria-label^="{name}:"]')
 
@@ -219,13 +170,14 @@ class Handles:
         names, values = (self.root.locator(each).all_inner_texts() for each in ("dt", "dd b"))
         return dict(zip(names, map(float, values), strict=True))
 
-    def expect(self, tolerance: float = 0.0006, **expected: float) -> None:
-        """Waits until the numbers are these; `LONG_NAMES` says what `L2` and `PCK_20` stand for."""
-        wanted = {LONG_NAMES.get(name, name): value for name, value in expected.items()}
-        wait_for(
-            lambda: all(abs(self.numbers().get(name, 1e9) - value) <= tolerance for name, value in wanted.items()),
-            lambda: f"{self.numbers()} is not {wanted}",
-        )
+    def expect(self, wanted: dict[str, float], tolerance: float = 0.0006) -> None:
+        """Waits until the numbers are these."""
+
+        def found() -> bool:
+            numbers = self.numbers()
+            return all(abs(numbers.get(name, 1e9) - value) <= tolerance for name, value in wanted.items())
+
+        wait_for(found, lambda: f"{self.numbers()} is not {wanted}")
 
     def drag(self, start: tuple[float, float], shift: tuple[float, float], finger: bool = False) -> None:
         """Moves what lies at a place of the picture, both in shares of its width and height, by mouse or by finger."""
@@ -237,12 +189,7 @@ class Handles:
 
         if finger:
             touch = self.page.context.new_cdp_session(self.page)
-            for kind, places in (
-                ("touchStart", [place(0)]),
-                ("touchMove", [place(0.5)]),
-                ("touchMove", [place(1)]),
-                ("touchEnd", []),
-            ):
+            for kind, places in (("touchStart", [place(0)]), ("touchMove", [place(1)]), ("touchEnd", [])):
                 touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
         else:
             self.page.mouse.move(**place(0))
@@ -257,15 +204,12 @@ class Handles:
             self.page.keyboard.press(keys)
 
 
-LONG_NAMES = {"L2": "L2 loss", "PCK_10": "PCK@0.1", "PCK_20": "PCK@0.2"}
-
-
-def focused(page: Any) -> str:
+def focused(page: Page) -> str:
     """What a screen reader says of what has the focus."""
     return page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText")
 
 
-def active_cell(page: Any) -> int:
+def active_cell(page: Page) -> int:
     """Number of the cell that JupyterLab has chosen."""
     return page.evaluate("[...document.querySelectorAll('.jp-Cell')].findIndex((c) => c.matches('.jp-mod-active'))")
 
@@ -273,67 +217,72 @@ def active_cell(page: Any) -> int:
 # --- What is tried ----------------------------------------------------------------------------------------------------
 
 
-def try_boxes(page: Any) -> None:
+def try_boxes(page: Page) -> None:
     """Two boxes of 0.4 by 0.4, the predicted one 0.1 to the right of the true one."""
+
+    def numbers(iou: float, giou: float, l2_loss: float) -> dict[str, float]:
+        return {"IoU": iou, "GIoU": giou, "L2 loss": l2_loss}
+
     handles = Handles(page, 0)
-    handles.expect(IoU=0.12 / 0.2, GIoU=0.12 / 0.2, L2=0.02 / 4)
+    handles.expect(numbers(0.12 / 0.2, 0.12 / 0.2, 0.02 / 4))
     handles.press("true box", "Tab")
     assert focused(page).startswith("predicted box"), focused(page)
     chosen = active_cell(page)
     handles.press("predicted box", "ArrowLeft", 10)
-    handles.expect(IoU=1, GIoU=1, L2=0)
+    handles.expect(numbers(1, 1, 0))
     handles.press("predicted box", "ArrowDown", 20)
-    handles.expect(IoU=0.08 / 0.24, GIoU=0.08 / 0.24, L2=0.08 / 4)
+    handles.expect(numbers(0.08 / 0.24, 0.08 / 0.24, 0.08 / 4))
     handles.press("predicted box", "ArrowUp", 20)
     handles.press("predicted box", "Shift+ArrowRight", 40)  # 0.8 by 0.4, the right edge at the border
-    handles.expect(IoU=0.5, GIoU=0.5, L2=0.16 / 4)
+    handles.expect(numbers(0.5, 0.5, 0.16 / 4))
     spoken = "predicted box: left 20 %, top 20 %, right 100 %, bottom 60 %. IoU 0.500, GIoU 0.500"
-    wait_for_text(handles.root.get_by_role("status"), re.escape(spoken))
+    expect(handles.root.get_by_role("status")).to_contain_text(spoken)
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
     handles.root.get_by_role("button", name="Start again").click()
-    handles.expect(IoU=0.6)
+    handles.expect({"IoU": 0.6})
     handles.drag((0.5, 0.4), (0.3, 0.4))  # the predicted box into the corner: no overlap
-    handles.expect(IoU=0, GIoU=-(0.8**2 - 2 * 0.4**2) / 0.8**2, L2=4 * 0.4**2 / 4, tolerance=0.005)
+    handles.expect(numbers(0, -(0.8**2 - 2 * 0.4**2) / 0.8**2, 0.4**2), tolerance=0.005)
     handles.drag((0.6, 0.6), (-0.2, -0.2))  # its corner, which is also the true one's: the box touched last gives way
-    handles.expect(IoU=0.2**2 / (0.4**2 + 0.6**2 - 0.2**2), tolerance=0.005)
+    handles.expect({"IoU": 0.2**2 / (0.4**2 + 0.6**2 - 0.2**2)}, tolerance=0.005)
     handles.drag((0.9, 0.9), (-0.3, -0.3), finger=True)  # the whole box, by a finger: it holds the true one now
-    handles.expect(IoU=0.4**2 / 0.6**2, tolerance=0.005)
+    handles.expect({"IoU": 0.4**2 / 0.6**2}, tolerance=0.005)
 
 
-def try_joints(page: Any) -> None:
+def try_joints(page: Page) -> None:
     """A person of whom only the right wrist is wrong, 0.2 of the picture too high."""
     handles = Handles(page, 1)
     count = handles.root.locator(".item").count()
+    one_wrong = {"PCK@0.1": (count - 1) / count, "PCK@0.2": (count - 1) / count}
+    handles.expect(one_wrong, tolerance=0.006)
     error = "error of the right wrist"
-    handles.expect(PCK_10=(count - 1) / count, PCK_20=(count - 1) / count, tolerance=0.006)
     first = handles.numbers()[error]
     assert first > 0.2, first
     handles.press("right wrist", "Shift+ArrowDown", 2)
-    handles.expect(**{error: first / 2}, tolerance=0.011)
+    handles.expect({error: first / 2}, tolerance=0.011)
     handles.press("right wrist", "ArrowDown", 10)
-    handles.expect(PCK_10=1, PCK_20=1, **{error: 0})
+    handles.expect({"PCK@0.1": 1, "PCK@0.2": 1, error: 0})
     ankle = handles.item("left ankle").get_attribute("aria-label")
     x, y = (float(part) / 100 for part in re.findall(r"(\d+) %", ankle))
     handles.drag((x, y), (0, -0.3))
-    handles.expect(PCK_20=(count - 1) / count, tolerance=0.006)
+    handles.expect(one_wrong, tolerance=0.006)
     assert focused(page).startswith("left ankle"), focused(page)
 
 
-def try_steps(page: Any) -> None:
+def try_steps(page: Page) -> None:
     """The six steps of the pipeline, there and back, by keyboard alone."""
     title = page.locator('[role="status"] p strong').first
     forward = page.get_by_role("button", name="Forward").first
     forward.scroll_into_view_if_needed()
-    wait_for_text(title, r"^1\.")
+    expect(title).to_contain_text("1.")
     for number in range(2, 7):
         forward.press("Space")
-        wait_for_text(title, rf"^{number}\.")
+        expect(title).to_contain_text(f"{number}.")
     assert forward.is_disabled()
     page.get_by_role("button", name="Back").first.press("Enter")
-    wait_for_text(title, r"^5\.")
+    expect(title).to_contain_text("5.")
 
 
-def try_slider(page: Any) -> None:
+def try_slider(page: Page) -> None:
     """The slider of the sweep, by its buttons and by the arrow keys."""
     picture = page.locator('.widget-html img[alt^="True and predicted boxes"]')
     picture.scroll_into_view_if_needed()
@@ -341,20 +290,19 @@ def try_slider(page: Any) -> None:
     for _ in SETTINGS_SHOWN:
         if back.is_enabled():
             back.press("Space")
-
     room = picture.locator("xpath=..").bounding_box()
     assert picture.bounding_box()["width"] <= room["width"], "the picture is cut off"
     for name in SETTINGS_SHOWN:
-        wait_for_text(picture, f"weights: {name}[.]$", "alt")
+        expect(picture).to_have_attribute("alt", re.compile(f"weights: {name}[.]$"))
         if name != SETTINGS_SHOWN[-1]:
             forward.press("Space")
     chosen = active_cell(page)
     page.get_by_role("slider").nth(1).press("ArrowLeft")
-    wait_for_text(picture, f"weights: {SETTINGS_SHOWN[-2]}[.]$", "alt")
+    expect(picture).to_have_attribute("alt", re.compile(f"weights: {SETTINGS_SHOWN[-2]}[.]$"))
     assert active_cell(page) == chosen, "JupyterLab took the arrow keys for itself"
 
 
-def try_upload(page: Any) -> None:
+def try_upload(page: Page) -> None:
     """A photo of one's own, then a file that is none, chosen by keyboard."""
     button = page.get_by_role("button", name="Choose a photo")
     button.scroll_into_view_if_needed()
@@ -370,7 +318,7 @@ def try_upload(page: Any) -> None:
         answer.wait_for()
 
 
-def try_quiz(page: Any) -> None:
+def try_quiz(page: Page) -> None:
     """Every option of the first question, by keyboard; each says why it is right or wrong."""
     question, *_ = quiz("01").questions
     for option in question.options:
@@ -384,11 +332,8 @@ TRIALS = (run_all_cells, try_boxes, try_joints, try_steps, try_slider, try_uploa
 
 
 def try_all(folder: Path, browser: str, theme: str = "light", screenshots: Path | None = None) -> None:
-    """Runs every trial in a fresh JupyterLab, in an empty folder; with a place for them, takes pictures.
-
-    Raises:
-        AssertionError: Something did not move, or shows a wrong number.
-    """
+    """Runs every trial in a fresh JupyterLab, in an empty folder; with a place for them, takes pictures."""
+    expect.set_options(timeout=1000 * SETTLE_SECONDS)
     cells = [new_code_cell(dedent(cell).strip()) for cell in CELLS]
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), folder / "touch.ipynb")
     with opened(folder / "touch.ipynb", browser, theme) as page:

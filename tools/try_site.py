@@ -21,16 +21,13 @@ LEADS_ON = 'http-equiv="refresh"'
 
 
 def problems(site: Path, browser: str, axe: Path | None = None, screenshots: Path | None = None) -> Iterator[str]:
-    """Everything that is wrong with the pages of a site as a browser shows them.
+    """Everything that is wrong with the pages of a site as a browser shows them: a sentence each, with the page.
 
     Args:
         site: Its folder.
         browser: Path of a Chromium.
         axe: The file `axe.min.js` of axe-core; `None` leaves accessibility out.
         screenshots: Folder for a picture of each page; `None` for none.
-
-    Yields:
-        One sentence for each problem, with the page it is about.
     """
     files = sorted(site.resolve().rglob("*.html"))
     # A page that only leads on to another one is gone before anybody can look at it.
@@ -74,12 +71,9 @@ def main() -> int:
         parser.error("it needs a Chromium on the PATH, and the pages that `make site` builds")
     if arguments.screenshots is not None:
         arguments.screenshots.mkdir(parents=True, exist_ok=True)
-    count = 0
-    for problem in problems(arguments.site, browser, arguments.axe, arguments.screenshots):
-        print(problem, flush=True)
-        count += 1
-    print(f"{count} problems")
-    return 1 if count else 0
+    found = list(problems(arguments.site, browser, arguments.axe, arguments.screenshots))
+    print("\n".join([*found, f"{len(found)} problems"]))
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

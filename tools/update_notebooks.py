@@ -17,12 +17,7 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def save(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Saves a notebook that ran, with what every machine agrees on: no version of Python, no settings of an editor.
-
-    Args:
-        notebook: With its outputs.
-        path: Its file.
-    """
+    """Saves a notebook that ran, with what every machine agrees on: no version of Python, no settings of an editor."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])

@@ -4,17 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from clsloc_utils.exercises.building import TRUNK
 from clsloc_utils.exercises.core import Exercise, Mistake, function_check
-from clsloc_utils.exercises.model_check import (
-    MAP_SHAPE,
-    NUM_CLASSES,
-    built,
-    complaint_of_learning,
-    complaint_of_loss,
-    complaint_of_outputs,
-    made_up_maps,
-    shares_a_weight,
-)
 from clsloc_utils.exercises.quizzes import Option, Question
 
 # --- 04.units ---------------------------------------------------------------------------------------------------------
@@ -36,7 +27,7 @@ def _relative_weight(weight, box_loss, image_size):
 UNITS = Exercise(
     key="04.units",
     title="Weights in one unit",
-    level="core",
+    level="warm-up",
     minutes=6,
     lesson="Now two weights from two repositories can be compared.",
     check=function_check(
@@ -66,55 +57,6 @@ UNITS = Exercise(
         ),
         hint="weight x loss in pixels = new weight x relative loss. How many times larger is the loss in pixels?",
     ),
-)
-
-# --- 04.build ---------------------------------------------------------------------------------------------------------
-
-_BUILD_SOLUTION = """\
-def build(map_shape, num_classes, box_weight):
-    maps = keras.Input(map_shape)
-    trunk = layers.Conv2D(8, 1, activation="relu")(maps)
-    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(trunk))
-    box = layers.Dense(4, activation="sigmoid")(layers.Flatten()(trunk))
-    model = keras.Model(maps, {"label": logits, "box": box})
-    model.compile(
-        optimizer=keras.optimizers.Adam(0.01),
-        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mae"},
-        loss_weights={"label": 1.0, "box": box_weight},
-    )
-    return model
-"""
-
-
-def _check_build(answer: Any) -> str:
-    calls = [{"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES, "box_weight": weight} for weight in (0.5, 4.0)]
-    complaint, models = built(answer, *calls)
-    if complaint:
-        return complaint
-    maps, targets = made_up_maps()
-    for model, call in zip(models, calls, strict=True):
-        complaint = complaint or complaint_of_outputs(model, maps)
-        complaint = complaint or complaint_of_loss(model, maps, targets, call["box_weight"])
-    if not complaint and not shares_a_weight(models[0], maps):
-        complaint = "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
-    return complaint or complaint_of_learning(models[1], maps, targets)
-
-
-BUILD = Exercise(
-    key="04.build",
-    title="Two losses on one trunk",
-    level="core",
-    minutes=12,
-    lesson="This is the model of the sweep. With a loop over box_weight around it you have the sweep itself.",
-    check=_check_build,
-    hints=(
-        "keras.Input(map_shape), then a convolution of size 1 with ReLU: that is the trunk. Both heads start from it.",
-        "The class: average the trunk over its places, then a dense layer. The box: flatten it, then a dense layer of "
-        "four with a sigmoid.",
-        'keras.Model(maps, {"label": ..., "box": ...}); compile with loss={"label": ..., "box": "mae"} and '
-        'loss_weights={"label": 1.0, "box": box_weight}.',
-    ),
-    solution=_BUILD_SOLUTION,
 )
 
 # --- 04.front ---------------------------------------------------------------------------------------------------------
@@ -462,7 +404,7 @@ LEARNED = Exercise(
     ),
 )
 
-EXERCISES = (UNITS, BUILD, FRONT, CHOOSE, DIFFERENCE, LEARNED)
+EXERCISES = (UNITS, TRUNK, FRONT, CHOOSE, DIFFERENCE, LEARNED)
 
 QUESTIONS = (
     Question(

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 
+from clsloc_utils.exercises.building import HEADS, REPAIR
 from clsloc_utils.exercises.core import (
     Exercise,
     Failure,
@@ -16,149 +15,7 @@ from clsloc_utils.exercises.core import (
     raise_if_placeholder,
     same,
 )
-from clsloc_utils.exercises.model_check import (
-    CLASS_LOSS,
-    MAP_SHAPE,
-    NUM_CLASSES,
-    NUM_IMAGES,
-    built,
-    complaint_of_learning,
-    complaint_of_loss,
-    complaint_of_outputs,
-    made_up_maps,
-    made_up_objects,
-)
 from clsloc_utils.exercises.quizzes import Option, Question
-
-# --- 03.build ---------------------------------------------------------------------------------------------------------
-
-_BUILD_SOLUTION = """\
-def build_heads(map_shape, num_classes):
-    maps = keras.Input(map_shape)
-    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(maps))
-    sides = layers.Dense(4, activation="sigmoid")(layers.Flatten()(maps))
-    low = ops.minimum(sides[:, :2], sides[:, 2:])
-    high = ops.maximum(sides[:, :2], sides[:, 2:])
-    return keras.Model(maps, {"label": logits, "box": ops.concatenate([low, high], axis=-1)})
-"""
-
-
-def _check_build(answer: Any) -> str:
-    complaint, models = built(answer, {"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES})
-    if complaint:
-        return complaint
-    (model,), (maps, targets) = models, made_up_maps()
-    complaint = complaint_of_outputs(model, maps)
-    if complaint:
-        return complaint
-    box = ops.convert_to_numpy(model(10 * np.random.default_rng(2).normal(size=maps.shape))["box"])
-    if (box[:, :2] > box[:, 2:]).any():
-        return (
-            "  For some maps xmin comes out larger than xmax, or ymin than ymax. Take the smaller of two numbers for "
-            "the one and the larger for the other."
-        )
-    model.compile(keras.optimizers.Adam(0.01), loss={"label": CLASS_LOSS, "box": "mae"})
-    return complaint_of_learning(model, maps, targets)
-
-
-BUILD = Exercise(
-    key="03.build",
-    title="Two heads from an empty cell",
-    level="core",
-    minutes=15,
-    lesson="Two outputs under two names, a box that is one, and a head that sees places: all that the task asks for.",
-    check=_check_build,
-    hints=(
-        "maps = keras.Input(map_shape). The class head: GlobalAveragePooling2D, then Dense(num_classes), no softmax.",
-        "The box head must see places: Flatten (or a convolution and a soft-argmax) instead of an average, then four "
-        "numbers in 0..1, such as of Dense(4, activation='sigmoid').",
-        "A valid box from any four numbers: ops.minimum and ops.maximum of the first two and the last two, and "
-        "ops.concatenate. Then keras.Model(maps, {'label': ..., 'box': ...}).",
-    ),
-    solution=_BUILD_SOLUTION,
-)
-
-# --- 03.repair --------------------------------------------------------------------------------------------------------
-
-_SIDE = 32
-_REPAIR_SOLUTION = """\
-def repair(network, num_classes):
-    network.trainable = False
-    images = keras.Input(network.input_shape[1:])
-    maps = network(images)
-    logits = layers.Dense(num_classes)(layers.GlobalAveragePooling2D()(maps))
-    box = layers.Dense(4, activation="sigmoid")(layers.Flatten()(maps))
-    model = keras.Model(images, {"label": logits, "box": box})
-    model.compile(
-        optimizer=keras.optimizers.Adam(0.01),
-        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": "mae"},
-        metrics={"label": ["accuracy"], "box": [metrics.MeanBoxIoU()]},
-    )
-    return model
-"""
-
-
-def _network() -> keras.Model:
-    """A small network that finds colours: what stands for a pretrained one here."""
-    images = keras.Input((_SIDE, _SIDE, 3))
-    outputs = layers.Rescaling(1 / 127.5, offset=-1)(images)
-    outputs = layers.AveragePooling2D(4)(outputs)
-    outputs = layers.Conv2D(12, 3, padding="same", activation="relu")(outputs)
-    return keras.Model(images, layers.BatchNormalization()(outputs), name="network")
-
-
-def _coloured_images() -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Grey noise with a rectangle in the colour of its class, float32 0..255."""
-    labels, boxes, covered = made_up_objects(_SIDE)
-    images = np.random.default_rng(3).normal(100, 10, (NUM_IMAGES, _SIDE, _SIDE, 3))
-    images[np.arange(NUM_IMAGES), :, :, labels] += 100 * covered
-    return images.clip(0, 255).astype("float32"), {"label": labels, "box": boxes}
-
-
-def _check_repair(answer: Any) -> str:
-    keras.utils.set_random_seed(1)
-    network = _network()
-    before = network.get_weights()
-    complaint, models = built(answer, {"network": network, "num_classes": NUM_CLASSES})
-    if complaint:
-        return complaint
-    (model,), (images, targets) = models, _coloured_images()
-    complaint = complaint_of_outputs(model, images) or complaint_of_loss(model, images, targets, box_weight=1.0)
-    if complaint:
-        return complaint
-    measures = outcome_of(
-        lambda _: model.evaluate(images, targets, batch_size=32, verbose=0, return_dict=True), {"images": None}
-    )
-    if isinstance(measures, Failure):
-        return f"  model.evaluate fails: {measures}"
-    if any(name.startswith("box") and name.endswith(("accuracy", "acc")) for name in measures):
-        return "  The box is still measured by accuracy, an argmax over four coordinates. Take metrics.MeanBoxIoU()."
-    if not any("iou" in name for name in measures):
-        return f"  The box has no measure of its own: {', '.join(measures)}. Take metrics.MeanBoxIoU()."
-    complaint = complaint_of_learning(model, images, targets)
-    if not all(np.array_equal(*pair) for pair in zip(before, network.get_weights(), strict=True)):
-        return (
-            "  While the heads were trained, the network's weights changed, or the averages of its BatchNorm layer. "
-            "Freeze it first: network.trainable = False."
-        )
-    return f"{complaint} Does the network get the images as they are? It scales them by itself." * bool(complaint)
-
-
-REPAIR = Exercise(
-    key="03.repair",
-    title="Repair the naive recipe",
-    level="stretch",
-    minutes=25,
-    lesson="What was broken: the loss, the measure, the pooling, and what was allowed to learn.",
-    check=_check_repair,
-    hints=(
-        "Begin with the loss: no function of your own, but one loss for each output, under the outputs' names.",
-        "network.trainable = False; the images go in as they are, since it scales them by itself.",
-        "Scores without softmax go with from_logits=True; the box head flattens the map and ends in a sigmoid.",
-        "The box is measured by metrics.MeanBoxIoU(), under metrics={'box': [...]}.",
-    ),
-    solution=_REPAIR_SOLUTION,
-)
 
 # --- 03.soft_argmax ---------------------------------------------------------------------------------------------------
 
@@ -365,7 +222,7 @@ def _metrics_complaint(metrics: Mapping[str, Any]) -> str:
 WIRING = Exercise(
     key="03.wiring",
     title="Wire two losses",
-    level="core",
+    level="warm-up",
     minutes=8,
     lesson="Everything goes by the names of the outputs, and each output has a loss and a measure of its own.",
     check=_wiring,
@@ -436,7 +293,7 @@ UNFREEZE = Exercise(
     ),
 )
 
-EXERCISES = (BUILD, WIRING, SOFT_ARGMAX, UNFREEZE, REPAIR)
+EXERCISES = (HEADS, WIRING, SOFT_ARGMAX, UNFREEZE, REPAIR)
 
 QUESTIONS = (
     Question(

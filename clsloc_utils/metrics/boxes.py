@@ -15,66 +15,53 @@ THRESHOLD_TOLERANCE = 1e-5
 
 @keras.saving.register_keras_serializable(package="clsloc_utils")
 class MeanBoxIoU(keras.metrics.Mean):
-    """Mean over the examples of the IoU between true and predicted box.
-
-    Args:
-        name: Name of the metric.
-        dtype: As in any Keras metric: of the running sums and the result. IoU itself is computed in float32.
-    """
+    """Mean over the examples of the IoU between true and predicted box."""
 
     def __init__(self, name: str = "mean_iou", dtype: Any = None):
         super().__init__(name=name, dtype=dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch.
-
-        Args:
-            y_true: True boxes, shape `[B, 4]`.
-            y_pred: Predicted boxes, shape `[B, 4]`.
-            sample_weight: Optional weights, shape `[B]`.
-
-        Raises:
-            ValueError: The shapes differ or do not end in 4.
-        """
+        """Adds a batch: boxes `[B, 4]`, weights `[B]`; raises a `ValueError` when the shapes do not fit."""
         super().update_state(boxes.iou(*boxes.paired_boxes(y_true, y_pred)), sample_weight)
 
 
-@keras.saving.register_keras_serializable(package="clsloc_utils")
-class BoxAccuracy(keras.metrics.Mean):
-    """Share of the examples whose predicted box reaches an IoU with the true one.
+class _Accuracy(keras.metrics.Mean):
+    """Share of the examples that are right, where a box is right from some IoU on."""
 
-    Args:
-        threshold: IoU from which on a box is right, 0..1; a box exactly at it is right.
-        name: Name of the metric.
-        dtype: As in any Keras metric: of the running sums and the result. IoU itself is computed in float32.
-
-    Raises:
-        ValueError: The threshold is outside 0..1.
-    """
-
-    def __init__(self, threshold: float = 0.5, name: str = "box_accuracy_50", dtype: Any = None):
+    def __init__(self, threshold: float, name: str, dtype: Any):
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"The IoU threshold must lie in 0..1; got {threshold!r}.")
         super().__init__(name=name, dtype=dtype)
-        self.threshold = checked_threshold(threshold)
+        self.threshold = float(threshold)
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch.
-
-        Args:
-            y_true: True boxes, shape `[B, 4]`.
-            y_pred: Predicted boxes, shape `[B, 4]`.
-            sample_weight: Optional weights, shape `[B]`.
-
-        Raises:
-            ValueError: The shapes differ or do not end in 4.
-        """
-        super().update_state(_box_is_right(y_true, y_pred, self.threshold), sample_weight)
+    def is_box_right(self, y_true: Any, y_pred: Any) -> Any:
+        return boxes.iou(*boxes.paired_boxes(y_true, y_pred)) >= self.threshold - THRESHOLD_TOLERANCE
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "threshold": self.threshold}
 
 
 @keras.saving.register_keras_serializable(package="clsloc_utils")
-class ClsLocAccuracy(keras.metrics.Mean):
+class BoxAccuracy(_Accuracy):
+    """Share of the examples whose predicted box reaches an IoU with the true one.
+
+    Args:
+        threshold: IoU from which on a box is right, 0..1; a box exactly at it is right.
+
+    Raises:
+        ValueError: The threshold is outside 0..1.
+    """
+
+    def __init__(self, threshold: float = 0.5, name: str = "box_accuracy_50", dtype: Any = None):
+        super().__init__(threshold, name, dtype)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch: boxes `[B, 4]`, weights `[B]`; raises a `ValueError` when the shapes do not fit."""
+        super().update_state(self.is_box_right(y_true, y_pred), sample_weight)
+
+
+@keras.saving.register_keras_serializable(package="clsloc_utils")
+class ClsLocAccuracy(_Accuracy):
     """Share of the examples with both right: the class, and the box at an IoU threshold.
 
     The ImageNet localization challenge's measure, for one guess (Russakovsky et al. 2015, arXiv 1409.0575). It
@@ -82,16 +69,13 @@ class ClsLocAccuracy(keras.metrics.Mean):
 
     Args:
         threshold: IoU from which on a box is right, 0..1; a box exactly at it is right.
-        name: Name of the metric.
-        dtype: As in any Keras metric: of the running sums and the result. IoU itself is computed in float32.
 
     Raises:
         ValueError: The threshold is outside 0..1.
     """
 
     def __init__(self, threshold: float = 0.5, name: str = "clsloc_accuracy_50", dtype: Any = None):
-        super().__init__(name=name, dtype=dtype)
-        self.threshold = checked_threshold(threshold)
+        super().__init__(threshold, name, dtype)
 
     def update_state(self, y_true: Mapping[str, Any], y_pred: Mapping[str, Any], sample_weight: Any = None) -> None:
         """Adds a batch.
@@ -113,27 +97,14 @@ class ClsLocAccuracy(keras.metrics.Mean):
         _check_keys("y_true", y_true)
         _check_keys("y_pred", y_pred)
         class_is_right = _class_is_right(y_true["label"], y_pred["label"])
-        box_is_right = _box_is_right(y_true["box"], y_pred["box"], self.threshold)
+        box_is_right = self.is_box_right(y_true["box"], y_pred["box"])
         super().update_state(ops.logical_and(class_is_right, box_is_right), sample_weight)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "threshold": self.threshold}
-
-
-def checked_threshold(threshold: float) -> float:
-    if not 0.0 <= threshold <= 1.0:
-        raise ValueError(f"The IoU threshold must lie in 0..1; got {threshold!r}.")
-    return float(threshold)
 
 
 def _check_keys(name: str, value: Any) -> None:
     keys = sorted(value) if isinstance(value, Mapping) else type(value).__name__
     if not isinstance(value, Mapping) or not {"label", "box"} <= set(value):
         raise ValueError(f"{name} must be a dict with the keys 'label' and 'box'; got {keys}.")
-
-
-def _box_is_right(y_true: Any, y_pred: Any, threshold: float) -> Any:
-    return boxes.iou(*boxes.paired_boxes(y_true, y_pred)) >= threshold - THRESHOLD_TOLERANCE
 
 
 def _class_is_right(label: Any, logits: Any) -> Any:

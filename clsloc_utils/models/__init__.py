@@ -10,13 +10,7 @@ head reads sides, and one also tells every cell of these heatmaps whether it is 
 
 from clsloc_utils.models.heads import (
     BOX_HEADS,
-    DIRECT_CHANNELS,
-    DIRECT_UNITS,
-    FLATTEN_CHANNELS,
-    JOINT_CHANNELS,
     JOINT_HEADS,
-    LABEL_HEADS,
-    SPATIAL_CHANNELS,
     direct_joints,
     flatten_box,
     heatmap_joints,
@@ -38,15 +32,9 @@ from clsloc_utils.models.states import computing_in, heads_of, unfrozen
 
 __all__ = [
     "BOX_HEADS",
-    "DIRECT_CHANNELS",
-    "DIRECT_UNITS",
-    "FLATTEN_CHANNELS",
     "HEATMAP_LOSS_WEIGHT",
-    "JOINT_CHANNELS",
     "JOINT_HEADS",
     "JOINT_WINDOW",
-    "LABEL_HEADS",
-    "SPATIAL_CHANNELS",
     "VERSION",
     "BoxPooling",
     "PoseModel",

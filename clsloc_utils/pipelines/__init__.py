@@ -10,11 +10,9 @@
 
 from clsloc_utils.pipelines.boxes import (
     DIFFICULT_CHOICES,
-    PADDING,
     SHUFFLE_BUFFER,
     VERSION,
     Augmentation,
-    Targets,
     augment,
     batches,
     parse,
@@ -34,12 +32,10 @@ from clsloc_utils.pipelines.pose import (
 
 __all__ = [
     "DIFFICULT_CHOICES",
-    "PADDING",
     "SHUFFLE_BUFFER",
     "VERSION",
     "Augmentation",
     "PoseAugmentation",
-    "Targets",
     "augment",
     "augment_pose",
     "batches",

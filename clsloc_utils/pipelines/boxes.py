@@ -123,9 +123,7 @@ def augment(batches: tf.data.Dataset, augmentation: Augmentation | None = None, 
         A `tf.data.Dataset` of the same structure.
     """
     augmentation = augmentation or Augmentation()
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
 
-    @tf.autograph.experimental.do_not_convert  # As above.
     def augment_batch(batch: tuple, batch_seed: tf.Tensor) -> tuple[tf.Tensor, dict]:
         images, targets = batch
         crop_seed, flip_seed, colour_seed = tf.unstack(tf.random.experimental.stateless_split(batch_seed, 3))
@@ -135,7 +133,14 @@ def augment(batches: tf.data.Dataset, augmentation: Augmentation | None = None, 
         images = change_colours(images, augmentation, colour_seed)
         return images, {**targets, "box": _crop_and_flip_boxes(targets["box"], windows, flips)}
 
-    return tf.data.Dataset.zip((batches, seeds)).map(augment_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    return map_with_seeds(batches, augment_batch, seed)
+
+
+def map_with_seeds(batches: tf.data.Dataset, change: Callable, seed: int) -> tf.data.Dataset:
+    """Changes batches by a function of a batch and a seed `[2]`, another one for each batch and each pass."""
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
+    change = tf.autograph.experimental.do_not_convert(change)  # As in `parse`.
+    return tf.data.Dataset.zip((batches, seeds)).map(change, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _crop_windows(boxes: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
@@ -248,35 +253,26 @@ def batches(
     source: str | os.PathLike,
     split: str,
     *,
-    image_size: int,
-    batch_size: int,
     difficult: str = "count",
-    augmented: bool | Augmentation = False,
-    shuffle: bool = False,
-    seed: int = 0,
-    drop_remainder: bool = False,
     counted: bool = False,
     data_dir: str | os.PathLike | None = None,
     strict: bool = False,
     class_names: Sequence[str] | None = None,
+    **batching: Any,
 ) -> tf.data.Dataset:
     """The whole pipeline: loads a split, keeps its single-object images, and batches them for a model.
 
     Args:
-        source: As for `datasets.load`, like `split`, `data_dir`, `strict` and `class_names`.
+        source: Name of a data set, or a folder, as for `datasets.load`.
         split: A TFDS split, such as `"train"` or `datasets.info(source).train_split`.
-        image_size: As for `to_batches`, like `batch_size`, `augmented`, `shuffle` and `seed`.
-        batch_size: Number of images in a batch.
-        difficult: As for `single_object`.
-        augmented: Whether to augment the images, or an `Augmentation`.
-        shuffle: Whether to draw the examples in random order.
-        seed: Fixes that order and the augmentation.
-        drop_remainder: As for `to_batches`.
+        difficult: What becomes of difficult objects, as for `single_object`.
         counted: Whether to go through the annotations once beforehand, so that the result knows its number of batches,
             as `fit` likes it. No image is decoded for that.
         data_dir: Where prepared data lies.
         strict: Whether bad images of a folder raise.
         class_names: Classes of a folder.
+        **batching: The keywords of `to_batches`: `image_size`, `batch_size` and, if wanted, `augmented`, `shuffle`,
+            `seed` and `drop_remainder`.
 
     Returns:
         A `tf.data.Dataset` of `(images, targets)` as of `to_batches`.
@@ -291,12 +287,4 @@ def batches(
     if counted:
         count = examples.reduce(tf.constant(0, tf.int64), lambda so_far, _: so_far + 1)
         examples = examples.apply(tf.data.experimental.assert_cardinality(count))
-    return to_batches(
-        examples,
-        image_size=image_size,
-        batch_size=batch_size,
-        augmented=augmented,
-        shuffle=shuffle,
-        seed=seed,
-        drop_remainder=drop_remainder,
-    )
+    return to_batches(examples, **batching)

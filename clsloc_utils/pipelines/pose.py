@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from clsloc_utils import datasets
 from clsloc_utils.joints import FLIP_ORDER
-from clsloc_utils.pipelines.boxes import PADDING, SHUFFLE_BUFFER, change_colours, choose_flips
+from clsloc_utils.pipelines.boxes import PADDING, SHUFFLE_BUFFER, change_colours, choose_flips, map_with_seeds
 
 # A crop around a person's joints is never smaller than this share of the photo's longer side: someone of whom a single
 # joint is labelled is more than a point.
@@ -141,8 +141,8 @@ class PoseAugmentation:
         scale: The person becomes larger or smaller by a factor of at most `1 + scale`.
         shift: The person moves by at most this share of the image's side, in x and in y.
         flip: Whether every second image, at random, is mirrored left to right.
-        brightness: As in `Augmentation`.
-        contrast: As in `Augmentation`.
+        brightness: At most this share of the full range, 255, is added to all pixels of an image or taken off.
+        contrast: The differences to an image's mean are multiplied by a factor from `1 - contrast` to `1 + contrast`.
     """
 
     rotation: float = 40.0
@@ -179,9 +179,7 @@ def augment_pose(
         A `tf.data.Dataset` of the same structure, images `[batch, image_size, image_size, 3]`.
     """
     augmentation = augmentation or PoseAugmentation()
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2, drop_remainder=True)
 
-    @tf.autograph.experimental.do_not_convert  # As above.
     def augment_batch(batch: tuple, batch_seed: tf.Tensor) -> tuple[tf.Tensor, dict, dict]:
         images, targets, weights = batch
         move_seed, flip_seed, colour_seed = tf.unstack(tf.random.experimental.stateless_split(batch_seed, 3))
@@ -189,17 +187,15 @@ def augment_pose(
         matrices, shifts = _movements(flips, augmentation, move_seed)
         moved_images = _move_images(images, matrices, shifts, image_size)
         joints = _move_joints(targets["joints"], matrices, shifts, images.shape[1] / image_size)
-        joint_weights = weights["joints"]
-        swapped = [tf.gather(values, FLIP_ORDER, axis=1) for values in (joints, joint_weights)]
-        joints = tf.where(flips[:, None, None], swapped[0], joints)
-        joint_weights = tf.where(flips[:, None], swapped[1], joint_weights)
+        mirrored = [tf.gather(values, FLIP_ORDER, axis=1) for values in (joints, weights["joints"])]
+        joints = tf.where(flips[:, None, None], mirrored[0], joints)
         inside = tf.reduce_all((joints >= 0.0) & (joints <= 1.0), axis=-1)
-        joint_weights = tf.where(inside, joint_weights, 0.0)
+        joint_weights = tf.where(inside, tf.where(flips[:, None], mirrored[1], weights["joints"]), 0.0)
         joints = tf.where(joint_weights[..., None] > 0.0, joints, NO_POSITION)
         images = change_colours(moved_images, augmentation, colour_seed)
         return images, {**targets, "joints": joints}, {**weights, "joints": joint_weights}
 
-    return tf.data.Dataset.zip((batches, seeds)).map(augment_batch, num_parallel_calls=tf.data.AUTOTUNE)
+    return map_with_seeds(batches, augment_batch, seed)
 
 
 def _movements(flips: tf.Tensor, augmentation: PoseAugmentation, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

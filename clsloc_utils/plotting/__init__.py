@@ -8,22 +8,18 @@ drawn solid with round joints, the right side dashed with square ones.
 """
 
 from clsloc_utils.pictures import (
-    BLUE,
     DOTS_PER_INCH,
     FIGURE_WIDTH,
-    GREEN,
     PALETTE,
     PREDICTED_COLOUR,
     SIDE_STYLES,
     TRUE_COLOUR,
-    VERMILLION,
     WRONG_COLOUR,
     draw_boxes,
     png,
     skeleton,
 )
 from clsloc_utils.plotting.boxes import (
-    SIDES,
     box_statistics,
     confusion_matrix,
     gallery,
@@ -32,10 +28,9 @@ from clsloc_utils.plotting.boxes import (
     side_heatmaps,
 )
 from clsloc_utils.plotting.curves import learning_curve, loss_curves
-from clsloc_utils.plotting.figures import MEASURE_WORDS, SWEEP_MEASURES, image_element, show
+from clsloc_utils.plotting.figures import image_element, show
 from clsloc_utils.plotting.people import joint_heatmaps, joint_table, limb_table, pck_curve, pose_gallery
 from clsloc_utils.plotting.sweeps import (
-    OPTIMIZER_WORDS,
     loss_comparison,
     pareto_front,
     predictions_by_setting,
@@ -44,19 +39,12 @@ from clsloc_utils.plotting.sweeps import (
 )
 
 __all__ = [
-    "BLUE",
     "DOTS_PER_INCH",
     "FIGURE_WIDTH",
-    "GREEN",
-    "MEASURE_WORDS",
-    "OPTIMIZER_WORDS",
     "PALETTE",
     "PREDICTED_COLOUR",
-    "SIDES",
     "SIDE_STYLES",
-    "SWEEP_MEASURES",
     "TRUE_COLOUR",
-    "VERMILLION",
     "WRONG_COLOUR",
     "box_statistics",
     "confusion_matrix",

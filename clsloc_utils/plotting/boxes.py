@@ -23,9 +23,9 @@ from clsloc_utils.pictures import (
 )
 from clsloc_utils.plotting.figures import (
     TITLE_HEIGHT,
-    axes_or_new,
     check_counts,
     image_grid,
+    legend_above,
     line_count,
     new_figure,
     title_size,
@@ -40,7 +40,6 @@ def gallery(
     *,
     titles: Sequence[str] | None = None,
     boxes: Sequence | None = None,
-    labels: Sequence[Sequence[str]] | None = None,
     predicted_boxes: Sequence | None = None,
     columns: int = 4,
     legend: tuple[str, str] | None = None,
@@ -51,7 +50,6 @@ def gallery(
         images: As `draw_boxes` takes them; they may differ in size.
         titles: A text above each image.
         boxes: True boxes of each image, `rel_xyxy`, shape `[N, 4]` or `[4]` each.
-        labels: A text for each of these boxes, for each image.
         predicted_boxes: Predicted boxes of each image, likewise.
         columns: Images in a row.
         legend: What to call the two kinds of boxes above the images; `None` for no legend.
@@ -62,11 +60,11 @@ def gallery(
     Raises:
         ValueError: There is no image, or one of the lists has not as many elements as there are images.
     """
-    check_counts(len(images), titles=titles, boxes=boxes, labels=labels, predicted_boxes=predicted_boxes)
+    check_counts(len(images), titles=titles, boxes=boxes, predicted_boxes=predicted_boxes)
     header = 0.0 if legend is None else TITLE_HEIGHT
     figure, grid = image_grid(images, columns, title_lines=line_count(titles), header=header)
     for index, (axes, image) in enumerate(zip(grid, images, strict=True)):
-        draw_boxes(axes, image, () if boxes is None else boxes[index], None if labels is None else labels[index])
+        draw_boxes(axes, image, () if boxes is None else boxes[index])
         if predicted_boxes is not None:
             draw_boxes(axes, None, predicted_boxes[index], predicted=True)
         if titles is not None:
@@ -104,22 +102,29 @@ def prediction_gallery(
     Raises:
         ValueError: `which` is none of the three, or the numbers of images and predictions differ.
     """
-    labels, true_labels = np.asarray(predictions["label"]), np.asarray(predictions["true_label"])
-    boxes, true_boxes = np.asarray(predictions["box"]), np.asarray(predictions["true_box"])
-    check_counts(len(images), label=labels, true_label=true_labels, box=boxes, true_box=true_boxes)
-    ious = np.asarray(iou(true_boxes, boxes))
+    found = {name: np.asarray(predictions[name]) for name in ("label", "true_label", "box", "true_box")}
+    check_counts(len(images), **found)
+    ious = np.asarray(iou(found["true_box"], found["box"]))
     chosen = in_order(ious, which)[:count]
     figure, grid = image_grid([images[index] for index in chosen], columns, title_lines=2, header=TITLE_HEIGHT)
     for axes, index in zip(grid, chosen, strict=True):
-        draw_boxes(axes, images[index], true_boxes[index])
-        draw_boxes(axes, None, boxes[index], predicted=True)
-        name, true_name = class_names[labels[index]], class_names[true_labels[index]]
-        wrong = labels[index] != true_labels[index]
-        emphasis = {"color": WRONG_COLOUR, "weight": "bold"} if wrong else {}
-        title = f"{name}, not {true_name}" if wrong else name
-        axes.set_title(f"{title}\nIoU {ious[index]:.2f}", fontsize=title_size(columns), **emphasis)
+        answer = {name: values[index] for name, values in found.items()}
+        draw_answer(axes, images[index], answer, class_names, columns, note=f"\nIoU {ious[index]:.2f}")
     legend_of_boxes(figure)
     return figure
+
+
+def draw_answer(
+    axes: Axes, image: Any, answer: Mapping[str, Any], class_names: Sequence[str], columns: int, note: str = ""
+) -> None:
+    """One image with its two boxes; the title names the predicted class, and the true one where it differs."""
+    draw_boxes(axes, image, answer["true_box"])
+    draw_boxes(axes, None, answer["box"], predicted=True)
+    title, true_name = class_names[answer["label"]], class_names[answer["true_label"]]
+    emphasis = {}
+    if answer["label"] != answer["true_label"]:
+        title, emphasis = f"{title}, not {true_name}", {"color": WRONG_COLOUR, "weight": "bold"}
+    axes.set_title(f"{title}{note}", fontsize=title_size(columns), **emphasis)
 
 
 def in_order(ious: np.ndarray, which: str) -> np.ndarray:
@@ -135,7 +140,7 @@ def legend_of_boxes(figure: Figure, true: str = "true box", predicted: str = "pr
     """Says above the images what the two kinds of lines are."""
     solid = plt.Line2D([], [], color=TRUE_COLOUR, linewidth=2.2, label=true)
     dashed = plt.Line2D([], [], color=PREDICTED_COLOUR, linewidth=2.2, linestyle=(0, (4, 1.5)), label=predicted)
-    figure.legend(handles=[solid, dashed], loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    legend_above(figure, [solid, dashed])
 
 
 def side_heatmaps(image: Any, heatmaps: Any, box: Any = None) -> Figure:
@@ -196,14 +201,13 @@ def _draw_side(axes: Axes, position: float, vertical: bool) -> None:
     line(position, color=PREDICTED_COLOUR, linewidth=1.4, linestyle=(0, (3, 4)), path_effects=edge)
 
 
-def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str], axes: Axes | None = None) -> Figure:
+def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str]) -> Figure:
     """Which class is taken for which: percent of the true class, row by row.
 
     Args:
         y_true: True class numbers, shape `[N]`.
         y_pred: Predicted class numbers, shape `[N]`.
         class_names: Names of the C classes.
-        axes: Where to draw; by default on a figure of its own.
 
     Returns:
         The figure. A row's name carries its number of examples; percents are rounded, and 0 is left blank.
@@ -213,12 +217,11 @@ def confusion_matrix(y_true: Any, y_pred: Any, class_names: Sequence[str], axes:
     """
     shares, totals = _row_shares(np.asarray(y_true), np.asarray(y_pred), len(class_names))
     size = len(class_names)
-    axes = axes_or_new(axes, height=min(9.0, 2.4 + 0.34 * size))
+    axes = new_figure(height=min(9.0, 2.4 + 0.34 * size)).subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    rows = [f"{name} ({total})" for name, total in zip(class_names, totals, strict=True)]
     axes.set_xticks(range(size), class_names, rotation=90 if size > 8 else 0, fontsize=9)
-    axes.set_yticks(
-        range(size), [f"{name} ({total})" for name, total in zip(class_names, totals, strict=True)], fontsize=9
-    )
+    axes.set_yticks(range(size), rows, fontsize=9)
     axes.set_xlabel("predicted class, in % of the true class")
     axes.set_ylabel("true class (examples)")
     axes.set_xticks(np.arange(size + 1) - 0.5, minor=True)
@@ -247,16 +250,14 @@ def _row_shares(y_true: np.ndarray, y_pred: np.ndarray, size: int) -> tuple[np.n
     return counts / np.maximum(totals, 1)[:, np.newaxis], totals
 
 
-def iou_histogram(ious: Any, threshold: float = 0.5, axes: Axes | None = None) -> Figure:
+def iou_histogram(ious: Any) -> Figure:
     """How well the predicted boxes overlap the true ones.
 
     Args:
         ious: IoU of each pair of boxes, 0..1, shape `[N]`.
-        threshold: From which IoU on a box counts as right.
-        axes: Where to draw; by default on a figure of its own.
 
     Returns:
-        The figure: 20 bars, those below the threshold hatched; the legend says the share of boxes on either side.
+        The figure: 20 bars, those below 0.5 hatched; the legend says the share of boxes on either side.
 
     Raises:
         ValueError: There is no IoU, or one is outside 0..1.
@@ -264,28 +265,24 @@ def iou_histogram(ious: Any, threshold: float = 0.5, axes: Axes | None = None) -
     ious = np.asarray(ious, dtype="float64").ravel()
     if ious.size == 0 or not np.all((ious >= 0) & (ious <= 1)):
         raise ValueError("ious must hold at least one number, each in 0..1.")
-    axes = axes_or_new(axes, height=3.2)
+    axes = new_figure(height=3.2).subplots()
     bins = np.linspace(0, 1, 21)
-    right = ious >= threshold
-    for chosen, colour, hatch, words in (
-        (right, BLUE, None, f"IoU of {threshold:g} or more"),
-        (~right, ORANGE, "///", "less"),
-    ):
+    right = ious >= 0.5
+    for chosen, colour, hatch, words in ((right, BLUE, None, "IoU of 0.5 or more"), (~right, ORANGE, "///", "less")):
         label = f"{words}: {100 * chosen.mean():.1f} % of {ious.size}"
         axes.hist(ious[chosen], bins=bins, color=colour, hatch=hatch, edgecolor="white", label=label)
     axes.axvline(ious.mean(), color="black", linestyle="dotted", linewidth=2, label=f"mean IoU: {ious.mean():.3f}")
     axes.set(xlim=(0, 1), xlabel="IoU of predicted and true box", ylabel="images")
     axes.yaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=10)
+    legend_above(axes)
     return axes.figure
 
 
-def box_statistics(boxes: Any, resolution: int = 64) -> Figure:
+def box_statistics(boxes: Any) -> Figure:
     """Where the boxes of a data set are, and how large: what there is to know about a box without looking.
 
     Args:
         boxes: `rel_xyxy`, shape `[N, 4]`.
-        resolution: Places along each side of the map.
 
     Returns:
         A figure with three axes: the share of boxes that cover each place, with the mean box dashed on it; width
@@ -299,7 +296,7 @@ def box_statistics(boxes: Any, resolution: int = 64) -> Figure:
         raise ValueError("boxes is empty; there is nothing to count.")
     figure = new_figure(height=3.2)
     where, shape, size = figure.subplots(1, 3)
-    picture = where.imshow(_coverage(boxes, resolution), extent=(0, 1, 1, 0), cmap="viridis", vmin=0, vmax=1)
+    picture = where.imshow(_coverage(boxes), extent=(0, 1, 1, 0), cmap="viridis", vmin=0, vmax=1)
     draw_rectangle(where, boxes.mean(axis=0), PREDICTED_COLOUR, dashed=True)
     where.set(xlabel="x, relative", ylabel="y, relative", title="covered by (dashed: mean box)")
     figure.colorbar(picture, ax=where, location="left", format=ticker.PercentFormatter(xmax=1))
@@ -314,7 +311,7 @@ def box_statistics(boxes: Any, resolution: int = 64) -> Figure:
     return figure
 
 
-def _coverage(boxes: np.ndarray, resolution: int) -> np.ndarray:
+def _coverage(boxes: np.ndarray, resolution: int = 64) -> np.ndarray:
     """Share of the boxes that hold the centre of each place, `[resolution, resolution]`, rows from top to bottom."""
     centres = (np.arange(resolution) + 0.5) / resolution
     inside_x = (boxes[:, 0:1] <= centres) & (centres < boxes[:, 2:3])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from clsloc_utils import learning_curves
 from clsloc_utils.pictures import BLUE, ORANGE, PALETTE
-from clsloc_utils.plotting.figures import MEASURE_WORDS, SWEEP_MEASURES, TITLE_HEIGHT, new_figure
+from clsloc_utils.plotting.figures import MEASURE_WORDS, SWEEP_MEASURES, TITLE_HEIGHT, legend_above, new_figure
 
 
 def loss_curves(history: Any, names: Sequence[str] | None = None, *, columns: int = 3) -> Figure:
@@ -48,8 +48,7 @@ def loss_curves(history: Any, names: Sequence[str] | None = None, *, columns: in
         axes.tick_params(labelsize=9)
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
-    lines = {line.get_label(): line for axes in figure.axes for line in axes.lines}
-    figure.legend(handles=lines.values(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    legend_above(figure)
     return figure
 
 

@@ -3,7 +3,7 @@
 import base64
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -57,8 +57,14 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(FIGURE_WIDTH, height), layout="constrained", facecolor="white")
 
 
-def axes_or_new(axes: Axes | None, height: float) -> Axes:
-    return axes if axes is not None else new_figure(height).subplots()
+def legend_above(where: Figure | Axes, handles: Iterable | None = None, columns: int = 3) -> None:
+    """Names lines above a figure or an axes: these handles, of a figure by default one line of each name."""
+    frameless = {"ncols": columns, "frameon": False, "fontsize": 10}
+    if isinstance(where, Axes):
+        where.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), **frameless)
+    else:
+        lines = {line.get_label(): line for axes in where.axes for line in axes.lines}
+        where.legend(handles=list(handles or lines.values()), loc="outside upper center", **frameless)
 
 
 def title_size(columns: int) -> float:

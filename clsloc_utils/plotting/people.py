@@ -1,12 +1,11 @@
 """Images with joints, and what is measured on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib import patheffects
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clsloc_utils import metrics
@@ -23,7 +22,15 @@ from clsloc_utils.pictures import (
     skeleton,
 )
 from clsloc_utils.plotting.boxes import draw_heat
-from clsloc_utils.plotting.figures import TITLE_HEIGHT, axes_or_new, check_counts, image_grid, line_count, title_size
+from clsloc_utils.plotting.figures import (
+    TITLE_HEIGHT,
+    check_counts,
+    image_grid,
+    legend_above,
+    line_count,
+    new_figure,
+    title_size,
+)
 
 
 def pose_gallery(
@@ -125,21 +132,18 @@ def joint_heatmaps(
     chosen: Sequence[int] = (13, 9, 11, 6, 1, 0),
     true_joints: Any = None,
     weights: Any = None,
-    *,
-    outside: int = 1,
 ) -> Figure:
     """Some maps of a heatmap joint head over the image: where the network sees each joint.
 
     Args:
         image: As `draw_boxes` takes it.
-        heatmaps: Logits of one map for each joint, shape `[h, w, 14]`. What is shown is the weight of each place in the
-            soft-argmax, 1 at the map's maximum.
+        heatmaps: Logits of one map for each joint, shape `[h, w, 14]`, one row and column of them outside of the image
+            at each border, as in the course's models. What is shown is the weight of each place in the soft-argmax, 1
+            at the map's maximum.
         joints: The joints that came of them, x and y relative to the image, shape `[14, 2]`; a circle each.
         chosen: Indices of the joints to show.
         true_joints: The true ones, likewise; a cross each.
         weights: Weight of each true joint, shape `[14]`, 0 for one without a label, which gets no cross.
-        outside: Rows and columns of the maps that lie outside the image, at each border, as for
-            `clsloc_utils.models.SoftArgmax2D`.
 
     Returns:
         A figure with one axes for each chosen joint, three in a row.
@@ -153,34 +157,24 @@ def joint_heatmaps(
     labelled = is_labelled(weights)
     figure, grid = image_grid([image] * len(chosen), columns=3, title_lines=1, header=TITLE_HEIGHT)
     for axes, joint in zip(grid, chosen, strict=True):
-        height, width = draw_heat(axes, image, heatmaps[..., joint], outside)
+        height, width = draw_heat(axes, image, heatmaps[..., joint], outside=1)
         found = joints_in_pixels(joints, width, height)[joint]
         axes.plot(*found, "o", color="none", markeredgecolor=BLUE, markersize=11, markeredgewidth=2.2, label="found")
         if true_joints is not None and labelled[joint]:
             true = joints_in_pixels(true_joints, width, height)[joint]
             axes.plot(*true, "x", color=BLACK, markersize=9, markeredgewidth=2.2, label="truth")
         axes.set_title(JOINT_NAMES[joint], fontsize=10)
-    lines = {line.get_label(): line for axes in grid for line in axes.lines}
-    figure.legend(handles=lines.values(), loc="outside upper center", ncols=2, frameon=False, fontsize=10)
+    legend_above(figure)
     return figure
 
 
-def pck_curve(
-    joints: Any,
-    predictions: Mapping[str, Any],
-    weights: Any = None,
-    *,
-    thresholds: Any = None,
-    axes: Axes | None = None,
-) -> Figure:
-    """How many joints are found, depending on how large an error is forgiven.
+def pck_curve(joints: Any, predictions: Mapping[str, Any], weights: Any = None) -> Figure:
+    """How many joints are found, depending on how large an error is forgiven: 0 to 0.5 lengths of the torso.
 
     Args:
         joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
         predictions: Name -> predicted joints, shape `[N, 14, 2]`: one line each.
         weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
-        thresholds: Forgiven errors, in lengths of the torso; by default 0 to 0.5.
-        axes: Where to draw; by default on a figure of its own.
 
     Returns:
         The figure; the legend says the PCK@0.2 of each line.
@@ -190,8 +184,8 @@ def pck_curve(
     """
     if not predictions:
         raise ValueError("predictions is empty; there is nothing to draw.")
-    thresholds = np.linspace(0, 0.5, 26) if thresholds is None else np.asarray(thresholds, dtype="float64")
-    axes = axes_or_new(axes, height=3.6)
+    thresholds = np.linspace(0, 0.5, 26)
+    axes = new_figure(height=3.6).subplots()
     styles = ("solid", (0, (4, 1.5)), "dashdot", "dotted")
     for index, (name, predicted) in enumerate(predictions.items()):
         (at_20,) = metrics.pck_curve(joints, predicted, weights, [0.2])
@@ -204,65 +198,46 @@ def pck_curve(
             label=f"{name}: PCK@0.2 {at_20:.2f}",
         )
     axes.axvline(0.2, color="black", linewidth=0.8, linestyle="dotted")
-    axes.set(xlim=(thresholds.min(), thresholds.max()), ylim=(0, 1))
+    axes.set(xlim=(0, 0.5), ylim=(0, 1))
     axes.set(xlabel="forgiven error, in lengths of the torso", ylabel="share of the joints found (PCK)")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", frameon=False, fontsize=10)
     return axes.figure
 
 
-def joint_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None, threshold: float = 0.2) -> str:
-    """PCK of each joint as a text table: which ones are hard to find?
+def joint_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None) -> str:
+    """PCK@0.2 of each joint as a text table: which ones are hard to find?
 
     Args:
         joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
         predictions: Name -> predicted joints, shape `[N, 14, 2]`: one column each.
         weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
-        threshold: As for `clsloc_utils.metrics.PCK`.
 
     Returns:
-        Lines of one joint each, and a last one of all joints. PCK is in percent; `-` where nothing could be counted.
+        Lines of one joint each, and a last one of all joints, in percent; `-` where nothing could be counted.
 
     Raises:
         ValueError: The shapes do not fit each other.
     """
-    columns = {}
+    return _table_of_parts("PCK@0.2 in %", JOINT_NAMES, metrics.PCK, joints, predictions, weights)
+
+
+def limb_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None) -> str:
+    """Strict PCP of each limb, as `joint_table` shows joints."""
+    return _table_of_parts("strict PCP in %", LIMBS, metrics.PCP, joints, predictions, weights)
+
+
+def _table_of_parts(
+    corner: str, parts: Iterable[str], metric_class: type, joints: Any, predictions: Mapping[str, Any], weights: Any
+) -> str:
+    """A table with aligned columns: what a metric says of each part, and of all."""
+    rows = [corner, *parts, "all"]
+    width = max(map(len, rows))
+    lines = [row.ljust(width) for row in rows]
     for name, predicted in predictions.items():
-        (whole,) = metrics.pck_curve(joints, predicted, weights, [threshold])
-        columns[name] = [*metrics.pck_per_joint(joints, predicted, weights, threshold), whole]
-    return _text_table(f"PCK@{threshold:g} in %", [*JOINT_NAMES, "all"], columns)
-
-
-def limb_table(joints: Any, predictions: Mapping[str, Any], weights: Any = None, strict: bool = True) -> str:
-    """PCP of each limb as a text table.
-
-    Args:
-        joints: True joints, x and y relative to the side of the square image, shape `[N, 14, 2]`.
-        predictions: Name -> predicted joints, shape `[N, 14, 2]`: one column each.
-        weights: Weight of each joint, shape `[N, 14]`, 0 for one without a label; `None` counts all.
-        strict: As for `clsloc_utils.metrics.PCP`.
-
-    Returns:
-        Lines of one limb each, and a last one of all limbs. PCP is in percent; `-` where nothing could be counted.
-
-    Raises:
-        ValueError: The shapes do not fit each other.
-    """
-    columns = {}
-    for name, predicted in predictions.items():
-        metric = metrics.PCP(strict)
+        metric = metric_class()
         metric.update_state(joints, predicted, weights)
-        columns[name] = [*metric.per_limb().values(), float(metric.result())]
-    return _text_table(f"{'strict' if strict else 'loose'} PCP in %", [*LIMBS, "all"], columns)
-
-
-def _text_table(corner: str, names: Sequence[str], columns: Mapping[str, Sequence[float]]) -> str:
-    """A table of shares, in percent, with aligned columns."""
-    first = max(len(each) for each in (corner, *names))
-    widths = {name: max(len(name), 4) for name in columns}
-    lines = ["  ".join([corner.ljust(first), *(name.rjust(width) for name, width in widths.items())])]
-    for row, name in enumerate(names):
-        cells = ["-" if np.isnan(values[row]) else f"{100 * values[row]:.0f}" for values in columns.values()]
-        padded = (cell.rjust(width) for cell, width in zip(cells, widths.values(), strict=True))
-        lines.append("  ".join([name.ljust(first), *padded]))
+        shares = [*metric.per_part(), float(metric.result())]
+        cells = [name, *("-" if np.isnan(share) else f"{100 * share:.0f}" for share in shares)]
+        lines = [f"{line}  {cell.rjust(max(len(name), 4))}" for line, cell in zip(lines, cells, strict=True)]
     return "\n".join(lines)

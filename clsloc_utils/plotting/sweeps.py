@@ -11,30 +11,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from clsloc_utils import sweeps
-from clsloc_utils.pictures import BLUE, PALETTE, VERMILLION, WRONG_COLOUR, draw_boxes
-from clsloc_utils.plotting.boxes import legend_of_boxes
+from clsloc_utils.pictures import BLUE, PALETTE, VERMILLION
+from clsloc_utils.plotting.boxes import draw_answer, legend_of_boxes
 from clsloc_utils.plotting.figures import (
     MEASURE_WORDS,
     SWEEP_MEASURES,
     TITLE_HEIGHT,
     image_grid,
+    legend_above,
     new_figure,
-    title_size,
 )
 
 OPTIMIZER_WORDS = {"adam": "Adam", "sgd": "SGD"}
 _LINE_STYLES = (("o", "solid"), ("s", (0, (4, 1.5))), ("^", (0, (1, 1))), ("D", (0, (5, 1, 1, 1))))
 
 
-def weight_sweep(
-    rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES, *, box_loss: str | None = None
-) -> Figure:
+def weight_sweep(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES) -> Figure:
     """What becomes of the measures as the box loss weighs more and more against the class loss.
 
     Args:
-        rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
+        rows: As in `clsloc_utils.sweeps.SweepResult.rows`, of one box loss.
         measures: Which to draw.
-        box_loss: Which box loss, where the rows hold several.
 
     Returns:
         A figure with one axes. The ratio of the weights on a logarithmic axis, the single-task ends beyond its gaps;
@@ -42,9 +39,9 @@ def weight_sweep(
         markers at the ratio that they ended with.
 
     Raises:
-        ValueError: The rows are of several box losses and none is chosen, or hold no weight ratio.
+        ValueError: The rows are of several box losses, or hold no weight ratio.
     """
-    grid, learned = _rows_of_one_loss(rows, box_loss)
+    grid, learned = _rows_of_one_loss(rows)
     ratios = [row["ratio"] for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
     if not ratios:
         raise ValueError("rows hold no weight ratio between the ends; nothing to draw them against.")
@@ -57,9 +54,8 @@ def weight_sweep(
         _draw_measure(axes, places, grid, measure, (colour, marker, style), inner=(low, high))
         for row in learned:
             place = _place_of_ratio(row["ratio"], low - gap, high + gap)
-            spread = [[row[measure] - row[f"{measure}_low"]], [row[f"{measure}_high"] - row[measure]]]
             size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
-            axes.errorbar(place, row[measure], spread, fmt=marker, color=colour, **size)
+            axes.errorbar(place, row[measure], _spread([row], measure), fmt=marker, color=colour, **size)
     # A grid's ends are seldom a power of ten to the last digit.
     ticks = list(range(math.ceil(low - 0.01), math.floor(high + 0.01) + 1))
     ends = [(low - gap, "class\nonly"), (high + gap, "box\nonly")]
@@ -70,20 +66,18 @@ def weight_sweep(
     axes.grid(alpha=0.3)
     if learned:
         axes.plot([], [], "o", color="black", markersize=12, markerfacecolor="none", label="learned weights")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)
+    legend_above(axes, columns=4)
     return axes.figure
 
 
-def _rows_of_one_loss(rows: Iterable[Mapping], box_loss: str | None) -> tuple[list[dict], list[dict]]:
+def _rows_of_one_loss(rows: Iterable[Mapping]) -> tuple[list[dict], list[dict]]:
     """Summaries of the fixed and of the learned weights."""
     summary = sweeps.summarize(rows).to_dict("records")
     names = list(dict.fromkeys(row["box_loss"] for row in summary))
-    if box_loss is None and len(names) == 1:
-        box_loss = names[0]
-    if box_loss not in names:
-        raise ValueError(f"rows hold the box losses {', '.join(names)}; box_loss is {box_loss!r}, name one of them.")
-    own = [row for row in summary if row["box_loss"] == box_loss]
-    return [row for row in own if row["setting"] != "learned"], [row for row in own if row["setting"] == "learned"]
+    if len(names) != 1:
+        raise ValueError(f"rows hold the box losses {', '.join(names)}; draw those of one at a time.")
+    learned = [row for row in summary if row["setting"] == "learned"]
+    return [row for row in summary if row not in learned], learned
 
 
 def _place_of_ratio(ratio: float, first: float, last: float) -> float:
@@ -101,38 +95,39 @@ def _draw_measure(
     values, lows, highs = (np.array([row[f"{measure}{part}"] for row in grid]) for part in ("", "_low", "_high"))
     places = np.array(places)
     is_inner = (places >= inner[0]) & (places <= inner[1])
-    label = MEASURE_WORDS.get(measure, measure)
+    line = {"color": colour, "marker": marker, "linestyle": style, "label": MEASURE_WORDS.get(measure, measure)}
     axes.fill_between(places[is_inner], lows[is_inner], highs[is_inner], color=colour, alpha=0.2, linewidth=0)
-    axes.plot(
-        places[is_inner], values[is_inner], color=colour, marker=marker, linestyle=style, linewidth=2, label=label
-    )
-    spread = [(values - lows)[~is_inner], (highs - values)[~is_inner]]
+    axes.plot(places[is_inner], values[is_inner], linewidth=2, **line)
+    spread = _spread(grid, measure)[:, ~is_inner]
     axes.errorbar(places[~is_inner], values[~is_inner], spread, fmt=marker, color=colour, capsize=3)
 
 
-def pareto_front(
-    rows: Iterable[Mapping], *, box_loss: str | None = None, measure: str = "clsloc_accuracy_50"
-) -> Figure:
+def _spread(summary: Sequence[Mapping], measure: str) -> np.ndarray:
+    """How far the worst and the best seed lie from the mean of each row, `[2, rows]`, as error bars want it."""
+    values, lows, highs = (np.array([row[f"{measure}{part}"] for row in summary]) for part in ("", "_low", "_high"))
+    return np.stack([values - lows, highs - values])
+
+
+def pareto_front(rows: Iterable[Mapping]) -> Figure:
     """Class accuracy against mean IoU, one point for each setting: what one task pays for the other.
 
     The Pareto front are the settings that no other one dominates, by being at least as good in both measures and better
     in one.
 
     Args:
-        rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
-        box_loss: Which box loss, where the rows hold several.
-        measure: By which the best setting is marked.
+        rows: As in `clsloc_utils.sweeps.SweepResult.rows`, of one box loss.
 
     Returns:
         A figure with two axes: all settings, and those between the ends on a closer scale, coloured by their weight
-        ratio. Bars reach from the worst to the best seed; a line joins the Pareto front; the best setting is ringed.
+        ratio. Bars reach from the worst to the best seed; a line joins the Pareto front; the setting of the highest
+        cls-loc accuracy is ringed.
 
     Raises:
-        ValueError: The rows are of several box losses and none is chosen.
+        ValueError: The rows are of several box losses.
     """
-    grid, learned = _rows_of_one_loss(rows, box_loss)
+    grid, learned = _rows_of_one_loss(rows)
     inner = sorted((row for row in grid if 0 < row["ratio"] < math.inf), key=lambda row: row["ratio"])
-    best = max([*grid, *learned], key=lambda row: row[measure])
+    best = max([*grid, *learned], key=lambda row: row["clsloc_accuracy_50"])
     on_front = sorted(_not_dominated([*grid, *learned]), key=lambda row: row["accuracy"])
     scale = colors.LogNorm(inner[0]["ratio"], inner[-1]["ratio"]) if len(inner) > 1 else None
     colours = plt.cm.ScalarMappable(scale, "viridis")
@@ -159,7 +154,7 @@ def pareto_front(
     whole.set_title("all settings", fontsize=10)
     close.set_title("between the ends", fontsize=10)
     figure.colorbar(colours, ax=close, label="box over class weight")
-    _legend_of_front(figure, bool(learned), measure)
+    _legend_of_front(figure, bool(learned))
     return figure
 
 
@@ -174,17 +169,13 @@ def _not_dominated(rows: Sequence[Mapping]) -> list[Mapping]:
 
 
 def _draw_front_point(axes: Axes, row: Mapping, colour: Any, marker: str, is_best: bool) -> None:
-    spreads = [
-        [[row[name] - row[f"{name}_low"]], [row[f"{name}_high"] - row[name]]] for name in ("accuracy", "mean_iou")
-    ]
-    axes.errorbar(
-        row["accuracy"], row["mean_iou"], yerr=spreads[1], xerr=spreads[0], fmt=marker, color=colour, elinewidth=1
-    )
+    spreads = {"xerr": _spread([row], "accuracy"), "yerr": _spread([row], "mean_iou")}
+    axes.errorbar(row["accuracy"], row["mean_iou"], **spreads, fmt=marker, color=colour, elinewidth=1)
     if is_best:
         axes.plot(row["accuracy"], row["mean_iou"], "o", color="black", markersize=15, markerfacecolor="none")
 
 
-def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:
+def _legend_of_front(figure: Figure, has_learned: bool) -> None:
     handles = [
         plt.Line2D([], [], color="#a0a0a0", label="Pareto front"),
         plt.Line2D([], [], color="black", marker="o", linestyle="", label="fixed weights"),
@@ -192,25 +183,22 @@ def _legend_of_front(figure: Figure, has_learned: bool, measure: str) -> None:
     if has_learned:
         handles.append(plt.Line2D([], [], color=VERMILLION, marker="D", linestyle="", label="learned weights"))
     ring = {"marker": "o", "linestyle": "", "color": "black", "markersize": 13, "markerfacecolor": "none"}
-    handles.append(plt.Line2D([], [], **ring, label=f"best {MEASURE_WORDS.get(measure, measure)}"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False, fontsize=10)
+    handles.append(plt.Line2D([], [], **ring, label=f"best {MEASURE_WORDS['clsloc_accuracy_50']}"))
+    legend_above(figure, handles)
 
 
-def loss_comparison(
-    rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES, *, choose_by: str = "clsloc_accuracy_50"
-) -> Figure:
-    """Box losses side by side, each at the weight that suits it best.
+def loss_comparison(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASURES) -> Figure:
+    """Box losses side by side, each at the weight of its highest cls-loc accuracy.
 
     Args:
         rows: As in `clsloc_utils.sweeps.SweepResult.rows`.
         measures: Which to draw.
-        choose_by: Measure by which each loss's weight is chosen.
 
     Returns:
         A figure with an axes for each measure: points for the means over the seeds, bars from the worst to the best
         seed, and a grey band over the bar of the highest mean.
     """
-    summary = sweeps.best_of_each_loss(rows, choose_by)
+    summary = sweeps.best_of_each_loss(rows)
     figure = new_figure(height=1.3 + 0.5 * len(summary))
     grid = figure.subplots(1, len(measures), sharey=True, squeeze=False).ravel()
     names = [f"{row['box_loss']} ({_ratio_words(row)})" for row in summary.to_dict("records")]
@@ -218,8 +206,8 @@ def loss_comparison(
     for axes, measure in zip(grid, measures, strict=True):
         best = sweeps.best_row(summary, measure)
         axes.axvspan(best[f"{measure}_low"], best[f"{measure}_high"], color="#d8d8d8", zorder=0)
-        values, lows, highs = (summary[f"{measure}{part}"].to_numpy() for part in ("", "_low", "_high"))
-        axes.errorbar(values, places, xerr=[values - lows, highs - values], fmt="o", color=BLUE, capsize=4)
+        values = summary[measure].to_numpy()
+        axes.errorbar(values, places, xerr=_spread(summary.to_dict("records"), measure), fmt="o", color=BLUE, capsize=4)
         axes.set_title(MEASURE_WORDS.get(measure, measure), fontsize=10)
         axes.margins(x=0.15, y=0.12)
         axes.grid(alpha=0.3, axis="x")
@@ -257,7 +245,7 @@ def scale_comparison(rows: Iterable[Mapping], measure: str = "clsloc_accuracy_50
         axes.plot(scales, means, color=colour, marker=marker, linestyle=style, linewidth=2, label=label)
     axes.set(xscale="log", xlabel="sum of both weights", ylabel=MEASURE_WORDS.get(measure, measure), ylim=(0, 1))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=10)
+    legend_above(axes, columns=4)
     return axes.figure
 
 
@@ -284,15 +272,8 @@ def predictions_by_setting(
     figure, grid = image_grid(repeated, columns=len(images), title_lines=1, header=TITLE_HEIGHT)
     for row, (name, found) in enumerate(predictions.items()):
         for column, image in enumerate(images):
-            axes = grid[row * len(images) + column]
-            draw_boxes(axes, image, found["true_box"][column])
-            draw_boxes(axes, None, found["box"][column], predicted=True)
-            label, true_label = found["label"][column], found["true_label"][column]
-            emphasis = {"color": WRONG_COLOUR, "weight": "bold"} if label != true_label else {}
-            title = (
-                class_names[label] if label == true_label else f"{class_names[label]}, not {class_names[true_label]}"
-            )
-            axes.set_title(title, fontsize=title_size(len(images)), **emphasis)
+            answer = {key: values[column] for key, values in found.items()}
+            draw_answer(grid[row * len(images) + column], image, answer, class_names, columns=len(images))
         grid[row * len(images)].set_ylabel(name, fontsize=10)
     legend_of_boxes(figure)
     return figure

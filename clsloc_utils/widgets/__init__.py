@@ -7,7 +7,7 @@ still picture is shown. All of them work with a mouse, with a finger and with th
 from clsloc_utils.widgets.box_pair import two_boxes
 from clsloc_utils.widgets.live import Touchable, can_show_widgets
 from clsloc_utils.widgets.person import movable_joints
-from clsloc_utils.widgets.sweep import still_settings, sweep_slider
+from clsloc_utils.widgets.sweep import sweep_slider
 from clsloc_utils.widgets.upload import photo_upload
 from clsloc_utils.widgets.walk import Step, pipeline_steps, walk_through
 
@@ -18,7 +18,6 @@ __all__ = [
     "movable_joints",
     "photo_upload",
     "pipeline_steps",
-    "still_settings",
     "sweep_slider",
     "two_boxes",
     "walk_through",

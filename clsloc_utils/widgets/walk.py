@@ -99,17 +99,41 @@ def pipeline_steps(
     images, batch = next(
         iter(pipelines.to_batches(kept, image_size=image_size, batch_size=batch_size, augmented=True, seed=seed))
     )
+    original = tf.io.decode_jpeg(example["image"], channels=3)
+    original_boxes = boxes.convert(example["objects"]["bbox"], "rel_yxyx", "rel_xyxy")
+    box, moved_box = targets["box"], batch["box"][0]
+    names = [class_names[label] for label in batch["label"].numpy()]
     return [
-        _annotation_step(example, class_names),
-        _filter_step(examples, example),
-        _decoded_step(example),
-        _resized_step(image, targets),
-        _augmented_step(image, targets, images[0], batch["box"][0]),
-        _batched_step(images, batch, class_names),
+        Step("The annotation, as the data set hands it out", _annotation(example, class_names)),
+        Step("The filter counts the boxes", _said_by_filter(examples, example)),
+        Step(
+            "Decoded",
+            _tensor("image", original),
+            _pictures([original], original_boxes),
+            "The image in its own shape, with its box",
+        ),
+        Step(
+            "Resized to a square, the box rewritten",
+            f"{_tensor('image', image)}\nbox    {_numbers(box)}  xmin, ymin, xmax, ymax",
+            _pictures([image], [box]),
+            "The image squeezed to a square; the box fits",
+        ),
+        Step(
+            "Augmented",
+            f"{_tensor('image', images[0])}\nbox    {_numbers(moved_box)}  moved along with the pixels",
+            _pictures([image, images[0]], [box, moved_box]),
+            "The image before and after a random change; the box fits both times",
+        ),
+        Step(
+            "Batched",
+            "\n".join([_tensor("image", images), *(_tensor(name, batch[name]) for name in ("label", "box"))]),
+            plotting.gallery(images[:4], boxes=batch["box"][:4], titles=names[:4]),
+            "The first images of the augmented batch with their boxes, ours first",
+        ),
     ]
 
 
-def _annotation_step(example: Any, class_names: Sequence[str]) -> Step:
+def _annotation(example: Any, class_names: Sequence[str]) -> str:
     labels = [class_names[label] for label in example["objects"]["label"].numpy()]
     flags = {name: example["objects"][name].numpy().tolist() for name in ("is_truncated", "is_difficult")}
     lines = [
@@ -118,14 +142,14 @@ def _annotation_step(example: Any, class_names: Sequence[str]) -> Step:
         f"bbox          {_numbers(example['objects']['bbox'][0])}  ymin, xmin, ymax, xmax",
         *(f"{name:13} {value}" for name, value in flags.items()),
     ]
-    return Step("The annotation, as the data set hands it out", "\n".join(lines))
+    return "\n".join(lines)
 
 
 def _format(example: Any) -> str:
     return "PNG" if example["image"].numpy().startswith(b"\x89PNG") else "JPEG"
 
 
-def _filter_step(examples: tf.data.Dataset, example: Any) -> Step:
+def _said_by_filter(examples: tf.data.Dataset, example: Any) -> str:
     """What the filter says to the last examples up to the one that it keeps."""
     lines = []
     for each in examples:
@@ -134,32 +158,7 @@ def _filter_step(examples: tf.data.Dataset, example: Any) -> Step:
         lines.append(f"{objects}  {'kept' if count == 1 else f'left out, its {_format(each)} unread'}")
         if each["image/filename"] == example["image/filename"]:
             break
-    return Step("The filter counts the boxes", "\n".join(lines[-4:]))
-
-
-def _decoded_step(example: Any) -> Step:
-    original = tf.io.decode_jpeg(example["image"], channels=3)
-    figure = _pictures([original], boxes.convert(example["objects"]["bbox"], "rel_yxyx", "rel_xyxy"))
-    return Step("Decoded", _tensor("image", original), figure, "The image in its own shape, with its box")
-
-
-def _resized_step(image: tf.Tensor, targets: Any) -> Step:
-    text = f"{_tensor('image', image)}\nbox    {_numbers(targets['box'])}  xmin, ymin, xmax, ymax"
-    figure = _pictures([image], [targets["box"]])
-    return Step("Resized to a square, the box rewritten", text, figure, "The image squeezed to a square; the box fits")
-
-
-def _augmented_step(image: tf.Tensor, targets: Any, augmented: tf.Tensor, box: tf.Tensor) -> Step:
-    figure = _pictures([image, augmented], [targets["box"], box])
-    text = f"{_tensor('image', augmented)}\nbox    {_numbers(box)}  moved along with the pixels"
-    return Step("Augmented", text, figure, "The image before and after a random change; the box fits both times")
-
-
-def _batched_step(images: tf.Tensor, batch: Any, class_names: Sequence[str]) -> Step:
-    titles = [class_names[label] for label in batch["label"].numpy()]
-    figure = plotting.gallery(images[:4], boxes=batch["box"][:4], titles=titles[:4], columns=4)
-    text = "\n".join([_tensor("image", images), *(_tensor(name, batch[name]) for name in ("label", "box"))])
-    return Step("Batched", text, figure, "The first images of the augmented batch with their boxes, ours first")
+    return "\n".join(lines[-4:])
 
 
 def _pictures(images: Sequence, true_boxes: Any) -> Figure:

@@ -1,8 +1,12 @@
 """The commands that measure speed: what they compare, and the page that is made of their numbers."""
 
 import inspect
+import re
+import time
 from pathlib import Path
 
+import cost
+import iou_over_time
 import keras
 import measurements
 import nbformat
@@ -58,13 +62,13 @@ def test_every_stage_counts_what_it_got_ready(voc_folder, data_dir):
 
 
 def test_curves_are_compared_at_each_others_ends():
-    assert (speed.seconds_to(PHOTOS["plain"], 0.55), speed.seconds_to(PHOTOS["plain"], 0.56)) == (200.0, None)
-    words = speed.photos_words(PHOTOS)
+    assert [iou_over_time.seconds_to(PHOTOS["plain"], goal) for goal in (0.55, 0.56)] == [200.0, None]
+    words = iou_over_time.photos_words(PHOTOS)
     assert "is at or past that point after 20 s" in words
     assert "never reaches ours." in " ".join(words.split())
     assert "Its best mean IoU is 0.550, after 200 s" in words
     assert "is there after 25 s, 0.12 of that time." in words
-    swapped = speed.photos_words(PHOTOS | {"ours": PHOTOS["naive"], "naive": PHOTOS["ours"]})
+    swapped = iou_over_time.photos_words(PHOTOS | {"ours": PHOTOS["naive"], "naive": PHOTOS["ours"]})
     assert "The spatial head never gets there, its features" in swapped
     assert "recipe reaches ours after 20 s." in swapped
     assert "the spatial head never gets there." in swapped
@@ -86,13 +90,34 @@ def test_a_part_keeps_the_numbers_of_the_others(tmp_path, monkeypatch):
     page = (tmp_path / "docs" / "speed.md").read_text(encoding="utf-8")
     assert "| 33 | 33 | 1 | 21.0 | 8.0 | 0.64 |" in page
     assert page.count("Measured on") == 2 + 1, "and once for how it grows"
-    assert page.count("Not measured yet: `python benchmarks/speed.py --parts") == 2
+    assert page.count("Not measured yet: `python benchmarks/speed.py --parts") == 3
     assert "frozen backbone, pooled heads" in (tmp_path / "images" / "speed_photos.svg").read_text(encoding="utf-8")
+
+
+def test_start_up_is_not_counted(monkeypatch):
+    """A clock that only runs goes on: a run takes 7 s to start, and 2 s a pass."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def run(passes):
+        clock[0] += 7 + 2 * passes
+
+    assert cost.seconds_per_pass(run, 5) == 2
+
+
+def test_costs_are_shown_for_each_precision_with_the_largest_memory():
+    full = {step: {"seconds": 0.4, "gigabytes": 2.0} for step in cost.STEPS}
+    half = {step: {"seconds": 119.4, "gigabytes": 5.5} for step in cost.STEPS}
+    full["all"], half["all"] = {"seconds": 450.0, "gigabytes": 4.0}, {"seconds": 300.0, "gigabytes": 3.0}
+    _, _, _, heads, _, everything = cost.cost_table({"float32": full, "mixed_bfloat16": half}).splitlines()
+    assert heads == "| heads, from cached features | 0.4 s | 119 s | 5.5 |"
+    assert everything == "| fine-tuning, everything | 7.5 min | 5.0 min | 4.0 |"
 
 
 @pytest.mark.slow
 def test_all_parts_are_measured_on_a_few_drawings(voc_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path / "data"))
+    pytest.importorskip("resource", reason="Windows does not tell the peak of a process's memory")
     monkeypatch.setattr(toy_voc, "SPLITS", {"train": 64, "validation": 16, "test": 1})
     monkeypatch.setattr(measurements, "in_new_process", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(measurements, "precisions", lambda: ["float32"])
@@ -106,8 +131,12 @@ def test_all_parts_are_measured_on_a_few_drawings(voc_folder, tmp_path, monkeypa
         "| frozen backbone, pooled heads, plain Keras | 2 |",
         "| 3 | 3 | 1 |",
         "| plain decoding of the whole split | 64 |",
+        "| fine-tuning, everything |",
     ):
         assert row in page
+    gigabytes = re.findall(r"^\| (?:features|heads|fine-tuning).* ([\d.]+) \|$", page, re.MULTILINE)
+    assert len(gigabytes) == 4
+    assert all(0.2 < float(peak) < 30 for peak in gigabytes), "neither kilobytes nor bytes"
     assert not (tmp_path / "docs").exists(), "a try writes nothing"
 
 

@@ -1,5 +1,6 @@
 """Small folders in VOC and LSP layout, drawn and written by the tests."""
 
+import io
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,13 @@ class VocWriter:
     def list(self, file: str, names: Sequence[str]) -> None:
         """Writes a list of names, such as `train.txt`."""
         (self.folder / "ImageSets" / "Main" / file).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def jpeg(image: Image.Image, quality: int = 95) -> bytes:
+    """The image as a file, with as little loss as JPEG has."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
 
 
 def draw_shape(draw: ImageDraw.ImageDraw, drawn: Drawn) -> None:

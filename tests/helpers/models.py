@@ -1,5 +1,7 @@
 """What several test files need: a small backbone, and images that it can learn from."""
 
+import contextlib
+
 import keras
 import numpy as np
 
@@ -28,12 +30,12 @@ def examples(count=10):
     return images, targets
 
 
-def plain_backbone(size=32, strides=(8, 2)):
+def plain_backbone(size=32, strides=(8, 2), filters=16):
     """The like without trained features' size, of any two strides."""
     inputs = keras.Input((size, size, 3))
     outputs = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     for stride in strides:
-        outputs = keras.layers.Conv2D(16, 3, strides=stride, padding="same", activation="relu")(outputs)
+        outputs = keras.layers.Conv2D(filters, 3, strides=stride, padding="same", activation="relu")(outputs)
         outputs = keras.layers.BatchNormalization()(outputs)
     return keras.Model(inputs, outputs)
 
@@ -41,3 +43,27 @@ def plain_backbone(size=32, strides=(8, 2)):
 def noise(count=8, size=32):
     """Images of noise."""
     return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
+
+
+def noise_for(heads, count):
+    """Maps of noise, as these heads take them: no easier than photos, but small enough to be learned in seconds."""
+    rng = np.random.default_rng(1)
+    return {level: rng.normal(0, 1, (count, *each.shape[1:])).astype("float32") for level, each in heads.input.items()}
+
+
+@contextlib.contextmanager
+def half_precision():
+    """Models that are made meanwhile compute in half precision."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def assert_heads_compute_in_float32(model):
+    """Whatever the backbone computes in, here in half precision."""
+    assert model.get_layer("features").output["coarse"].dtype == "float16"
+    layers = model.get_layer("heads").layers
+    computing = [layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)]
+    assert {layer.compute_dtype for layer in computing} == {"float32"}

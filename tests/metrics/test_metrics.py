@@ -7,7 +7,6 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clsloc_utils.losses import get_box_loss
 from clsloc_utils.metrics import BoxAccuracy, ClsLocAccuracy, MeanBoxIoU
 
 TARGET = [0.0, 0.0, 1.0, 1.0]
@@ -34,12 +33,11 @@ def metric(request):
 
 
 def test_values_by_hand(metric):
-    assert float(metric(*example(metric))) == pytest.approx(np.mean(EXPECTED[type(metric)]), abs=1e-6)
-
-
-def test_names(metric):
-    names = {MeanBoxIoU: "mean_iou", BoxAccuracy: "box_accuracy_50", ClsLocAccuracy: "clsloc_accuracy_50"}
-    assert metric.name == names[type(metric)]
+    assert float(metric.result()) == 0.0
+    for _ in range(2):
+        assert float(metric(*example(metric))) == pytest.approx(np.mean(EXPECTED[type(metric)]), abs=1e-6)
+        metric.reset_state()
+        assert float(metric.result()) == 0.0
 
 
 @pytest.mark.parametrize("weight_shape", [(4,), (4, 1)])
@@ -49,20 +47,12 @@ def test_sample_weights(metric, weight_shape):
     assert float(value) == pytest.approx(np.average(EXPECTED[type(metric)], weights=weights), abs=1e-6)
 
 
-def test_reset_forgets(metric):
-    assert float(metric.result()) == 0.0
-    metric.update_state(*example(metric))
-    assert float(metric.result()) > 0
-    metric.reset_state()
-    assert float(metric.result()) == 0.0
-    assert float(metric(*example(metric))) == pytest.approx(np.mean(EXPECTED[type(metric)]), abs=1e-6)
-
-
-def test_round_trip_through_a_config(metric):
+def test_name_and_round_trip_through_a_config(metric):
+    names = {MeanBoxIoU: "mean_iou", BoxAccuracy: "box_accuracy_50", ClsLocAccuracy: "clsloc_accuracy_50"}
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(copy) is type(metric)
+    assert copy.name == metric.name == names[type(metric)]
     assert copy.get_config() == metric.get_config()
-    assert float(copy(*example(metric))) == float(metric(*example(metric)))
 
 
 @pytest.mark.parametrize("metric_class", [BoxAccuracy, ClsLocAccuracy])
@@ -169,48 +159,3 @@ def test_works_inside_a_graph(metric):
     update(*example(metric))
     update(*example(metric))
     assert float(metric.result()) == pytest.approx(np.mean(EXPECTED[type(metric)]), abs=1e-6)
-
-
-# Each metric and each loss must meet its own head. Keras 3.14.0 sent per-output metrics to the wrong one, 3.5
-# misordered losses.
-
-
-def two_headed_model(outputs):
-    """A model whose heads answer what the input holds: three logits, then a box, in the order given."""
-    inputs = keras.Input((7,))
-    slices = {"label": inputs[:, :3], "box": inputs[:, 3:]}
-    return keras.Model(inputs, {name: keras.layers.Identity(name=name)(slices[name]) for name in outputs})
-
-
-def evaluate_two_heads(logits, box, outputs):
-    model = two_headed_model(outputs)
-    model.compile(
-        loss={"label": keras.losses.SparseCategoricalCrossentropy(from_logits=True), "box": get_box_loss("l1")},
-        loss_weights={"label": 1.0, "box": 100.0},
-        metrics={
-            "label": [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            "box": [MeanBoxIoU(), BoxAccuracy()],
-        },
-    )
-    targets = {"label": LABELS, "box": TRUE}
-    return model.evaluate(np.concatenate([logits, box], axis=1), targets, verbose=0, return_dict=True)
-
-
-@pytest.mark.parametrize("outputs", [("label", "box"), ("box", "label")])
-def test_perfect_classes_with_hopeless_boxes(outputs):
-    scores = evaluate_two_heads(20 * np.eye(3, dtype="float32")[LABELS], TRUE + 2, outputs)
-    assert scores["label_accuracy"] == 1.0
-    assert scores["box_mean_iou"] == scores["box_box_accuracy_50"] == 0.0
-    assert scores["label_loss"] == pytest.approx(0.0, abs=1e-5)
-    assert scores["box_loss"] == pytest.approx(2.0)
-    assert scores["loss"] == pytest.approx(200.0, abs=1e-3)
-
-
-@pytest.mark.parametrize("outputs", [("label", "box"), ("box", "label")])
-def test_hopeless_classes_with_perfect_boxes(outputs):
-    scores = evaluate_two_heads(20 * np.eye(3, dtype="float32")[(LABELS + 1) % 3], TRUE, outputs)
-    assert scores["label_accuracy"] == 0.0
-    assert scores["box_mean_iou"] == scores["box_box_accuracy_50"] == 1.0
-    assert scores["label_loss"] == pytest.approx(20.0, abs=1e-3)
-    assert scores["box_loss"] == 0.0
-    assert scores["loss"] == pytest.approx(20.0, abs=1e-3)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.models import noise, plain_backbone
+from helpers.models import assert_heads_compute_in_float32, half_precision, noise, noise_for, plain_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +19,12 @@ def seed():
     keras.utils.set_random_seed(0)
 
 
-def random_boxes(count, rng):
+def random_targets(count, classes=3):
+    """Labels and boxes without a pattern."""
+    rng = np.random.default_rng(0)
     low = rng.uniform(0, 0.4, (count, 2))
-    return np.concatenate([low, low + rng.uniform(0.3, 0.6, (count, 2))], axis=-1).astype("float32")
+    box = np.concatenate([low, low + rng.uniform(0.3, 0.6, (count, 2))], axis=-1).astype("float32")
+    return {"label": rng.integers(0, classes, count).astype("int32"), "box": box}
 
 
 def assert_valid(boxes):
@@ -62,23 +65,22 @@ def test_parts_outputs_and_names(head):
 
 
 def test_the_backbone_is_frozen_unless_asked():
-    backbone = plain_backbone()
-    model = models.two_head_model(backbone, 3)
+    model = models.two_head_model("tiny_resnet", 3)
+    expected = load_backbone("tiny_resnet").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_layer("features").get_weights(), expected, strict=True))
     assert not model.get_layer("features").trainable_weights
     assert model.trainable_weights, "the heads learn"
     free = models.two_head_model(plain_backbone(), 3, freeze_backbone=False)
     assert len(free.get_layer("features").trainable_weights) == 8
 
 
-def test_a_backbone_can_be_named():
-    model = models.two_head_model("tiny_resnet", 3, "pooled")
-    expected = load_backbone("tiny_resnet").get_weights()
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_layer("features").get_weights(), expected, strict=True))
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"box_head": "magic"}, "pooled, flatten, spatial"), ({"num_classes": 0}, "num_classes is 0")],
+    [
+        ({"box_head": "magic"}, "pooled, flatten, spatial"),
+        ({"label_head": "box"}, "label_head is 'box'; take one of pooled, in_box"),
+        ({"num_classes": 0}, "num_classes is 0"),
+    ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
@@ -95,29 +97,23 @@ def test_only_the_spatial_head_needs_a_fine_map():
 # --- boxes
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.fixture(scope="module", params=HEADS)
+def any_heads(request):
+    """The heads of a model, built once for all examples of hypothesis."""
+    return models.two_head_model(plain_backbone(), 3, request.param).get_layer("heads")
+
+
 @settings(max_examples=10)
 @given(scale=st.sampled_from([0.0, 1.0, 30.0, 1e4]), seed=st.integers(0, 1000))
-def test_boxes_are_valid_whatever_the_weights(head, scale, seed):
-    heads = _cached_heads(head)
+def test_boxes_are_valid_whatever_the_weights(any_heads, scale, seed):
     rng = np.random.default_rng(seed)
-    variances = {id(layer.moving_variance) for layer in heads.layers if hasattr(layer, "moving_variance")}
-    for weight in heads.weights:
+    variances = {id(layer.moving_variance) for layer in any_heads.layers if hasattr(layer, "moving_variance")}
+    for weight in any_heads.weights:
         values = rng.normal(0, scale, weight.shape)
         weight.assign(np.abs(values) if id(weight) in variances else values)
     maps = {"coarse": rng.normal(0, 3, (4, 2, 2, 16)), "fine": rng.normal(0, 3, (4, 4, 4, 16))}
-    outputs = heads.predict_on_batch({level: maps[level].astype("float32") for level in heads.input})
+    outputs = any_heads.predict_on_batch({level: maps[level].astype("float32") for level in any_heads.input})
     assert_valid(outputs["box"])
-
-
-_HEADS = {}
-
-
-def _cached_heads(head):
-    """Built once for all examples of hypothesis."""
-    if head not in _HEADS:
-        _HEADS[head] = models.two_head_model(plain_backbone(), 3, head).get_layer("heads")
-    return _HEADS[head]
 
 
 def test_soft_argmax_against_a_loop():
@@ -154,19 +150,9 @@ def learn(model, inputs, targets, epochs, learning_rate=5e-3, **keywords):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_sixteen_images_can_be_learned_by_heart(head):
-    rng = np.random.default_rng(0)
-    targets = {"label": rng.integers(0, 4, 16).astype("int32"), "box": random_boxes(16, rng)}
-    # Noise is no easier than photos, but small enough to be learned in a few seconds.
-    maps = {"coarse": rng.normal(0, 1, (16, 4, 4, 32)), "fine": rng.normal(0, 1, (16, 8, 8, 32))}
-    backbone = keras.Sequential(
-        [
-            keras.Input((64, 64, 3)),
-            keras.layers.Conv2D(32, 3, strides=8, padding="same"),
-            keras.layers.Conv2D(32, 3, strides=2, padding="same"),
-        ]
-    )
-    heads = models.two_head_model(backbone, 4, head, dropout=0.0).get_layer("heads")
-    inputs = {level: maps[level].astype("float32") for level in heads.input}
+    targets = random_targets(16, classes=4)
+    heads = models.two_head_model(plain_backbone(64, filters=32), 4, head, dropout=0.0).get_layer("heads")
+    inputs = noise_for(heads, 16)
     learn(heads, inputs, targets, epochs=60, learning_rate=1e-2)
     result = heads.evaluate(inputs, targets, verbose=0, return_dict=True)
     assert result["label_accuracy"] == 1
@@ -174,43 +160,13 @@ def test_sixteen_images_can_be_learned_by_heart(head):
     assert result["clsloc_accuracy_50"] == 1
 
 
-@pytest.mark.parametrize("learnable", ["label", "box"])
-def test_each_loss_reaches_its_own_head(learnable):
-    """One target can be read off the features, the other is noise: on new data only the first one is right."""
-    rng = np.random.default_rng(0)
-    count = 256
-    label = rng.integers(0, 2, count).astype("int32")
-    low = rng.uniform(0.0, 0.4, count).astype("float32")
-    box = np.stack([low, low, low + 0.5, low + 0.5], axis=-1)
-    noise = {"label": rng.permutation(label), "box": rng.permutation(box)}
-    targets = {"label": label, "box": box} | {name: noise[name] for name in noise if name != learnable}
-    coarse = np.zeros((count, 2, 2, 16), "float32")
-    coarse[..., 0] = label[:, None, None]
-    coarse[..., 1] = low[:, None, None] * 5
-    heads = models.two_head_model(plain_backbone(), 2, "pooled", dropout=0.0).get_layer("heads")
-    train, test = slice(0, 192), slice(192, None)
-    learn(heads, {"coarse": coarse[train]}, {name: each[train] for name, each in targets.items()}, epochs=40)
-    result = heads.evaluate(
-        {"coarse": coarse[test]}, {name: each[test] for name, each in targets.items()}, verbose=0, return_dict=True
-    )
-    if learnable == "label":
-        assert result["label_accuracy"] > 0.95
-        assert result["box_mean_iou"] < 0.7
-    else:
-        assert result["label_accuracy"] < 0.75
-        assert result["box_mean_iou"] > 0.85
-
-
 @pytest.mark.parametrize(("weights", "still"), [({"label_weight": 0.0}, "label_"), ({"box_weight": 0.0}, "box_")])
 def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
-    rng = np.random.default_rng(0)
-    targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
     heads = models.two_head_model(plain_backbone(), 3, "spatial").get_layer("heads")
-    inputs = {"coarse": np.ones((8, 2, 2, 16), "float32"), "fine": rng.normal(0, 1, (8, 4, 4, 16)).astype("float32")}
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in heads.trainable_weights}
-    learn(heads, inputs, targets, epochs=1, **weights)
+    learn(heads, noise_for(heads, 8), random_targets(8), epochs=1, **weights)
     moved = {weight.path for weight in heads.trainable_weights if not np.array_equal(weight, before[weight.path])}
-    assert moved
+    assert moved, "the other head learns, by its own loss"
     assert not [path for path in moved if path.split("/")[-2].startswith(still)]
 
 
@@ -218,8 +174,7 @@ def test_a_loss_of_weight_zero_moves_nothing_of_its_head(weights, still):
 
 
 def test_fit_and_evaluate_show_cls_loc_accuracy():
-    rng = np.random.default_rng(0)
-    targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
+    targets = random_targets(8)
     model = models.two_head_model(plain_backbone(), 3)
     history = learn(model, noise(), targets, epochs=1)
     assert {"label_accuracy", "box_mean_iou", "box_box_accuracy_50", "clsloc_accuracy_50"} <= set(history.history)
@@ -232,7 +187,9 @@ def test_fit_and_evaluate_show_cls_loc_accuracy():
     assert result["label_accuracy"] == result["clsloc_accuracy_50"] == 1
     assert result["box_mean_iou"] == pytest.approx(1, abs=1e-3)
     wrong_labels = {"label": (perfect["label"] + 1) % 3, "box": perfect["box"]}
-    assert model.evaluate(noise(), wrong_labels, verbose=0, return_dict=True)["clsloc_accuracy_50"] == 0
+    result = model.evaluate(noise(), wrong_labels, verbose=0, return_dict=True)
+    assert result["label_accuracy"] == result["clsloc_accuracy_50"] == result["box_loss"] == 0
+    assert result["box_mean_iou"] == pytest.approx(1, abs=1e-3)
 
 
 def test_sample_weights_count_in_cls_loc_accuracy():
@@ -243,9 +200,9 @@ def test_sample_weights_count_in_cls_loc_accuracy():
     label[:4] = (label[:4] + 1) % 3  # The first four are wrong.
     targets = {"label": label, "box": outputs["box"]}
     one_each = np.array([1, 1, 1, 1, 3, 3, 3, 3], "float32")
-    # Without their boxes, two of the right ones cannot have both right: 2 x 3 right of 4 x 1 + 2 x 3.
-    per_output = {"label": one_each, "box": one_each * [1, 1, 1, 1, 0, 0, 1, 1]}
-    for weight, expected in ((one_each, 0.75), (per_output, 0.6), (None, 0.5)):
+    # Without label or box, three of the right ones cannot have both right: 1 x 3 right of 4 x 1 + 1 x 3.
+    per_output = {"label": one_each * [1, 1, 1, 1, 1, 1, 0, 1], "box": one_each * [1, 1, 1, 1, 0, 0, 1, 1]}
+    for weight, expected in ((one_each, 0.75), (per_output, 3 / 7), (None, 0.5)):
         result = model.evaluate(noise(), targets, sample_weight=weight, verbose=0, return_dict=True)
         assert result["clsloc_accuracy_50"] == pytest.approx(expected)
 
@@ -268,19 +225,11 @@ def test_a_saved_model_answers_the_same(head, tmp_path):
 
 
 def test_heads_stay_in_single_precision():
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with half_precision():
         model = models.two_head_model(plain_backbone(), 3)
-        features, heads = model.get_layer("features"), model.get_layer("heads")
-        assert features.output["coarse"].dtype == "float16", "the backbone takes part"
-        computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
-        assert {layer.compute_dtype for layer in computing} == {"float32"}
+        assert_heads_compute_in_float32(model)
         outputs = model.predict_on_batch(noise())
-        rng = np.random.default_rng(0)
-        targets = {"label": rng.integers(0, 3, 8).astype("int32"), "box": random_boxes(8, rng)}
-        history = learn(model, noise(), targets, epochs=1)
-    finally:
-        keras.config.set_dtype_policy("float32")
+        history = learn(model, noise(), random_targets(8), epochs=1)
     assert {each.dtype.name for each in outputs.values()} == {"float32"}
     assert_valid(outputs["box"])
     assert np.isfinite(history.history["loss"]).all()
@@ -305,11 +254,8 @@ def test_box_pooling_averages_what_the_box_covers():
 def test_a_class_head_that_looks_into_the_box_does_not_move_the_box(tmp_path):
     model = models.two_head_model(plain_backbone(), 3, label_head="in_box")
     heads = model.get_layer("heads")
-    maps = {
-        name: np.random.default_rng(1).random((2, *each.shape[1:]), "float32") for name, each in heads.input.items()
-    }
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(heads(maps)["label"] ** 2)
+        loss = tf.reduce_sum(heads(noise_for(heads, 2))["label"] ** 2)
     gradients = tape.gradient(loss, heads.trainable_variables)
     moved = [
         each.path for each, gradient in zip(heads.trainable_variables, gradients, strict=True) if gradient is not None
@@ -320,5 +266,3 @@ def test_a_class_head_that_looks_into_the_box_does_not_move_the_box(tmp_path):
     np.testing.assert_allclose(
         again.predict_on_batch(noise())["label"], model.predict_on_batch(noise())["label"], rtol=1e-4, atol=1e-5
     )
-    with pytest.raises(ValueError, match="label_head is 'box'; take one of pooled, in_box"):
-        models.two_head_model(plain_backbone(), 3, label_head="box")

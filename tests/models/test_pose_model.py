@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers.models import noise, plain_backbone
+from helpers.models import assert_heads_compute_in_float32, half_precision, noise, noise_for, plain_backbone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,22 +36,15 @@ def test_soft_argmax_against_a_loop(seed, outside, height, width):
         np.testing.assert_allclose(found[image, joint], [x, y], atol=1e-5)
 
 
-def hot(row, column, cells, outside):
-    heatmaps = np.zeros((1, cells, cells, 1), "float32")
-    heatmaps[0, row, column] = 60
-    return np.asarray(models.SoftArgmax2D(outside)(heatmaps))[0, 0]
+def test_a_cell_stands_for_its_centre_and_what_lies_outside_is_in_reach():
+    def hot(row, column, cells, outside):
+        heatmaps = np.zeros((1, cells, cells, 1), "float32")
+        heatmaps[0, row, column] = 60
+        return np.asarray(models.SoftArgmax2D(outside)(heatmaps))[0, 0]
 
-
-def test_a_cell_stands_for_its_centre():
     np.testing.assert_allclose(hot(0, 3, cells=4, outside=0), [7 / 8, 1 / 8], atol=1e-6)
     np.testing.assert_allclose(hot(1, 4, cells=6, outside=1), [7 / 8, 1 / 8], atol=1e-6)
-
-
-def test_the_borders_and_a_little_more_are_in_reach():
     np.testing.assert_allclose(hot(0, 15, cells=16, outside=1), [1 + 1 / 28, -1 / 28], atol=1e-6)
-    heatmaps = np.full((1, 16, 16, 1), -60, "float32")
-    heatmaps[0, 5, :2] = 0  # As much on the outer as on the first inner column: the border between them.
-    np.testing.assert_allclose(np.asarray(models.SoftArgmax2D(1)(heatmaps))[0, 0], [0, 4.5 / 14], atol=1e-6)
 
 
 def test_soft_argmax_keeps_its_config():
@@ -83,13 +76,6 @@ def test_a_window_leaves_out_what_is_far_from_the_hottest_cell(seed, window, hei
     np.testing.assert_array_equal(layer(heatmaps, training=True), everything)  # All cells learn.
 
 
-def test_two_hot_spots_are_not_averaged_within_a_window():
-    heatmaps = np.zeros((1, 12, 12, 1), "float32")
-    heatmaps[0, 2, 2], heatmaps[0, 9, 9] = 30.0, 29.9
-    np.testing.assert_allclose(models.SoftArgmax2D(1)(heatmaps)[0, 0], [0.5, 0.5], atol=0.05)
-    np.testing.assert_allclose(models.SoftArgmax2D(1, 2)(heatmaps)[0, 0], [0.15, 0.15], atol=1e-6)
-
-
 # --- the model
 
 
@@ -110,17 +96,16 @@ def test_parts_outputs_and_names(head):
         assert abs(outputs["joints"].mean() - 0.5) < 0.1, "an untrained model points to the middle"
 
 
-def test_the_backbone_is_frozen_unless_asked():
-    assert len(models.pose_model(plain_backbone(), freeze_backbone=False).get_layer("features").trainable_weights) == 8
-
-
-def test_wrong_arguments_are_refused():
+def test_arguments():
     with pytest.raises(ValueError, match="joint_head is 'magic'; take one of direct, soft_argmax, heatmap"):
         models.pose_model(plain_backbone(), joint_head="magic")
     with pytest.raises(ValueError, match="no layer gives one of 4 x 4"):
         models.pose_model(plain_backbone(strides=(16,)))
     direct = models.pose_model(plain_backbone(strides=(16,)), joint_head="direct")
     assert direct.predict_on_batch(noise())["joints"].shape == (8, 14, 2)
+    free = models.pose_model(plain_backbone(), heatmap_channels=8, freeze_backbone=False)
+    assert len(free.get_layer("features").trainable_weights) == 8
+    assert free.get_layer("heads").get_layer("joint_conv1").filters == 8
 
 
 def test_heatmaps_follow_what_is_seen():
@@ -144,16 +129,8 @@ def test_sixteen_people_can_be_learned_by_heart(head):
     targets = {"joints": rng.uniform(0.0, 1.0, (16, 14, 2)).astype("float32")}
     weights = {"joints": (rng.uniform(size=(16, 14)) < 0.9).astype("float32")}
     targets["joints"][weights["joints"] == 0] = np.nan
-    maps = {"coarse": rng.normal(0, 1, (16, 4, 4, 32)), "fine": rng.normal(0, 1, (16, 8, 8, 32))}
-    backbone = keras.Sequential(
-        [
-            keras.Input((64, 64, 3)),
-            keras.layers.Conv2D(32, 3, strides=8, padding="same"),
-            keras.layers.Conv2D(32, 3, strides=2, padding="same"),
-        ]
-    )
-    heads = models.pose_model(backbone, joint_head=head).get_layer("heads")
-    inputs = {level: maps[level].astype("float32") for level in heads.input}
+    heads = models.pose_model(plain_backbone(64, filters=32), joint_head=head).get_layer("heads")
+    inputs = noise_for(heads, 16)
     training.compile_pose_model(heads, optimizer=keras.optimizers.Adam(5e-3))
     heads.fit(inputs, targets, sample_weight=weights, epochs=60, batch_size=16, verbose=0)
     result = heads.evaluate(inputs, targets, sample_weight=weights, verbose=0, return_dict=True)
@@ -185,24 +162,10 @@ def test_a_saved_model_answers_the_same(head, tmp_path):
 
 @pytest.mark.parametrize("head", HEADS)
 def test_heads_stay_in_single_precision(head):
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with half_precision():
         model = models.pose_model(plain_backbone(), joint_head=head)
-        features, heads = model.get_layer("features"), model.get_layer("heads")
-        assert features.output["coarse"].dtype == "float16", "the backbone takes part"
-        computing = [layer for layer in heads.layers if not isinstance(layer, keras.layers.InputLayer)]
-        assert {layer.compute_dtype for layer in computing} == {"float32"}
+        assert_heads_compute_in_float32(model)
         assert model.predict_on_batch(noise())["joints"].dtype == "float32"
-    finally:
-        keras.config.set_dtype_policy("float32")
-
-
-def test_width_of_the_heatmap_head_is_a_choice():
-    counts = [
-        models.pose_model(plain_backbone(), heatmap_channels=width).get_layer("heads").get_layer("joint_conv1").filters
-        for width in (8, 16)
-    ]
-    assert counts == [8, 16]
 
 
 # --- the loss of the heatmaps

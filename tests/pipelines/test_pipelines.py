@@ -1,18 +1,15 @@
 """Filter, parse, augment and batch: on drawings whose pixels tell where the object is, and on the real photos."""
 
-import hashlib
-import io
+import dataclasses
 import itertools
-import tarfile
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.folders import Drawn, VocWriter, draw_shape
+from helpers.folders import Drawn, draw_shape, jpeg
 from PIL import Image, ImageDraw
 
-from clsloc_utils import datasets, pipelines
+from clsloc_utils import pipelines
 from clsloc_utils.pipelines import Augmentation, augment, batches, parse, single_object, to_batches
 
 SIGNATURE = {
@@ -25,13 +22,11 @@ SIGNATURE = {
 }
 
 
-def jpeg(objects, size=(96, 64)):
+def drawing(objects, size=(96, 64)):
     image = Image.new("RGB", size, (20, 60, 20))
     for drawn in objects:
         draw_shape(ImageDraw.Draw(image), drawn)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95, subsampling=0)
-    return buffer.getvalue()
+    return jpeg(image)
 
 
 def example(labels, difficult=None, image=b"this is no JPEG", bbox=(0.25, 0.5, 0.75, 1.0)):
@@ -69,29 +64,17 @@ def test_difficult_objects(difficult, kept):
     assert all(item["objects"]["bbox"].shape == (1, 4) for item in result)
 
 
-def test_an_ignored_object_takes_its_box_with_it():
+def test_an_ignored_object_takes_its_box_with_it_and_another_choice_is_refused():
     mixed = example([5, 4], [True, False])
     mixed["objects"]["bbox"] = np.array([[0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]], np.float32)
     (kept,) = single_object(as_dataset([mixed]), "ignore").as_numpy_iterator()
     np.testing.assert_allclose(kept["objects"]["bbox"], [[0.1, 0.2, 0.3, 0.4]])
-
-
-def test_an_unknown_choice_lists_the_choices():
     with pytest.raises(ValueError, match="count, exclude, ignore"):
         single_object(as_dataset([]), "skip")
 
 
-@pytest.mark.parametrize(
-    ("difficult", "train", "validation"), [("count", 14, 6), ("exclude", 13, 6), ("ignore", 15, 6)]
-)
-def test_counts_of_a_folder(voc_folder, data_dir, difficult, train, validation):
-    for split, count in (("train", train), ("validation", validation)):
-        kept = single_object(datasets.load(voc_folder, split, data_dir=data_dir), difficult)
-        assert sum(1 for _ in kept) == count
-
-
 def test_no_jpeg_of_a_rejected_image_is_decoded():
-    good = example([3], image=jpeg([]))
+    good = example([3], image=drawing([]))
     rejected = [example([1, 2]), example([]), example([7, 7, 7])]
     result = list(to_batches(single_object(as_dataset([*rejected, good, *rejected])), image_size=16, batch_size=8))
     assert [targets["label"].numpy().tolist() for _, targets in result] == [[3]]
@@ -104,7 +87,7 @@ def test_no_jpeg_of_a_rejected_image_is_decoded():
 
 def test_parse_gives_the_documented_tensors():
     drawn = Drawn("square", (48, 16, 96, 48))
-    image, targets = parse(32)(example([7], image=jpeg([drawn])))
+    image, targets = parse(32)(example([7], image=drawing([drawn])))
     assert image.shape == (32, 32, 3)
     assert image.dtype == tf.float32
     assert targets["label"].dtype == tf.int32
@@ -120,7 +103,7 @@ def test_parse_gives_the_documented_tensors():
 def test_squashing_keeps_relative_boxes_true(size):
     width, height = size
     xmin, ymin, xmax, ymax = width // 4, height // 8, width // 2, height // 2
-    image = jpeg([Drawn("square", (xmin, ymin, xmax, ymax))], size)
+    image = drawing([Drawn("square", (xmin, ymin, xmax, ymax))], size)
     bbox = (ymin / height, xmin / width, ymax / height, xmax / width)
     square, targets = parse(64)(example([0], image=image, bbox=bbox))
     np.testing.assert_allclose(64 * targets["box"], extent(square.numpy()), atol=1.01)
@@ -130,18 +113,14 @@ def test_large_images_are_not_sampled_sparsely():
     """Stripes one pixel wide become even grey; picking single pixels would show some of them."""
     stripes = np.zeros((256, 256, 3), np.uint8)
     stripes[:, ::2] = 255
-    buffer = io.BytesIO()
-    Image.fromarray(stripes).save(buffer, "JPEG", quality=100, subsampling=0)
-    image, _ = parse(48)(example([0], image=buffer.getvalue()))
+    image, _ = parse(48)(example([0], image=jpeg(Image.fromarray(stripes), quality=100)))
     assert np.abs(image.numpy() - 127.5).max() < 40
 
 
 def test_small_images_grow_without_steps():
     """A ramp of 8 columns becomes one of 64; repeated pixels would show as steps as large as the ramp's own."""
     ramp = np.repeat(np.linspace(40, 200, 8, dtype=np.uint8)[None, :, None], 16, axis=0)
-    buffer = io.BytesIO()
-    Image.fromarray(np.repeat(ramp, 3, axis=2)).save(buffer, "JPEG", quality=100, subsampling=0)
-    image, _ = parse(64)(example([0], image=buffer.getvalue()))
+    image, _ = parse(64)(example([0], image=jpeg(Image.fromarray(np.repeat(ramp, 3, axis=2)), quality=100)))
     assert np.abs(np.diff(image.numpy(), axis=1)).max() < (200 - 40) / 7 / 4
 
 
@@ -227,25 +206,16 @@ def test_nothing_changes_when_all_is_switched_off():
     np.testing.assert_allclose(targets["box"], original_targets["box"], atol=1e-6)
 
 
-def test_flips_are_those_of_keras():
+def test_about_half_of_the_images_are_mirrored_with_their_boxes():
     originals, original_targets = together(drawn_batches(64))
-    images, targets = together(
-        augment(
-            drawn_batches(64),
-            Augmentation(flip=True, zoom_in=0.0, zoom_out=0.0, stretch=0.0, **COLOURS_AS_THEY_ARE),
-            seed=0,
-        )
-    )
-    mirror = keras.layers.RandomFlip("horizontal", bounding_box_format="rel_xyxy")
-    always = {"flips": np.ones((64, 1, 1, 1), bool), "input_shape": originals.shape}
-    boxes = {"boxes": original_targets["box"][:, None], "labels": original_targets["label"][:, None]}
-    mirrored_boxes = np.array(mirror.transform_bounding_boxes(boxes, always)["boxes"])[:, 0]
+    mirror = dataclasses.replace(NOTHING, flip=True)
+    images, targets = together(augment(drawn_batches(64), mirror, seed=0))
     flipped = np.abs(images - originals).max(axis=(1, 2, 3)) > 1
     assert 16 < flipped.sum() < 48
-    expected_images = np.where(flipped[:, None, None, None], originals[:, :, ::-1], originals)
-    expected_boxes = np.where(flipped[:, None], mirrored_boxes, original_targets["box"])
-    np.testing.assert_allclose(images, expected_images, atol=0.01)
-    np.testing.assert_allclose(targets["box"], expected_boxes, atol=1e-5)
+    np.testing.assert_allclose(images[flipped], originals[flipped][:, :, ::-1], atol=0.01)
+    xmin, ymin, xmax, ymax = original_targets["box"][flipped].T
+    np.testing.assert_allclose(targets["box"][flipped].T, [1 - xmax, ymin, 1 - xmin, ymax], atol=1e-5)
+    np.testing.assert_allclose(targets["box"][~flipped], original_targets["box"][~flipped], atol=1e-6)
 
 
 def test_colours_change_within_their_bounds():
@@ -276,47 +246,32 @@ def test_what_lies_outside_the_image_is_grey():
 # Seeds.
 
 
-def test_a_seed_fixes_every_pass(voc_folder, data_dir):
-    def passes(seed, peek=0):
-        dataset = batches(
-            voc_folder, "train", image_size=32, batch_size=4, augmented=True, shuffle=True, seed=seed, data_dir=data_dir
-        )
-        return [together(dataset)[0] for _ in range(2)]
+def passes(seed, read_before=8):
+    """The boxes of two passes, after another one that ended early or did not."""
+    dataset = augment(drawn_batches(64, batch_size=8), seed=seed).prefetch(4)
+    list(itertools.islice(dataset, read_before))
+    return [together(dataset)[1]["box"] for _ in range(2)]
 
-    first, again, other = passes(1), passes(1), passes(2)
-    for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one, two)
-    assert not np.array_equal(first[0], first[1])
+
+def test_a_seed_fixes_every_pass_however_much_was_read_of_the_one_before():
+    first, again, other = passes(1), passes(1, read_before=1), passes(2)
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first[0], first[1]), "every pass is augmented anew"
     assert not np.array_equal(first[0], other[0])
 
 
-def test_a_pass_does_not_depend_on_how_much_was_read_of_the_one_before():
-    def second_pass(batches_read_before):
-        dataset = augment(drawn_batches(64, batch_size=8), seed=0).prefetch(4)
-        list(itertools.islice(dataset, batches_read_before))
-        return together(dataset)[0]
-
-    np.testing.assert_array_equal(second_pass(1), second_pass(8))
-
-
-def test_every_pass_is_augmented_anew():
-    dataset = augment(drawn_batches(64, batch_size=8), seed=0)
-    assert not np.array_equal(together(dataset)[1]["box"], together(dataset)[1]["box"])
-
-
-def test_without_shuffling_every_pass_has_the_same_order(voc_folder, data_dir):
-    dataset = batches(voc_folder, "train", image_size=16, batch_size=4, data_dir=data_dir)
-    np.testing.assert_array_equal(together(dataset)[0], together(dataset)[0])
-
-
 def test_shuffling_changes_the_order_and_nothing_else(voc_folder, data_dir):
-    def boxes(**arguments):
+    def two_passes(**arguments):
         dataset = batches(voc_folder, "train", image_size=16, batch_size=4, data_dir=data_dir, **arguments)
-        return together(dataset)[1]["box"]
+        return [together(dataset)[1]["box"] for _ in range(2)]
 
-    plain, shuffled = boxes(), boxes(shuffle=True)
-    assert not np.array_equal(plain, shuffled)
-    np.testing.assert_array_equal(np.sort(plain, axis=0), np.sort(shuffled, axis=0))
+    plain, shuffled = two_passes(), two_passes(shuffle=True)
+    np.testing.assert_array_equal(plain[0], plain[1])
+    assert not np.array_equal(shuffled[0], shuffled[1])
+    np.testing.assert_array_equal(shuffled, two_passes(shuffle=True))
+    for each in shuffled:
+        assert not np.array_equal(plain[0], each)
+        np.testing.assert_array_equal(np.sort(plain[0], axis=0), np.sort(each, axis=0))
 
 
 # All of it.
@@ -356,34 +311,11 @@ def test_an_augmentation_of_ones_own(voc_folder, data_dir):
     assert np.abs(plain - augmented).mean() > 5
 
 
-def test_rejected_images_of_a_stock_source_are_not_decoded(tmp_path, monkeypatch):
-    """TFDS's own records, whose images nobody checked when they were written."""
-    writer = VocWriter(tmp_path / "VOCdevkit/VOC2007")
-    dog = Drawn("dog", (3, 5, 50, 41))
-    for split in ("train", "val", "test"):
-        writer.add(f"{split}_one", [dog])
-        writer.annotate(f"{split}_two", [dog, dog])
-        writer.image_path(f"{split}_two").write_bytes(b"this is no JPEG")
-        writer.list(f"{split}.txt", [f"{split}_one", f"{split}_two"])
-    archives = []
-    for name in ("VOCtrainval_06-Nov-2007.tar", "VOCtest_06-Nov-2007.tar"):
-        with tarfile.open(tmp_path / name, "w") as archive:
-            archive.add(tmp_path / "VOCdevkit", "VOCdevkit")
-        data = (tmp_path / name).read_bytes()
-        archives.append(datasets.Archive(name, (), len(data), hashlib.sha256(data).hexdigest()))
-    release = datasets.Release(tuple(archives), dict.fromkeys(("train", "validation", "test"), 2), "")
-    monkeypatch.setitem(datasets.registry(), "voc/2007", release)
-    datasets.prepare("voc/2007", from_folder=tmp_path, data_dir=tmp_path / "data")
-    images, targets = together(batches("voc/2007", "train", image_size=16, batch_size=8, data_dir=tmp_path / "data"))
-    assert images.shape == (1, 16, 16, 3)
-    assert targets["label"].tolist() == [datasets.VOC_CLASS_NAMES.index("dog")]
-
-
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_it_streams(shuffle):
     """Batches come out of a source without an end, after a bounded number of its examples."""
     taken = itertools.count()
-    data = jpeg([], (16, 16))
+    data = drawing([], (16, 16))
 
     def endless():
         while True:

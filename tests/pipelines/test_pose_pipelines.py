@@ -1,18 +1,15 @@
 """Crop, parse, augment and batch people: markers at the joints tell whether image and joints moved together."""
 
-import io
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from helpers.folders import LspWriter
+from helpers.folders import LspWriter, jpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from clsloc_utils import pipelines
-from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES, TORSO
+from clsloc_utils.joints import FLIP_ORDER, JOINT_NAMES
 from clsloc_utils.pipelines import (
     PoseAugmentation,
     augment_pose,
@@ -41,9 +38,7 @@ def marked_photo(position, size=(200, 150)):
     pixels = np.full((height, width, 3), (40, 60, 120), np.uint8)
     rows, columns = np.indices((height, width)) + 0.5
     pixels[np.hypot(columns - position[0], rows - position[1]) <= 5] = MARKER
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=97, subsampling=0)
-    return buffer.getvalue()
+    return jpeg(Image.fromarray(pixels))
 
 
 def example_of(seed, size=(200, 150)):
@@ -116,12 +111,8 @@ def test_from_photo_to_crop_and_back(joints, margin):
     inside = to_crop(pixels, crop).numpy()
     np.testing.assert_allclose(to_photo(inside, crop), pixels, atol=0.01)
     assert ((inside > -1e-3) & (inside < 1 + 1e-3)).all()
-
-
-def test_to_photo_takes_batches():
-    crops = np.array([[0, 0, 100, 100], [50, 20, 250, 220]], np.float32)
-    joints = np.full((2, 14, 2), (0.5, 0.25), np.float32)
-    assert to_photo(joints, crops)[:, 3].numpy().tolist() == [[50, 25], [150, 70]]
+    crops = np.stack([crop, 2 * crop])
+    np.testing.assert_allclose(to_photo(np.stack([inside] * 2), crops), [pixels, 2 * pixels], atol=0.02)
 
 
 @given(joints=people)
@@ -164,10 +155,9 @@ def test_joints_without_a_label_weigh_nothing_and_lie_in_the_middle():
 def test_a_large_photo_shrinks_without_losing_pixels():
     """A chessboard of single pixels becomes an even grey; plain interpolation would make patterns of it."""
     board = np.indices((400, 400)).sum(axis=0) % 2 * 255
-    buffer = io.BytesIO()
-    Image.fromarray(board.astype(np.uint8)).convert("RGB").save(buffer, "JPEG", quality=100)
+    photo = jpeg(Image.fromarray(board.astype(np.uint8)).convert("RGB"), quality=100)
     joints = np.tile(np.float32([[0.02, 0.02], [0.98, 0.98]]), (7, 1))
-    image, _, _ = parse_pose(50, 0.0)({"image": buffer.getvalue(), "joints": joints, "labelled": np.ones(14, bool)})
+    image, _, _ = parse_pose(50, 0.0)({"image": photo, "joints": joints, "labelled": np.ones(14, bool)})
     assert image.numpy().std() < 6
 
 
@@ -225,36 +215,23 @@ def test_a_mirror_swaps_the_weights_too():
 
 
 def test_the_whole_body_turns_as_one():
-    """Distances between joints all change by the same factor, and a mirror image is told by its orientation."""
-    augmentation = PoseAugmentation(rotation=40.0, scale=0.2, shift=0.0)
-    original = together(parsed_batches(48))
-    _, joints, weights = together(
-        augment_pose(parsed_batches(48, surroundings=augmentation.surroundings), augmentation, image_size=96, seed=2)
-    )
-    flipped = 0
-    for before, after, weight, weight_before in zip(original[1], joints, weights, original[2], strict=True):
-        for mirrored in (False, True):
-            source = flip_joints(before).numpy() if mirrored else before
-            source_weight = weight_before[list(FLIP_ORDER)] if mirrored else weight_before
-            both = (weight > 0) & (source_weight > 0)
-            if both.sum() < 4:
-                continue
-            design = np.column_stack([source[both], np.ones(both.sum())])
-            solution, *_ = np.linalg.lstsq(design, after[both], rcond=None)
-            fits = np.abs(design @ solution - after[both]).max() < 1e-3
-            matrix = solution[:2].T
-            scale = np.sqrt(abs(np.linalg.det(matrix)))
-            if fits:
-                assert 1 / 1.2 - 1e-3 <= scale <= 1.2 + 1e-3
-                np.testing.assert_allclose(matrix @ matrix.T, scale**2 * np.eye(2), atol=2e-3)
-                turn = np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
-                assert abs(turn) <= 40.1
-                assert np.linalg.det(matrix) > 0
-                flipped += mirrored
-                break
-        else:
-            pytest.fail("no movement explains where the joints went")
-    assert 12 < flipped < 36
+    """A turn by 40 degrees at most, a change of size by 1.2 at most, the same for all joints of a person."""
+    augmentation = PoseAugmentation(rotation=40.0, scale=0.2, shift=0.0, flip=False)
+    _, original, weights_before = together(parsed_batches(48))
+    batches = parsed_batches(48, surroundings=augmentation.surroundings)
+    _, joints, weights = together(augment_pose(batches, augmentation, image_size=96, seed=2))
+    turns = []
+    for before, after, both in zip(original, joints, (weights > 0) & (weights_before > 0), strict=True):
+        design = np.column_stack([before[both], np.ones(both.sum())])
+        solution, *_ = np.linalg.lstsq(design, after[both], rcond=None)
+        np.testing.assert_allclose(design @ solution, after[both], atol=1e-3)
+        matrix = solution[:2].T
+        scale = np.sqrt(np.linalg.det(matrix))
+        assert 1 / 1.2 - 1e-3 <= scale <= 1.2 + 1e-3
+        np.testing.assert_allclose(matrix @ matrix.T, scale**2 * np.eye(2), atol=2e-3)
+        turns.append(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    assert -40.1 < min(turns) < -20
+    assert 20 < max(turns) < 40.1
 
 
 def test_joints_that_leave_the_image_are_not_asked_for():
@@ -271,10 +248,9 @@ def test_joints_that_leave_the_image_are_not_asked_for():
 
 def test_surroundings_fill_the_corners():
     """A photo much larger than the crop leaves no grey when the crop turns."""
-    white = io.BytesIO()
-    Image.new("RGB", (600, 600), (255, 255, 255)).save(white, "JPEG", quality=95)
+    white = jpeg(Image.new("RGB", (600, 600), (255, 255, 255)))
     joints = np.tile(np.float32([[0.4, 0.4], [0.6, 0.6]]), (7, 1))
-    example = {"image": white.getvalue(), "joints": joints, "labelled": np.ones(14, bool)}
+    example = {"image": white, "joints": joints, "labelled": np.ones(14, bool)}
     augmentation = PoseAugmentation(**AS_THEY_ARE)
     for surroundings in (augmentation.surroundings, 0.0):
         parsed = parse_pose(64, 0.15, surroundings)(example)
@@ -336,22 +312,6 @@ def test_a_joint_without_a_label_stays_without(lsp_folder, data_dir):
     assert ((joints > 0) & (joints < 1)).all()
 
 
-def test_keras_trains_on_it(lsp_folder, data_dir):
-    """An untrainable model's loss says which joints were counted: all but the one without a label."""
-    inputs = keras.Input((16, 16, 3))
-    flat = keras.layers.GlobalAveragePooling2D()(inputs)
-    middle = keras.layers.Dense(28, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(0.25))(
-        flat
-    )
-    outputs = {"joints": keras.layers.Reshape((14, 2), name="joints")(middle)}
-    model = keras.Model(inputs, outputs)
-    model.compile(loss={"joints": "mean_absolute_error"})
-    dataset = pose_batches(lsp_folder, "train", image_size=16, batch_size=20, data_dir=data_dir)
-    _, joints, weights = together(dataset)
-    expected = (np.abs(joints - 0.25).mean(axis=-1) * weights).sum() / weights.size
-    assert model.evaluate(dataset, verbose=0) == pytest.approx(expected, rel=1e-4)
-
-
 def test_shuffling_changes_the_order_and_nothing_else(lsp_folder, data_dir):
     def joints(**arguments):
         return together(pose_batches(lsp_folder, "train", image_size=16, batch_size=8, data_dir=data_dir, **arguments))[
@@ -382,12 +342,5 @@ def test_real_photos(real_poses, data_dir):
     for positions, weight in zip(joints, weights, strict=True):
         known = positions[weight > 0]
         assert np.ptp(known, axis=0).max() == pytest.approx(1 / 1.3, abs=0.01)
-    swapped = joints[:, list(FLIP_ORDER)]
-    torso = np.linalg.norm(joints[:, TORSO[0]] - joints[:, TORSO[1]], axis=-1, keepdims=True)
-    counted = (
-        (weights > 0) & (weights[:, list(FLIP_ORDER)] > 0) & (weights[:, list(TORSO)].min(axis=1, keepdims=True) > 0)
-    )
-    right = np.linalg.norm(swapped - joints, axis=-1) <= 0.2 * torso
-    assert 0.14 < right[counted].mean() < 0.4
     _, _, augmented_weights = together(pose_batches(real_poses, "train[800:]", augmented=True, **options))
     assert augmented_weights.mean() > 0.75
