@@ -149,7 +149,9 @@ class _Mirror:
             except requests.ConnectTimeout as error:
                 raise _MirrorError(f"no connection within {self._connect_timeout:g} s") from error
             except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-                reason = self._in_words(error)
+                first = innermost(error)
+                is_late = isinstance(first, requests.Timeout | TimeoutError)
+                reason = f"no answer within {self._timeout:g} s" if is_late else in_words(first)
             except requests.RequestException as error:
                 raise _MirrorError(str(error)) from error
             except _TemporaryError as error:
@@ -217,10 +219,14 @@ class _Mirror:
                 if self._archive.size is not None and file.tell() > self._archive.size:
                     break  # The check says what is wrong; a server that never ends is not listened to.
 
-    def _in_words(self, error: Exception) -> str:
-        """The innermost reason, which a person can read; the outer ones name sockets and pools."""
-        while error.__cause__ or error.__context__:
-            error = error.__cause__ or error.__context__
-        if isinstance(error, requests.Timeout | TimeoutError):
-            return f"no answer within {self._timeout:g} s"
-        return getattr(error, "strerror", None) or str(error)
+
+def innermost(error: BaseException) -> BaseException:
+    """The first reason in a chain of errors, which a person can read; the outer ones name sockets and pools."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def in_words(error: BaseException) -> str:
+    """What the system says, or else the error."""
+    return getattr(error, "strerror", None) or str(error)

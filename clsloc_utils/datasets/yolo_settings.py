@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from clsloc_utils.datasets.box_fields import class_name, normalized, text_of
-from clsloc_utils.datasets.box_folder import in_short
-from clsloc_utils.datasets.folders import FaultError, Problem
+from clsloc_utils.datasets.folders import FaultError, Problem, in_short
 from clsloc_utils.datasets.split_names import split_called
 from clsloc_utils.datasets.yolo_files import YoloFiles, is_notes
 
