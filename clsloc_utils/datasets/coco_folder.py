@@ -55,7 +55,7 @@ from clsloc_utils.datasets.folders import (
     printable,
     relative,
 )
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 
 ENTERED_TWICE = "entered twice"
 NOT_ENTERED = "annotations of a photo that is not entered"
@@ -142,14 +142,17 @@ _LISTS = ("images", "annotations", "categories")
 
 @dataclasses.dataclass(frozen=True)
 class _Document:
-    """One JSON file: its entries of photos, the annotations by photo's id, the names of classes by id in their order."""
+    """One JSON file: its entries of photos, the annotations by photo's id, the names of classes by id in their order.
+
+    `split` is what it or its folder is called after, `contributor` the tool that wrote it, if it says so.
+    """
 
     file: str
-    split: str | None  # that it or its folder is called after
+    split: str | None
     images: Sequence
     annotations: Mapping[str, Sequence[dict]]
     categories: Mapping[str, str]
-    contributor: object  # the tool that wrote it, if it says so
+    contributor: object
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> "_Document":
@@ -290,16 +293,12 @@ def _path_in(values: Mapping) -> str:
 
 def _splits(documents: Sequence[_Document], entries: Sequence[_Entry]) -> tuple[dict[str, list[str]], str]:
     """The photos of each split, and in words where the splits came from."""
-    if documents[0].split:
-        splits = collections.defaultdict(list)
-        for entry in entries:
-            splits[entry.document.split].append(entry.photo)
-        return splits, "splits from the names of the JSON files or of their folders"
-    photos = [entry.photo for entry in entries]
-    by_folder = split_by_folders(photos)
-    if by_folder:
-        return by_folder, "splits from the names of the folders"
-    return split_by_hash(photos), "one JSON for all, so cut into train, validation and test by a hash of the names"
+    if not documents[0].split:
+        return split_without_lists([entry.photo for entry in entries])
+    splits = collections.defaultdict(list)
+    for entry in entries:
+        splits[entry.document.split].append(entry.photo)
+    return splits, "splits from the names of the JSON files or of their folders"
 
 
 # Reading one photo.

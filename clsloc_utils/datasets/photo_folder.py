@@ -201,10 +201,12 @@ class PhotoFolder(tfds.core.GeneratorBasedBuilder):
             raise ValueError(
                 f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"
             )
-        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
-        self.info.metadata["remarks"] = [list(remark) for remark in folder_report.remarks]
-        self.info.metadata["understood"] = folder_report.understood
-        self.info.metadata["drawn"] = folder_report.drawn
+        self.info.metadata.update(
+            problems=[list(problem) for problem in folder_report.problems],
+            remarks=[list(remark) for remark in folder_report.remarks],
+            understood=folder_report.understood,
+            drawn=folder_report.drawn,
+        )
         if scan.class_names is not None:
             features = self.info.features
             for labels in (features["objects"]["label"], features["labels"], features["labels_no_difficult"]):

@@ -59,7 +59,7 @@ from clsloc_utils.datasets.folders import (
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -105,11 +105,7 @@ class VocFolder(BoxFolder):
         lists = read_name_lists(folder, list_paths, files.names)
         names_by_split, splits_in_words = lists.names, ""
         if not names_by_split:
-            names_by_split = split_by_folders(files.names)
-            folders = {part for name in files.names for part in name.split("/")[:-1] if split_called(part)}
-            splits_in_words = f"splits from the folders {', '.join(sorted(folders))}"
-        if not names_by_split:
-            names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
+            names_by_split, splits_in_words = split_without_lists(files.names)
 
         def read(name: str) -> Reading:
             return _read_image(files, name, class_names)

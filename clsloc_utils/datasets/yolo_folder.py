@@ -40,7 +40,7 @@ from clsloc_utils.datasets.folders import (
     in_short,
     only_one,
 )
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 from clsloc_utils.datasets.yolo_files import YoloFiles, looks_like_labels
 from clsloc_utils.datasets.yolo_settings import LAYOUT, Settings, lines_of, no_class_names
 
@@ -102,10 +102,7 @@ def _splits(files: YoloFiles, settings: Settings, problems: list[Problem]) -> tu
     """The names of the photos of each split, every name once, and in words where the splits came from."""
     listed, where = _named_splits(files, settings, problems)
     if not listed:
-        by_folder = split_by_folders(files.names)
-        if by_folder:
-            return by_folder, "splits from the names of the folders"
-        return split_by_hash(files.names), "no lists, so cut into train, validation and test by a hash of the names"
+        return split_without_lists(files.names)
     remarks = [f"splits from {where}"]
     kept: dict[str, list[str]] = {}
     for split, names in listed.items():

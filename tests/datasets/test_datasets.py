@@ -230,11 +230,6 @@ def test_published_counts_are_compared(stock_data_dir, monkeypatch):
 # Poses.
 
 
-def test_sources_of_boxes_say_so(voc_folder, data_dir, stock_data_dir):
-    assert datasets.info(voc_folder, data_dir=data_dir).task == "boxes"
-    assert datasets.info("voc/2007", data_dir=stock_data_dir).task == "boxes"
-
-
 def test_the_schema_of_poses():
     features = datasets.pose_features()
     assert {name: (feature.shape, feature.np_dtype) for name, feature in features.items() if name != "image"} == {

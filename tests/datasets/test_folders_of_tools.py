@@ -529,37 +529,49 @@ def test_an_annotation_is_read_in_the_encoding_that_it_declares(kind, tmp_path):
     assert [item["label"] for item in only_example(folder)["objects"]] == [label]
 
 
-@pytest.mark.parametrize(
-    ("declaration", "words"),
-    [("", "save it as UTF-8.*iso-8859-1"), ('<?xml version="1.0" encoding="utf-8"?>', "says that it is utf-8")],
-)
-def test_latin_1_that_is_not_declared_is_told_with_its_remedy(declaration, words, tmp_path):
-    folder = xml_folder(tmp_path, (declaration + voc_xml(object_xml("caf\u00e9"))).encode("latin-1"))
-    (problem,) = datasets.report(folder).problems
-    assert problem.reason == "malformed XML"
-    assert re.search(words, problem.detail)
+LATIN_1 = voc_xml(object_xml("caf\u00e9")).encode("latin-1")
+MALFORMED, FIELD, FORMAT = "malformed XML", "missing or unreadable field", "another format"
+# What the XML is, the reason, and words of the detail.
+BAD_XML = {
+    "cut": ("<annotation><size>", MALFORMED, "no element found"),
+    "empty": ("", MALFORMED, "no element found"),
+    "unknown encoding": ('<?xml version="1.0" encoding="klingon"?><annotation/>', MALFORMED, "klingon"),
+    "Latin-1, undeclared": (LATIN_1, MALFORMED, "save it as UTF-8.*iso-8859-1"),
+    "Latin-1, said to be UTF-8": (b'<?xml version="1.0" encoding="utf-8"?>' + LATIN_1, MALFORMED, "says that it is"),
+    "entity expansion": (
+        '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><annotation><a>&b;</a></annotation>',
+        MALFORMED,
+        "defines the entity 'a', which is not read",
+    ),
+    "external entity": (
+        '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/hostname">]><annotation><a>&a;</a></annotation>',
+        MALFORMED,
+        "defines the entity 'a', which is not read",
+    ),
+    "ampersand": (voc_xml(object_xml().replace("cat", "R&B")), MALFORMED, "; write 'R&amp;B' for 'R&B'$"),
+    "ampersands": (
+        voc_xml(object_xml("x &amp; y"), object_xml().replace("cat", "a & b; c")),
+        MALFORMED,
+        "; write 'a &amp; b; c' for 'a & b; c'$",
+    ),
+    "CVAT": ("<annotations><image id='0' name='a.jpg'/></annotations>", FORMAT, "CVAT's own format"),
+    "imglab": ("<dataset><images><image file='a.jpg'/></images></dataset>", FORMAT, "dlib's imglab"),
+    "web page": ("<html><body>Not found</body></html>", FORMAT, "web page"),
+    "no objects": ("<annotation></annotation>", "no objects", ""),
+    "no box": (voc_xml().replace("bndbox", "box"), FIELD, "cat has no <bndbox>"),
+    "no corner": (voc_xml().replace("ymax", "bottom"), FIELD, "<bndbox><ymax> is None"),
+    "corner is no number": (voc_xml().replace(">41<", ">forty<"), FIELD, "<xmax> is 'forty', not a number"),
+    "corner is not finite": (voc_xml().replace(">41<", ">nan<"), FIELD, "<xmax> is 'nan', not a finite number"),
+    "no class": (voc_xml(object_xml(" ")), FIELD, "<name> is missing or empty"),
+}
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("<annotations><version>1.1</version><image id='0' name='a.jpg'/></annotations>", "CVAT's own format"),
-        ("<dataset><images><image file='a.jpg'/></images></dataset>", "dlib's imglab"),
-        ("<html><body>Not found</body></html>", "web page"),
-    ],
-)
-def test_another_format_is_named(content, words, tmp_path):
+@pytest.mark.parametrize("fault", BAD_XML)
+def test_a_fault_of_the_xml_is_told_with_its_remedy(fault, tmp_path):
+    content, reason, words = BAD_XML[fault]
     (problem,) = datasets.report(xml_folder(tmp_path, content)).problems
-    assert problem.reason == "another format"
-    assert words in problem.detail
-
-
-@pytest.mark.parametrize(("name", "right"), [("R&B", "'R&amp;B'"), ("a & b; c", "'a &amp; b; c'")])
-def test_a_bare_ampersand_is_told_with_its_remedy(name, right, tmp_path):
-    folder = xml_folder(tmp_path, voc_xml(object_xml("x &amp; y"), object_xml().replace("cat", name)))
-    (problem,) = datasets.report(folder).problems
-    assert problem.reason == "malformed XML"
-    assert problem.detail.endswith(f"; write {right} for '{name}'")
+    assert (problem.file, problem.reason) == ("Annotations/a.xml", reason)
+    assert re.search(words, problem.detail)
 
 
 def test_one_class_in_several_spellings_is_one_class(tmp_path):

@@ -406,18 +406,10 @@ class Tiny:
     def counts(self):
         return {split: len(photos) for split, photos in self.photos.items()}
 
-    def read(self, data_dir):
-        """The photos by split, as `datasets.load` gives them."""
-        return {
-            split: [
-                example["image"] for example in datasets.load(self.name, split, data_dir=data_dir).as_numpy_iterator()
-            ]
-            for split in self.photos
-        }
-
     def assert_is_prepared(self, data_dir):
-        found = self.read(data_dir)
-        assert {split: sorted(images) for split, images in found.items()} == self.photos
+        for split, photos in self.photos.items():
+            found = datasets.load(self.name, split, data_dir=data_dir).as_numpy_iterator()
+            assert sorted(example["image"] for example in found) == sorted(photos)
         assert_nothing_is_left(data_dir)
 
     def zipped(self, path, above=""):
@@ -434,8 +426,7 @@ def tiny_poses(name, folder):
     writer = LspWriter(folder, extended=name == "lspet")
     writer.write(sum(counts.values()), size=(24, 32))
     photos = [writer.image_path(number).read_bytes() for number in range(1, sum(counts.values()) + 1)]
-    splits = {"train": sorted(photos[:20]), "test": photos[20:]} if name == "lsp" else {"train": sorted(photos)}
-    return Tiny(name, folder, {split: sorted(images) for split, images in splits.items()}, writer), counts
+    return Tiny(name, folder, dict(zip(counts, (photos[:20], photos[20:]), strict=False)), writer), counts
 
 
 ANIMALS = ("buffalo", "elephant", "rhino", "zebra")
@@ -455,7 +446,7 @@ def tiny_wildlife(folder):
     # A copy is in the split of its original.
     sums = split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
     splits = {
-        split: sorted(photo for photo in photos if hashlib.sha256(photo).hexdigest() in names)
+        split: [photo for photo in photos if hashlib.sha256(photo).hexdigest() in names]
         for split, names in sums.items()
     }
     return Tiny("wildlife", folder, splits), dict.fromkeys(ANIMALS, 20)

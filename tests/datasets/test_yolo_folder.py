@@ -5,72 +5,85 @@ import json
 import numpy as np
 import pytest
 from helpers.folders import Drawn
-from helpers.layouts import CAT, DOG, NAMES, SIZE, add, draw, examples, in_pixels, orientation, red_box, write, yolo_row
+from helpers.layouts import (
+    CAT,
+    DOG,
+    NAMES,
+    PHOTOS,
+    SIZE,
+    SPLITS,
+    add,
+    draw,
+    examples,
+    in_pixels,
+    orientation,
+    red_box,
+    write,
+    write_files,
+    yolo_row,
+)
 from PIL import Image, ImageOps
 
 from clsloc_utils import datasets
 from clsloc_utils.datasets.yolo_folder import YoloFolder
 
+PLACES = "images/{split}/{name}.jpg", "labels/{split}/{name}.txt"
+IN_ONE = "obj_train_data/{name}.jpg", "obj_train_data/{name}.txt"
+ULTRALYTICS = "path: ../datasets/pets\ntrain: images/train\nval: images/val\nnames:\n  0: cat\n  1: Dog\n"
+DARKNET_LISTS = {
+    "train.txt": "data/obj_train_data/a.jpg\ndata/obj_train_data/b.jpg\n",
+    "valid.txt": "data/obj_train_data/c.jpg\n",
+}
+DARKNET = "classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\nnames = data/obj.names\nbackup = backup/\n"
+# Where photos and labels lie, and the other files.
+LAYOUTS = {
+    "Ultralytics": (PLACES, {"data.yaml": ULTRALYTICS}),
+    "Roboflow": (
+        ("{split}/images/{name}.jpg", "{split}/labels/{name}.txt"),
+        {
+            "data.yaml": "train: ../train/images\nval: ../val/images\nnc: 2\nnames: ['cat', 'dog']\n",
+            "README.roboflow.txt": "Exported with care",
+        },
+    ),
+    "darknet": (IN_ONE, {"obj.names": "cat\ndog\n", "obj.data": DARKNET, **DARKNET_LISTS}),
+    "darknet, in data/": (
+        IN_ONE,
+        {
+            "data/obj.names": "cat\ndog\n",
+            "data/obj.data": "train = train.txt\nvalid = valid.txt\nnames = obj.names\n",
+            "data/train.txt": DARKNET_LISTS["train.txt"],
+            "valid.txt": DARKNET_LISTS["valid.txt"],
+        },
+    ),
+    "lists": (
+        PLACES,
+        {
+            "data.yaml": "train: train.txt\nval: [val.txt]\nnames: [cat, dog]\n",
+            "train.txt": "./images/train/a.jpg\r\n/content/pets/images/train/b.jpg\r\n",
+            "val.txt": "images\\val\\c.jpg\n",
+        },
+    ),
+    "folders of splits": (PLACES, {"classes.txt": "\ufeffcat\ndog\n"}),
+}
 
-def ultralytics(
-    folder, yaml="path: ../datasets/pets\ntrain: images/train\nval: images/val\nnames:\n  0: cat\n  1: Dog\n"
-):
-    add(folder, "images/train/a.jpg", "labels/train/a.txt", [CAT])
-    add(folder, "images/train/b.jpg", "labels/train/b.txt", [CAT, DOG])
-    add(folder, "images/val/c.jpg", "labels/val/c.txt", [DOG])
+
+def pets(folder, layout):
+    (photo, labels), files = LAYOUTS[layout]
+    for name, objects in PHOTOS.items():
+        split = SPLITS[name]
+        add(folder, photo.format(name=name, split=split), labels.format(name=name, split=split), objects)
+    return write_files(folder, files)
+
+
+def ultralytics(folder, yaml=ULTRALYTICS):
+    pets(folder, "Ultralytics")
     write(folder / "data.yaml", yaml)
     return folder
 
 
-def roboflow(folder):
-    add(folder, "train/images/a.jpg", "train/labels/a.txt", [CAT])
-    add(folder, "train/images/b.jpg", "train/labels/b.txt", [CAT, DOG])
-    add(folder, "valid/images/c.jpg", "valid/labels/c.txt", [DOG])
-    write(folder / "data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['cat', 'dog']\n")
-    write(folder / "README.roboflow.txt", "Exported with care")
-    return folder
-
-
-def darknet(folder):
-    for photo, objects in (("a", [CAT]), ("b", [CAT, DOG]), ("c", [DOG])):
-        add(folder, f"obj_train_data/{photo}.jpg", f"obj_train_data/{photo}.txt", objects)
-    write(folder / "obj.names", "cat\ndog\n")
-    write(
-        folder / "obj.data",
-        "classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\nnames = data/obj.names\nbackup = backup/\n",
-    )
-    write(folder / "train.txt", "data/obj_train_data/a.jpg\ndata/obj_train_data/b.jpg\n")
-    write(folder / "valid.txt", "data/obj_train_data/c.jpg\n")
-    return folder
-
-
-def darknet_in_data(folder):
-    darknet(folder)
-    for name in ("obj.names", "train.txt"):
-        (folder / "data").mkdir(exist_ok=True)
-        (folder / name).rename(folder / "data" / name)
-    (folder / "obj.data").unlink()
-    write(folder / "data/obj.data", "train = train.txt\nvalid = valid.txt\nnames = obj.names\n")
-    return folder
-
-
-def lists(folder):
-    ultralytics(folder, "train: train.txt\nval: [val.txt]\nnames: [cat, dog]\n")
-    write(folder / "train.txt", "./images/train/a.jpg\r\n/content/pets/images/train/b.jpg\r\n")
-    write(folder / "val.txt", "images\\val\\c.jpg\n")
-    return folder
-
-
-def folders_of_splits(folder):
-    ultralytics(folder)
-    (folder / "data.yaml").unlink()
-    write(folder / "classes.txt", "cat\ndog\n", encoding="utf-8-sig")
-    return folder
-
-
-@pytest.mark.parametrize("layout", [ultralytics, roboflow, darknet, darknet_in_data, lists, folders_of_splits])
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts_with_splits(layout, tmp_path):
-    folder = layout(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", layout)
     found = datasets.report(folder)
     assert list(found.problems) == []
     assert found.num_examples == {"train": 2, "validation": 1}
@@ -144,7 +157,7 @@ def test_photos_without_objects_are_no_fault(tmp_path):
 
 
 def test_what_is_left_unread_is_said(tmp_path):
-    folder = roboflow(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", "Roboflow")
     write(
         folder / "train/labels/a.txt",
         f"{yolo_row(CAT)} 0.9\n{yolo_row(CAT)} 0.8\n{polygon(DOG, [(0, 0), (1, 0), (1, 1)])}\n",
@@ -246,7 +259,7 @@ def test_settings_that_cannot_be_used_say_why(text, tmp_path):
 
 
 def test_classes_without_names_can_be_passed(tmp_path):
-    folder = folders_of_splits(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", "folders of splits")
     (folder / "classes.txt").unlink()
     with pytest.raises(ValueError, match=r"pets: the labels hold numbers.*pass class_names"):
         datasets.report(folder)
@@ -258,7 +271,7 @@ def test_classes_without_names_can_be_passed(tmp_path):
 
 
 def test_files_of_names_that_differ_are_refused(tmp_path):
-    folder = folders_of_splits(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", "folders of splits")
     write(folder / "labels/classes.txt", "dog\ncat\n")
     with pytest.raises(ValueError, match=r"classes\.txt and labels/classes\.txt name other classes"):
         datasets.report(folder)
@@ -317,7 +330,7 @@ def test_notes_on_something_else_are_left_unread(notes, tmp_path):
 
 
 def test_lists_that_overlap(tmp_path):
-    folder = lists(tmp_path / "pets")
+    folder = pets(tmp_path / "pets", "lists")
     write(folder / "val.txt", "images/val/c.jpg\nimages/train/a.jpg\nimages/val/nowhere.jpg\n")
     found = datasets.report(folder)
     assert found.num_examples == {"train": 2, "validation": 1}
