@@ -34,9 +34,9 @@ class DownloadError(ConnectionError):
 def fetch(
     archive: Archive, folder: Path, *, timeout: float = TIMEOUT, attempts: int = ATTEMPTS, pause: float = PAUSE
 ) -> Path:
-    """Downloads an archive, unless it is there already, and checks it.
+    """Downloads an archive into a folder, unless it is there already, and checks it.
 
-    Only one process at a time may fetch into a folder.
+    Only one process at a time may fetch into a folder. What arrived is kept for the next run, whatever the error.
 
     Args:
         archive: The file and its addresses, which are tried in this order.
@@ -46,12 +46,9 @@ def fetch(
         attempts: Number of attempts with one mirror in a row that get no further than those before them.
         pause: Seconds before the second attempt; each further pause is twice as long.
 
-    Returns:
-        The path of the file, whole and checked.
-
     Raises:
-        DownloadError: No mirror gave the file. What arrived of it is kept for the next run.
-        OSError: The file cannot be written, for instance because the disk is full. What arrived is kept.
+        DownloadError: No mirror gave the file.
+        OSError: The file cannot be written, for instance because the disk is full.
     """
     path = folder / archive.name
     if path.is_file() and not fault_of(path, archive):

@@ -66,7 +66,16 @@ def prepared_builders(
         return [_prepared_photos(layout, name, root, strict=strict, **options)]
     refuse_class_names(name, class_names)
     if is_stock_of_tfds:
-        return [_prepared_by_tfds(name, root, by_hand)]
+        # Before gigabytes are downloaded in vain.
+        tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
+        return [
+            _prepared(
+                lambda: tfds_source.builder_of(name, root),
+                root,
+                lambda: tfds_source.preparing(name, root),
+                tfds.download.DownloadConfig(manual_dir=by_hand),
+            )
+        ]
     # Imported here: the drawing code is needed only by those who draw, TFDS's `voc` only by those who read it.
     if name == "toy_voc":
         from clsloc_utils.datasets.toy_voc import ToyVoc
@@ -92,17 +101,6 @@ def prepared_builders(
         splits = published.registry()[name].counts
         return [_prepared_photos(LspFolder, folder, root, strict=strict, splits=splits)]
     return [_prepared_photos(YoloFolder, folder, root, strict=strict)]
-
-
-def _prepared_by_tfds(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
-    # Before gigabytes are downloaded in vain.
-    tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
-    return _prepared(
-        lambda: tfds_source.builder_of(name, root),
-        root,
-        lambda: tfds_source.preparing(name, root),
-        tfds.download.DownloadConfig(manual_dir=by_hand),
-    )
 
 
 def _prepared_photos(

@@ -55,14 +55,8 @@ _Feature = tuple[str, ...]
 class BoxFields:
     """Which features of a data set of TFDS hold what an example needs; each a path, such as `("objects", "bbox")`.
 
-    Attributes:
-        image: The image.
-        file_name: Its file; empty if it has none.
-        box: The boxes of the objects, or the only box.
-        label: The class of each object, or of the image.
-        difficult: The flag of that meaning; empty if there is none.
-        truncated: Likewise.
-        groups: Flags of boxes around several objects.
+    `box` and `label` are of the objects or of the image; empty is what there need not be: the file name, the flags.
+    `groups` are flags of boxes around several objects.
     """
 
     image: _Feature

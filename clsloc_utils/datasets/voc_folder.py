@@ -19,7 +19,7 @@ import math
 import os
 import re
 import xml.etree.ElementTree
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,11 +153,10 @@ def _pairs(folder: Path) -> list[_Pair]:
         *folders,
         *(inner for place in folders if os.access(place, os.R_OK) for inner in _folders_of(place)),
     ]
-    side_by_side = [place for place in places if os.access(place, os.R_OK) and _holds_photos_and_xml(place)]
-    prefixes = [place.relative_to(folder).as_posix() for place in side_by_side]
     return [
-        _Pair("" if prefix == "." else f"{prefix}/", place, place)
-        for prefix, place in zip(prefixes, side_by_side, strict=True)
+        _Pair(f"{place.relative_to(folder).as_posix()}/".removeprefix("./"), place, place)
+        for place in places
+        if os.access(place, os.R_OK) and _holds_photos_and_xml(place)
     ]
 
 
@@ -205,22 +204,21 @@ class _Files:
 
     folder: Path
     pairs: Sequence[_Pair]
-    images: Mapping[str, Sequence[Path]]
-    annotations: Mapping[str, Sequence[Path]]
+    images: dict[str, Sequence[Path]]
+    annotations: dict[str, Sequence[Path]]
 
     @classmethod
     def of(cls, folder: Path) -> "_Files":
-        pairs, images, annotations = _pairs(folder), {}, {}
-        for pair in pairs:
+        files = cls(folder, _pairs(folder), {}, {})
+        for prefix, photos, annotations in files.pairs:
+            deep = photos != annotations  # Side by side, the inner folders are pairs of their own.
             for found, place, suffixes in (
-                (images, pair.photos, IMAGE_SUFFIXES),
-                (annotations, pair.annotations, (".xml",)),
+                (files.images, photos, IMAGE_SUFFIXES),
+                (files.annotations, annotations, (".xml",)),
             ):
-                # Side by side, the inner folders are pairs of their own.
-                deep = pair.photos != pair.annotations
-                for name, paths in files_by_name(place, suffixes, deep=deep).items():
-                    found[pair.prefix + name] = paths
-        return cls(folder, pairs, images, annotations)
+                by_name = files_by_name(place, suffixes, deep=deep)
+                found.update({prefix + name: paths for name, paths in by_name.items()})
+        return files
 
     @property
     def names(self) -> set[str]:

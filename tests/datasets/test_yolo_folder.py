@@ -244,6 +244,7 @@ SETTINGS = {
     "just text": "holds no fields",
     "names: [yes, no]": "Put the name in quotes",
     "names: {one: cat}": "has the number 'one'",
+    "names: [cat, '']": "data.yaml: the name of class 1 is empty",
     "names: [cat, dog]\ntrain: elsewhere/photos": "train is 'elsewhere/photos'",
     "names: [cat, dog]\ntrain: 5": "train is 5",
     "names: [cat, dog]\nkpt_shape: 17": "kpt_shape is 17",
