@@ -73,10 +73,10 @@ def voc_builder(name: str, root: Path, from_folder: Path | None) -> Iterator[Rel
         archives = _downloaded(name, release, root)
     else:
         _check_is_folder(from_folder)
-        archives = list(_found_archives(release, from_folder, root).values())
-        for archive, path in zip(release.archives, archives, strict=True):
-            if all(archives):
-                _raise_if(fault_of(path, archive), path)
+        found = _found_archives(release, from_folder, root)
+        archives = list(found.values())
+        for archive, path in found.items() if all(archives) else ():
+            _raise_if(fault_of(path, archive), path)
     with _scratch_folder(root / "downloads" / f"extracting_voc_{year}") as scratch:
         if all(archives):
             folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, scratch)

@@ -264,8 +264,10 @@ def test_prepared_data_is_used_again_until_a_file_changes(pets, tmp_path, count_
         return examples(pets.folder, tmp_path)["a.jpg"]["labels"].tolist()
 
     assert (label(), label(), len(count_scans)) == ([0], [0], 1)
+    fingerprint = datasets.info(pets.folder, data_dir=tmp_path / "data").fingerprint
     pets.annotate(a=[Drawn("dog", CAT.box)])
     assert (label(), len(count_scans)) == ([1], 2)
+    assert datasets.info(pets.folder, data_dir=tmp_path / "data").fingerprint != fingerprint
     status = pets.photo("b").stat()
     os.utime(pets.photo("b"), (1, 1))
     assert (label(), len(count_scans)) == ([1], 3)

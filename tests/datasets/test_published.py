@@ -239,12 +239,6 @@ def test_by_hand_gives_the_same_examples(register, mirrors, official, tmp_path, 
     assert all(mirror.asked == {} for mirror in mirrors)
 
 
-def test_both_years_by_hand_from_one_folder(register, official, tmp_path):
-    extracted(official, tmp_path / "by_hand", [*ARCHIVES["voc/2007"], *ARCHIVES["voc/2012"]])
-    info = datasets.prepare("voc/2007+2012", from_folder=tmp_path / "by_hand", data_dir=tmp_path / "data")
-    assert info.splits == {"train": 5, "validation": 4, "test": 4}
-
-
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
