@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -53,6 +53,17 @@ def annotated_object(
         "pose": pose,
         "is_truncated": is_truncated,
         "is_difficult": is_difficult,
+    }
+
+
+def voc_example(image: bytes, filename: str, objects: Sequence[Mapping]) -> dict:
+    """A photo and its objects as `voc_features` encodes them."""
+    return {
+        "image": image,
+        "image/filename": filename,
+        "objects": objects,
+        "labels": sorted({item["label"] for item in objects}),
+        "labels_no_difficult": sorted({item["label"] for item in objects if not item["is_difficult"]}),
     }
 
 

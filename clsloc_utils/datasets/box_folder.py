@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets.box_fields import class_name, is_turned, normalized, text_of_size
+from clsloc_utils.datasets.box_fields import class_name, is_turned, normalized, text_of_size, voc_example
 from clsloc_utils.datasets.folders import (
     FaultError,
     Problem,
@@ -58,13 +58,7 @@ class AnnotatedImage:
 
     def example(self) -> dict:
         """The example as `voc_features` encodes it."""
-        return {
-            "image": photo_for_training(self.path, turned=self.turned),
-            "image/filename": self.path.name,
-            "objects": self.objects,
-            "labels": sorted({item["label"] for item in self.objects}),
-            "labels_no_difficult": sorted({item["label"] for item in self.objects if not item["is_difficult"]}),
-        }
+        return voc_example(photo_for_training(self.path, turned=self.turned), self.path.name, self.objects)
 
 
 class BoxFolder(PhotoFolder):
