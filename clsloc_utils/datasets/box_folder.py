@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets.box_fields import class_name, is_turned, normalized, text_of_size, voc_example
+from clsloc_utils.datasets.box_fields import ENCODING, class_name, is_turned, normalized, text_of_size, voc_example
 from clsloc_utils.datasets.folders import (
     FaultError,
     Problem,
@@ -30,7 +30,6 @@ from clsloc_utils.datasets.voc_features import voc_features
 
 LISTED_TWICE = "listed twice"
 WRONG_SIZE = "wrong size in the annotation"
-ENCODED_NAME = "unexpected encoding"
 # Remarks, each with its place in the report. Others are about the manner of all annotations, and only counted.
 OBJECT_TWICE = "object that stands there twice, counted once"
 SEVERAL_BOXES = "several boxes in one object, each counted"
@@ -145,9 +144,7 @@ def scan_of(
 
     def read_text(name: str) -> Reading:
         if printable(name) != name:
-            raise FaultError(
-                ENCODED_NAME, "the name is not UTF-8; rename the photo and its annotation", printable(name)
-            )
+            raise FaultError(ENCODING, "the name is not UTF-8; rename the photo and its annotation", printable(name))
         return read(name)
 
     splits, found, remarks = read_all(folder, names_by_split, read_text)
