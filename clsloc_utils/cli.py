@@ -119,7 +119,7 @@ def _add_evaluate(commands) -> None:
     evaluate.add_argument("run", metavar="RUN", help="folder that clsloc train made")
     evaluate.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     evaluate.add_argument(
-        "--eval-split", metavar="SPLIT", help="(default: the run's, or else the source's test images)"
+        "--test-split", metavar="SPLIT", help="(default: the run's, or else the source's test images)"
     )
     evaluate.add_argument("--json", action="store_true", help="print the measures as JSON")
 
@@ -345,7 +345,7 @@ def _train(parsed: argparse.Namespace, results: TextIO) -> int:
 def _evaluate(parsed: argparse.Namespace, results: TextIO) -> int:
     from clsloc_utils import runs
 
-    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.eval_split, log=_say)
+    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.test_split, log=_say)
     print(json.dumps(metrics, indent=1) if parsed.json else _measures_table(metrics), file=results)
     return DONE
 

@@ -21,8 +21,8 @@ class Profile:
         backbone_is_named: Whether somebody chose the backbone, for boxes and for joints; then no data changes it, and
             images enter it at its own usual size.
         batch_size: Images in a batch.
-        augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
-        head_epochs: Passes over the cached features while the heads learn.
+        copies: Augmented versions of every training image whose features are cached, the plain one included.
+        epochs: Passes over the cached features while the heads learn.
         fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
         fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
             them, and the highest learning rate.
@@ -45,8 +45,8 @@ class Profile:
     backbone: str
     image_size: int
     batch_size: int
-    augmented_copies: int
-    head_epochs: int
+    copies: int
+    epochs: int
     fine_tune_epochs: int
     fine_tune_stages: tuple[tuple[str, float], ...]
     mixed_precision: bool
@@ -86,8 +86,8 @@ FAST = Profile(
     backbone="tiny_resnet",
     image_size=128,
     batch_size=32,
-    augmented_copies=2,
-    head_epochs=5,
+    copies=2,
+    epochs=5,
     fine_tune_epochs=0,
     fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
     mixed_precision=False,
@@ -107,8 +107,8 @@ FULL = Profile(
     backbone="resnet50",
     image_size=224,
     batch_size=32,
-    augmented_copies=4,
-    head_epochs=20,
+    copies=4,
+    epochs=20,
     fine_tune_epochs=5,
     # The last stage first: it costs little, and hands calmer gradients to the layers below when these learn too.
     fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
@@ -124,7 +124,7 @@ FULL = Profile(
     pose_epochs=20,
 )
 # What follows the kind of the pictures, by profile, whether they are drawings, and task.
-_OF_BOXES = ("backbone", "image_size", "augmented_copies", "head_epochs", "fine_tune_stages", "sweep_epochs")
+_OF_BOXES = ("backbone", "image_size", "copies", "epochs", "fine_tune_stages", "sweep_epochs")
 _OF_POSES = ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs")
 
 
@@ -137,8 +137,8 @@ _ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
     ("fast", False, "boxes"): {
         "backbone": "efficientnet_lite0",
         "image_size": 224,
-        "augmented_copies": 10,
-        "head_epochs": 10,
+        "copies": 10,
+        "epochs": 10,
         "fine_tune_stages": (("all", 3e-4),),
         "sweep_epochs": 10,
     },

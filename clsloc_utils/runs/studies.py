@@ -74,7 +74,7 @@ def sweep(
     precision = recipes.precision_of(profile)
     with input_errors():
         train_cache = recipes.cache_split(
-            model, info, info.train_split, copies=copies or profile.augmented_copies, precision=precision
+            model, info, info.train_split, copies=copies or profile.copies, precision=precision
         )
         validation_cache, test_cache = (
             recipes.cache_split(model, info, split, precision=precision)

@@ -83,9 +83,9 @@ def train(source: str, run: str | Path, given: Mapping[str, Any], *, resume: boo
             log(f"{run} is complete; nothing is left to do.")
             metrics = read_json(run / METRICS, (*TASKS[info.task].measures, "baseline"))
             return TrainResult(metrics, verdict=reports.verdict(stored, metrics))
-    for role in ("train_split", "eval_split"):
+    for role in ("train_split", "test_split"):
         check_split(info, options[role])
-    if overlap(info, options["train_split"], options["eval_split"]):
+    if overlap(info, options["train_split"], options["test_split"]):
         log("The evaluation split shares images with the training split: its measures will flatter the model.")
     with input_errors():
         strategy = distribution.choose(options["strategy"])
@@ -189,7 +189,7 @@ class _Training:
             name=options["source"],
             train_split=options["train_split"],
             validation_split=config["validation_split"] or info.validation_split,
-            test_split=options["eval_split"],
+            test_split=options["test_split"],
         )
         self.validates = config["validation_split"] is not None
         self.histories: dict[str, dict] = {}
@@ -253,7 +253,7 @@ class _Training:
         self.histories |= {f"{layers} layers": history.history for layers, history in histories.items()}
 
     def _losses(self) -> dict[str, float]:
-        return {"box_weight": self.options["loss_weight"]} if "loss_weight" in self.options else {}
+        return {"box_weight": self.options["box_weight"]} if "box_weight" in self.options else {}
 
     def _take_best_so_far(self) -> bool:
         """Gives the model the best weights of the stage that was interrupted; whether any were learned."""

@@ -35,7 +35,7 @@ def test_unknown_argument_is_refused(capsys):
         (["fly"], "invalid choice: 'fly'"),
         (["train", "toy_voc", "--epochs", "0"], "'0' is no integer of 1 or more"),
         (["train", "toy_voc", "--seed", "4294967296"], "from 0 to 4294967295"),
-        (["train", "toy_voc", "--loss-weight", "nan"], "'nan' is no number of 0 or more"),
+        (["train", "toy_voc", "--box-weight", "nan"], "'nan' is no number of 0 or more"),
         (["train", "toy_voc", "--fine-tune", "some"], "'some'"),
         (["predict", "run"], "IMAGE"),
     ],

@@ -361,7 +361,7 @@ def test_a_folder_of_something_else_is_refused(voc_folder, tmp_path, capsys):
         (["--backbone", "resnet5000"], "no such name"),
         (["--backbone", "nowhere.keras"], "no such file"),
         (["--train-split", "trian"], "no split 'trian'"),
-        (["--eval-split", "validation[:0]"], "empty"),
+        (["--test-split", "validation[:0]"], "empty"),
         (["--train-split", "train[5:2]"], "empty"),
     ],
 )
@@ -439,7 +439,7 @@ def test_folders_that_are_called_as_options_are_do_not_matter(finished, voc_fold
     monkeypatch.chdir(tmp_path)
     for name in ("validation", "tiny_resnet", "spatial", "last"):
         (tmp_path / name).mkdir()
-    given = {"backbone": "tiny_resnet", "eval_split": "validation", "box_head": "spatial", "fine_tune": "last"}
+    given = {"backbone": "tiny_resnet", "test_split": "validation", "box_head": "spatial", "fine_tune": "last"}
     of_the_run = [name for name in given if name != "backbone"]
     options = [word for name in of_the_run for word in (f"--{name.replace('_', '-')}", given[name])]
     assert cli.main(["train", str(voc_folder), "--out", str(finished), "--resume", *options]) == 0
@@ -495,7 +495,7 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
     assert options["image_size"] == 224
     assert (options["fine_tune"], options["fine_tune_epochs"]) == ("all", 5)
     assert options["fine_tune_stages"] == [["last", 3e-4], ["all", 1e-4]]
-    assert (options["train_split"], options["eval_split"]) == ("train", "test")
+    assert (options["train_split"], options["test_split"]) == ("train", "test")
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
     last = runs.resolve_options({"fine_tune": "last"}, source, profiles.FAST)
     assert (last["fine_tune_epochs"], last["fine_tune_stages"]) == (30, [["last", 3e-4]])
@@ -583,13 +583,13 @@ def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_fol
 def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_writer, capsys):
     voc_writer.add("one", [Drawn("triangle", (10, 10, 40, 44))])
     voc_writer.list("train.txt", ["one"])
-    assert cli.main(["evaluate", str(finished), str(voc_writer.folder), "--eval-split", "train", "--json"]) == 0
+    assert cli.main(["evaluate", str(finished), str(voc_writer.folder), "--test-split", "train", "--json"]) == 0
     run = runs.open_run(finished)
     (found,) = runs.predict(run, [voc_writer.image_path("one")])
     assert json.loads(capsys.readouterr().out)["accuracy"] == float(found["label"] == "triangle")
     voc_writer.add("two", [Drawn("giraffe", (10, 10, 40, 44))])
     voc_writer.list("train.txt", ["one", "two"])
-    assert "giraffe" in refused(["evaluate", finished, voc_writer.folder, "--eval-split", "train"], capsys)
+    assert "giraffe" in refused(["evaluate", finished, voc_writer.folder, "--test-split", "train"], capsys)
 
 
 def test_predict_says_what_the_model_says(finished, voc_folder, tmp_path, capsys):

@@ -150,7 +150,7 @@ def test_training_the_heads_teaches_the_whole_model(head, tmp_path):
     cache = training.cache_features(model, batches, KEY, directory=tmp_path)
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.get_layer("features").weights}
     first = training.evaluate(model, batches())
-    training.train_heads(model, cache, epochs=60, batch_size=5, learning_rate=5e-3, show_progress=False)
+    training.train_heads(model, cache, epochs=60, batch_size=5, learning_rate=5e-3, verbose=False)
     last = training.evaluate(model, batches())
     assert last["pck_20"] > first["pck_20"] + 0.3
     assert last["mean_error"] < first["mean_error"] / 2
@@ -164,7 +164,7 @@ def test_a_seed_fixes_the_history_bit_for_bit(tmp_path):
         training.set_seed(seed)
         model = models.pose_model(small_backbone())
         cache = training.cache_features(model, batches, KEY, directory=tmp_path)
-        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, show_progress=False)
+        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, verbose=False)
         histories.append(history.history)
     assert histories[0] == histories[1]
     assert histories[0]["loss"] != histories[2]["loss"]
@@ -190,14 +190,14 @@ def test_the_best_epoch_is_kept(model):
 
 def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
     monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda self, logs: 0.5)
-    history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, show_progress=False)
+    history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, verbose=False)
     assert len(history.epoch) == 3
 
 
 def test_the_chosen_loss_is_used(model, cache):
     with pytest.raises(ValueError, match="Unknown joint loss 'l3'"):
-        training.train_heads(model, cache, epochs=1, joint_loss="l3", show_progress=False)
-    training.train_heads(model, cache, epochs=1, joint_loss="smooth_l1", show_progress=False)
+        training.train_heads(model, cache, epochs=1, joint_loss="l3", verbose=False)
+    training.train_heads(model, cache, epochs=1, joint_loss="smooth_l1", verbose=False)
     assert model.get_layer("heads").loss["joints"].name == "smooth_l1"
 
 
@@ -213,7 +213,7 @@ def test_fine_tuning_moves_the_backbone_but_no_batch_norm(model):
     data = tf.data.Dataset.from_tensor_slices(examples()).batch(5)
     features, heads = model.get_layer("features"), model.get_layer("heads")
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    history = training.fine_tune(model, data, data, epochs=2, layers="all", joint_loss="l2", show_progress=False)
+    history = training.fine_tune(model, data, data, epochs=2, layers="all", joint_loss="l2", verbose=False)
     moved = {weight.path for weight in model.weights if not np.array_equal(weight, before[weight.path])}
     norms = [each for each in (*features.layers, *heads.layers) if isinstance(each, keras.layers.BatchNormalization)]
     assert not moved & {weight.path for norm in norms for weight in norm.weights}
@@ -318,7 +318,7 @@ def test_on_real_photos_heatmaps_beat_the_mean_pose(real_data, real_poses, data_
     train_cache = recipes.cache_split(backbone, source, "train[:300]", copies=2)
     test_cache = recipes.cache_split(backbone, source, "train[800:900]")
     model = models.pose_model(backbone)
-    training.train_heads(model, train_cache, epochs=5, show_progress=False)
+    training.train_heads(model, train_cache, epochs=5, verbose=False)
     found = training.evaluate(model, test_cache)
     mean_pose = baselines.pose_baseline_metrics(train_cache.arrays, test_cache.arrays)
     assert found["num_skipped"] == mean_pose["num_skipped"] < 50

@@ -347,7 +347,7 @@ def test_a_seed_fixes_the_history_bit_for_bit(tmp_path):
         training.set_seed(seed)
         model = models.two_head_model(small_backbone(), 3)
         cache = training.cache_features(model, batches, KEY, copies=2, directory=tmp_path)
-        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, show_progress=False)
+        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, verbose=False)
         histories.append(history.history)
     assert histories[0] == histories[1]
     assert histories[0]["loss"] != histories[2]["loss"]
@@ -357,7 +357,7 @@ def test_training_the_heads_teaches_the_whole_model_and_leaves_the_backbone(mode
     images, targets = examples()
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.get_layer("features").weights}
     assert training.evaluate(model, [(images, targets)])["mean_iou"] < 0.6
-    training.train_heads(model, cache, epochs=60, batch_size=20, learning_rate=1e-2, show_progress=False)
+    training.train_heads(model, cache, epochs=60, batch_size=20, learning_rate=1e-2, verbose=False)
     # The box alone: averages of ten noisy images through random filters do not tell all classes apart.
     assert training.evaluate(model, [(images, targets)])["mean_iou"] > 0.9
     for weight in model.get_layer("features").weights:
@@ -378,7 +378,7 @@ def test_several_steps_at_a_time_change_nothing_and_the_bar_counts_each(cache, m
 
 
 def test_the_rate_falls_to_zero(model, cache):
-    training.train_heads(model, cache, epochs=2, batch_size=8, learning_rate=5e-3, show_progress=False)
+    training.train_heads(model, cache, epochs=2, batch_size=8, learning_rate=5e-3, verbose=False)
     schedule = model.get_layer("heads").optimizer._learning_rate
     assert float(schedule(0)) == pytest.approx(5e-3)
     assert float(schedule(6)) == pytest.approx(0, abs=1e-9), "two epochs of three batches"
@@ -403,7 +403,7 @@ def test_the_best_epoch_is_kept(model, cache, monkeypatch):
 
 def test_patience_ends_a_training_that_gains_nothing(model, cache, monkeypatch):
     monkeypatch.setattr(training.BestEpoch, "get_monitor_value", lambda self, logs: 0.5)
-    history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, show_progress=False)
+    history = training.train_heads(model, cache, cache, epochs=9, batch_size=20, patience=2, verbose=False)
     assert len(history.epoch) == 3
     assert "val_clsloc_accuracy_50" in history.history
 
@@ -420,9 +420,9 @@ def test_a_resumed_training_does_not_wait_longer(model, cache, tmp_path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(training.Checkpoint, "on_train_batch_begin", fail_in_the_third_epoch)
         with pytest.raises(RuntimeError, match="a power cut"):
-            training.train_heads(model, cache, cache, show_progress=False, **options)
-    assert len(training.train_heads(model, cache, cache, show_progress=False, **options).epoch) == 3
-    again = training.train_heads(model, cache, cache, show_progress=False, **options)
+            training.train_heads(model, cache, cache, verbose=False, **options)
+    assert len(training.train_heads(model, cache, cache, verbose=False, **options).epoch) == 3
+    again = training.train_heads(model, cache, cache, verbose=False, **options)
     assert len(again.epoch) == 3, "and it is over for good"
 
 
@@ -446,7 +446,7 @@ def test_fine_tuning_moves_the_backbone_but_no_batch_norm(layers, model):
     data = tf.data.Dataset.from_tensor_slices((images, targets)).batch(5)
     features, heads = model.get_layer("features"), model.get_layer("heads")
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    history = training.fine_tune(model, data, data, epochs=2, layers=layers, show_progress=False)
+    history = training.fine_tune(model, data, data, epochs=2, layers=layers, verbose=False)
     moved = {weight.path for weight in model.weights if not np.array_equal(weight, before[weight.path])}
     norms = [each for each in (*features.layers, *heads.layers) if isinstance(each, keras.layers.BatchNormalization)]
     assert len(norms) == 4
@@ -463,7 +463,7 @@ def test_fine_tuning_moves_the_backbone_but_no_batch_norm(layers, model):
 def test_warm_up_then_fall(model, monkeypatch):
     schedules = []
     monkeypatch.setattr(model, "fit", lambda *_, **__: schedules.append(model.optimizer._learning_rate))
-    training.fine_tune(model, batches(), epochs=4, steps_per_epoch=10, learning_rate=1e-3, show_progress=False)
+    training.fine_tune(model, batches(), epochs=4, steps_per_epoch=10, learning_rate=1e-3, verbose=False)
     rates = [float(schedules[0](step)) for step in range(41)]
     assert rates[0] == 0
     assert max(rates) == pytest.approx(1e-3)
@@ -512,7 +512,7 @@ def test_images_tf_data_and_cache_are_judged_alike(model, cache):
     images, targets = examples()
     data = tf.data.Dataset.from_tensor_slices((images, targets)).batch(3)
     from_cache = training.evaluate(model, cache)
-    from_images = training.evaluate(model, data, show_progress=True)
+    from_images = training.evaluate(model, data, verbose=True)
     assert from_cache["num_examples"] == from_images["num_examples"] == 10, "augmented copies are no test images"
     assert from_cache == {name: pytest.approx(value, abs=0.01) for name, value in from_images.items()}
 
