@@ -20,9 +20,7 @@ def small_profile(voc_folder, tmp_path, monkeypatch):
     coarse = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(fine)
     file = tmp_path / "backbone.keras"
     keras.Model(inputs, coarse).save(file)
-    return dataclasses.replace(
-        profiles.FAST, data=str(voc_folder), backbone=str(file), copies=2, epochs=2
-    )
+    return dataclasses.replace(profiles.FAST, data=str(voc_folder), backbone=str(file), copies=2, epochs=2)
 
 
 def test_finished_model_is_trained_once_and_then_found(small_profile, monkeypatch):

@@ -104,9 +104,7 @@ def _described(model: keras.Model, answers: Iterable[tuple[dict | None, dict]]) 
     return {name: np.concatenate(values) for name, values in collected.items()}
 
 
-def _answers(
-    model: keras.Model, batches: Any, description: str, verbose: bool
-) -> Iterator[tuple[dict | None, dict]]:
+def _answers(model: keras.Model, batches: Any, description: str, verbose: bool) -> Iterator[tuple[dict | None, dict]]:
     """The targets as arrays, or `None`, and the model's outputs, of each batch."""
     if isinstance(batches, FeatureCache):
         model = models.heads_of(model)

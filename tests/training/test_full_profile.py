@@ -75,9 +75,7 @@ def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(mo
     before = layer.get_weights()
     batches = tf.data.Dataset.from_tensors((IMAGES, targets))
     # The first step has a rate of 0, and a step whose scaled gradient overflows is left out: hence more than one.
-    history = training.fine_tune(
-        model, batches, epochs=8, layers="last", precision="mixed_float16", verbose=False
-    )
+    history = training.fine_tune(model, batches, epochs=8, layers="last", precision="mixed_float16", verbose=False)
     assert np.isfinite(history.history["loss"]).all()
     assert not np.array_equal(before[0], layer.get_weights()[0])
     assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
