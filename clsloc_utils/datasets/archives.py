@@ -87,49 +87,35 @@ def registry() -> dict[str, Release]:
     """
     voc = tfds.builder_cls("voc")
     releases = {f"voc/{config.name}": _voc_release(voc, config) for config in voc.BUILDER_CONFIGS}
-    releases["lsp"] = Release(
-        archives=(
-            Archive(
-                "lsp_dataset.zip",
-                (
-                    "https://sam.johnson.io/research/lsp_dataset.zip",
-                    "http://www.comp.leeds.ac.uk/mat4saj/lsp_dataset.zip",
-                ),
-            ),
-        ),
+    releases["lsp"] = _zip_release(
+        "lsp_dataset.zip",
+        "https://sam.johnson.io/research/lsp_dataset.zip",
+        "http://www.comp.leeds.ac.uk/mat4saj/lsp_dataset.zip",
         counts={"train": 1000, "test": 1000},
         homepage="https://sam.johnson.io/research/lsp.html",
         joints_shape=(3, 14, 2000),
     )
-    releases["lspet"] = Release(
-        archives=(
-            Archive(
-                "lspet_dataset.zip",
-                (
-                    "https://sam.johnson.io/research/lspet_dataset.zip",
-                    "https://github.com/axelcarlier/lsp/archive/HEAD.zip",
-                    "http://www.comp.leeds.ac.uk/mat4saj/lspet_dataset.zip",
-                ),
-            ),
-        ),
+    releases["lspet"] = _zip_release(
+        "lspet_dataset.zip",
+        "https://sam.johnson.io/research/lspet_dataset.zip",
+        "https://github.com/axelcarlier/lsp/archive/HEAD.zip",
+        "http://www.comp.leeds.ac.uk/mat4saj/lspet_dataset.zip",
         counts={"train": 10000},
         homepage="https://sam.johnson.io/research/lspet.html",
         joints_shape=(14, 3, 10000),
     )
-    releases["wildlife"] = Release(
-        archives=(
-            Archive(
-                "wildlife.zip",
-                (
-                    "https://github.com/axelcarlier/wildlife/archive/HEAD.zip",
-                    "https://codeload.github.com/axelcarlier/wildlife/zip/HEAD",
-                ),
-            ),
-        ),
+    releases["wildlife"] = _zip_release(
+        "wildlife.zip",
+        "https://github.com/axelcarlier/wildlife/archive/HEAD.zip",
+        "https://codeload.github.com/axelcarlier/wildlife/zip/HEAD",
         counts=dict.fromkeys(("buffalo", "elephant", "rhino", "zebra"), 376),
         homepage="https://github.com/axelcarlier/wildlife",
     )
     return releases
+
+
+def _zip_release(file: str, *urls: str, **facts: object) -> Release:
+    return Release((Archive(file, urls),), **facts)
 
 
 def _voc_release(voc: type[tfds.core.DatasetBuilder], config: tfds.core.BuilderConfig) -> Release:
@@ -149,18 +135,7 @@ def _voc_release(voc: type[tfds.core.DatasetBuilder], config: tfds.core.BuilderC
 
 
 def fault_of(path: Path, archive: Archive) -> str:
-    """What is wrong with a file, in words that follow its name; empty if nothing is.
-
-    Args:
-        path: The file.
-        archive: What it should be.
-
-    Returns:
-        A sentence without its subject, such as `"is short: it has 10 of 20 bytes"`.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """What is wrong with a file, such as `"is short: it has 10 of 20 bytes"`; empty if it is what it should be."""
     size = path.stat().st_size
     if archive.size is not None and size != archive.size:
         word = "short" if size < archive.size else "too long"
@@ -191,16 +166,7 @@ def _fault_of_zip(path: Path) -> str:
 
 
 def extract(path: Path, folder: Path) -> None:
-    """Extracts a tar or zip archive into a folder, with a progress bar.
-
-    Args:
-        path: The archive, one that `fault_of` finds nothing wrong with.
-        folder: The folder; files of the same name in it are replaced.
-
-    Raises:
-        OSError: A file cannot be written.
-        tarfile.TarError: The archive cannot be read, or holds a path that leads out of the folder.
-    """
+    """Extracts a tar or zip archive that `fault_of` finds nothing wrong with into a folder, with a progress bar."""
     with progress(total=path.stat().st_size, description=f"Extracting {path.name}", in_bytes=True) as bar:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -15,9 +15,7 @@ EMPTY_BOX = "empty box"
 UNKNOWN_CLASS = "unknown class"
 ENCODING = "unexpected encoding"
 MISSING_FIELD = "missing or unreadable field"
-LISTED_TWICE = "listed twice"
 NO_FILES = "listed, but there are no such files"
-OBJECT_TWICE = "object that stands there twice, counted once"
 # VOC counts pixels from 1 and most tools from 0, and both round: a side may lie this far outside the image, in pixels,
 # and is then moved onto the border. Anything further out is a mistake of the annotation.
 BORDER_TOLERANCE = 1.0
@@ -34,7 +32,9 @@ def annotated_object(
     is_truncated: bool = False,
     is_difficult: bool = False,
 ) -> dict:
-    """One object in the form that `voc_features` encodes, checked.
+    """One object in the form that `voc_features` encodes, checked; raises a `FaultError` if box or class are none.
+
+    A side up to `BORDER_TOLERANCE` outside the image is moved onto its border.
 
     Args:
         label: Its class.
@@ -44,12 +44,6 @@ def annotated_object(
         pose: One of `VOC_POSES`.
         is_truncated: VOC's flag.
         is_difficult: VOC's flag.
-
-    Returns:
-        The dict. A side up to `BORDER_TOLERANCE` outside the image was moved onto its border.
-
-    Raises:
-        FaultError: The box is inverted, empty or outside the image, or the class is not allowed.
     """
     if allowed is not None and label not in allowed:
         raise FaultError(UNKNOWN_CLASS, f"{label!r} is none of {', '.join(allowed)}")
@@ -59,6 +53,17 @@ def annotated_object(
         "pose": pose,
         "is_truncated": is_truncated,
         "is_difficult": is_difficult,
+    }
+
+
+def voc_example(image: bytes, filename: str, objects: Sequence[Mapping]) -> dict:
+    """A photo and its objects as `voc_features` encodes them."""
+    return {
+        "image": image,
+        "image/filename": filename,
+        "objects": objects,
+        "labels": sorted({item["label"] for item in objects}),
+        "labels_no_difficult": sorted({item["label"] for item in objects if not item["is_difficult"]}),
     }
 
 
@@ -108,15 +113,12 @@ def is_turned(orientation: int, stored_size: tuple[int, int], annotated_size: tu
 
     A camera held upright often stores the photo lying and adds a tag that makes viewers turn it. Annotation tools
     differ in whether they follow it, and decoders used for training ignore it. The annotated size tells, for a quarter
-    turn of a photo that is not square; where it cannot tell, guessing would put boxes on the wrong pixels.
+    turn of a photo that is not square; elsewhere a `FaultError` is raised: a guess could put boxes on wrong pixels.
 
     Args:
         orientation: The value of the EXIF tag, 1 if there is none.
         stored_size: Width and height of the photo as its pixels are stored.
         annotated_size: Width and height as the annotation gives them, if it does.
-
-    Raises:
-        FaultError: Nothing tells.
     """
     if orientation not in range(2, 9):
         return False
@@ -140,12 +142,7 @@ def class_name(text: str) -> str:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes).
-
-    Raises:
-        FaultError: It is of another encoding, or cannot be read.
-        FileNotFoundError: It is not there.
-    """
+    """The text of a file in UTF-8, or in UTF-16 if a byte-order mark says so (what PowerShell's `>` writes)."""
     data = content_of(path)
     try:
         return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")

@@ -1,4 +1,4 @@
-"""What all folders of photos with boxes share, whatever tool wrote them: the builder, the check of a box, the splits.
+"""What all folders of photos with boxes share, whatever tool wrote them.
 
 A layout is a module with a subclass of `BoxFolder`, which says what its files are and how they are read. Boxes become
 what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixels from 1 is not undone.
@@ -6,30 +6,35 @@ what TFDS's `voc` makes of them: `value / size`, so VOC's habit of counting pixe
 
 import abc
 import collections
-import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple
 
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets.box_fields import LISTED_TWICE, OBJECT_TWICE, class_name, normalized
+from clsloc_utils.datasets.box_fields import ENCODING, class_name, is_turned, normalized, text_of_size, voc_example
 from clsloc_utils.datasets.folders import (
-    FolderReport,
+    FaultError,
     Problem,
+    checked_photo,
+    faults_of,
     files_below,
     files_of,
-    fingerprint_of,
+    in_short,
     photo_for_training,
-    place_of_data,
     printable,
-    raise_on_problems,
-    with_progress,
 )
-from clsloc_utils.datasets.other_formats import other_format
+from clsloc_utils.datasets.photo_folder import PhotoFolder, Reading, Scan, read_all
 from clsloc_utils.datasets.voc_features import voc_features
+
+LISTED_TWICE = "listed twice"
+WRONG_SIZE = "wrong size in the annotation"
+# Remarks, each with its place in the report. Others are about the manner of all annotations, and only counted.
+OBJECT_TWICE = "object that stands there twice, counted once"
+SEVERAL_BOXES = "several boxes in one object, each counted"
+TURNED_BOX = "turned box, replaced by the upright one around it"
+_WITH_PLACE = (OBJECT_TWICE, SEVERAL_BOXES, TURNED_BOX)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,68 +51,19 @@ class AnnotatedImage:
 
     name: str
     path: Path
-    objects: Sequence[Mapping]
+    objects: Sequence[Mapping] = ()
     turned: bool = False
     drawn: bool = False
 
     def example(self) -> dict:
         """The example as `voc_features` encodes it."""
-        return {
-            "image": photo_for_training(self.path, turned=self.turned),
-            "image/filename": self.path.name,
-            "objects": self.objects,
-            "labels": sorted({item["label"] for item in self.objects}),
-            "labels_no_difficult": sorted({item["label"] for item in self.objects if not item["is_difficult"]}),
-        }
+        return voc_example(photo_for_training(self.path, turned=self.turned), self.path.name, self.objects)
 
 
-@dataclasses.dataclass(frozen=True)
-class Scan:
-    """What reading all annotations of a folder gave.
-
-    Attributes:
-        splits: The good images by split; a split without one is left out.
-        class_names: The classes, in the order of their labels.
-        problems: What is wrong.
-        understood: How the folder was read, in one line: the layout, where the splits came from, what was left unread.
-        remarks: What was read otherwise than it stands there; no fault.
-        named_splits: The splits that the folder itself names, by lists or by folders, also those without a good image.
-    """
-
-    splits: Mapping[str, Sequence[AnnotatedImage]]
-    class_names: Sequence[str]
-    problems: Sequence[Problem]
-    understood: str = ""
-    remarks: Sequence[Problem] = ()
-    named_splits: Sequence[str] = ()
-
-    def report(self, folder: Path) -> FolderReport:
-        """The report on it, by names of files."""
-        in_words = counted(remark.reason for remark in self.remarks)
-        return FolderReport(
-            folder=str(folder),
-            num_examples={split: len(images) for split, images in self.splits.items()},
-            class_names=tuple(self.class_names),
-            problems=sorted(self.problems, key=_file_of),
-            understood=printable("; ".join([self.understood, *in_words])),
-            remarks=sorted(self.remarks, key=_file_of),
-            drawn=bool(self.splits) and all(image.drawn for images in self.splits.values() for image in images),
-        )
-
-
-def _class_names(given: Sequence[str] | None) -> list[str] | None:
-    return None if given is None else [class_name(name) for name in given]
-
-
-def _file_of(problem: Problem) -> str:
-    return problem.file  # The order within a file stays as it was.
-
-
-class BoxFolder(tfds.core.GeneratorBasedBuilder):
+class BoxFolder(PhotoFolder):
     """TFDS builder of a folder of photos with boxes, with the features of TFDS's `voc`."""
 
     VERSION = tfds.core.Version("1.2.0")
-    LAYOUT: ClassVar[str]  # what a folder of this layout holds, in one sentence, for messages
 
     def __init__(
         self,
@@ -132,11 +88,7 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         Raises:
             ValueError: The folder lacks something without which it cannot be read.
         """
-        self.folder = self.checked_layout(folder)
-        self.fingerprint = fingerprint_of(self.files(self.folder), self.folder, class_names and list(class_names))
-        self._given_class_names = _class_names(class_names)
-        self._strict = strict
-        super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
+        super().__init__(folder, class_names and list(class_names), strict=strict, data_dir=data_dir)
 
     @classmethod
     @abc.abstractmethod
@@ -144,99 +96,82 @@ class BoxFolder(tfds.core.GeneratorBasedBuilder):
         """Whether an existing folder is of this layout, by the names in it."""
 
     @classmethod
-    def checked_layout(cls, folder: str | os.PathLike) -> Path:
-        """The folder as an absolute path; raises a `ValueError` if it is not of this layout."""
-        folder = Path(folder).expanduser().resolve()
-        if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. {cls.LAYOUT}.")
-        if not cls.recognizes(folder):
-            raise ValueError(
-                f"{folder} has no photos with boxes that {cls.__name__} reads. {cls.LAYOUT}.{other_format(folder)}"
-            )
-        return folder
+    def lack(cls, folder: Path) -> str:
+        """See `PhotoFolder`."""
+        return "" if cls.recognizes(folder) else f"no photos with boxes that {cls.__name__} reads"
+
+    @classmethod
+    def features(cls) -> tfds.features.FeaturesDict:
+        """Those of TFDS's `voc`, with classes that are known once the data is prepared."""
+        return voc_features(None)
+
+    @classmethod
+    def scan(cls, folder: Path, options: Sequence[str] | None) -> Scan:
+        """Reads and checks all files that the splits need; `options` are the names of the classes, if given."""
+        return cls._scan(folder, None if options is None else [class_name(name) for name in options])
 
     @classmethod
     @abc.abstractmethod
-    def files(cls, folder: Path) -> Iterable[Path]:
-        """All files that the examples depend on."""
-
-    @classmethod
-    @abc.abstractmethod
-    def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Reads and checks all files that the splits need; names of classes are given as `class_name` writes them."""
-
-    @classmethod
-    def check(cls, folder: str | os.PathLike, class_names: Sequence[str] | None = None) -> FolderReport:
-        """Checks every file of a folder, without preparing it.
-
-        Args:
-            folder: The folder.
-            class_names: The classes that are allowed, all by default.
-
-        Returns:
-            The `FolderReport`.
-
-        Raises:
-            ValueError: The folder lacks something without which it cannot be read.
-        """
-        folder = cls.checked_layout(folder)
-        return cls.scan(folder, _class_names(class_names)).report(folder)
-
-    @property
-    def report(self) -> FolderReport:
-        """The report of the prepared data."""
-        stored = self.info.metadata
-        return FolderReport(
-            folder=str(self.folder),
-            num_examples={name: split.num_examples for name, split in self.info.splits.items()},
-            class_names=tuple(self.info.features["objects"]["label"].names),
-            problems=[Problem(*problem) for problem in stored["problems"]],
-            understood=stored["understood"],
-            drawn=stored["drawn"],
-            remarks=[Problem(*remark) for remark in stored["remarks"]],
-        )
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description=f"{type(self).__name__}: {self.LAYOUT}.",
-            features=voc_features(None),
-            metadata=tfds.core.MetadataDict(),
-        )
-
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        del dl_manager  # nothing to download
-        scan = self.scan(self.folder, self._given_class_names)
-        folder_report = scan.report(self.folder)
-        if self._strict:
-            raise_on_problems(folder_report)
-        if not scan.splits:
-            raise ValueError(f"No usable image. {folder_report}\n{self.LAYOUT}.{other_format(self.folder)}")
-        if "train" in scan.named_splits and "train" not in scan.splits:
-            raise ValueError(
-                f"None of the images for training can be used, so there is nothing to learn from. {folder_report}"
-            )
-        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
-        self.info.metadata["remarks"] = [list(remark) for remark in folder_report.remarks]
-        self.info.metadata["understood"] = folder_report.understood
-        self.info.metadata["drawn"] = folder_report.drawn
-        features = self.info.features
-        for label in (
-            features["objects"]["label"],
-            features["labels"].feature,
-            features["labels_no_difficult"].feature,
-        ):
-            label.names = list(scan.class_names)
-        return {name: self._generate_examples(images) for name, images in scan.splits.items()}
-
-    def _generate_examples(self, images: Sequence[AnnotatedImage]) -> Iterator[tuple[str, dict]]:
-        for image in with_progress(images, len(images), f"Preparing {self.folder.name}"):
-            yield image.name, image.example()
+    def _scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
+        """`scan` of this layout, with names of classes as `class_name` writes them."""
 
 
-def joined(parts: Iterable[str]) -> str:
-    """How a folder was read, from its parts, of which any may be empty."""
-    return "; ".join(filter(None, parts))
+def scan_of(
+    folder: Path,
+    names_by_split: Mapping[str, Sequence[str]],
+    read: Callable[[str], Reading],
+    *,
+    class_names: Sequence[str] | None,
+    known_classes: Iterable[str] | None = None,
+    problems: Sequence[Problem] = (),
+    in_words: Iterable[str],
+    unlisted: int,
+    unread: Sequence[str],
+) -> Scan:
+    """Reads the photos of all splits, and says how the folder was understood.
+
+    Args:
+        folder: The folder.
+        names_by_split: The names of the photos, each once.
+        read: Reads the photo of a name, or raises a `FaultError` that names the file.
+        class_names: The classes that were asked for, if they were.
+        known_classes: Those that the folder names, in their order; by default those of the objects, by the alphabet.
+        problems: What is wrong already.
+        in_words: The layout, and where the splits came from; any may be empty.
+        unlisted: How many photos are in no split.
+        unread: What was not read.
+    """
+
+    def read_text(name: str) -> Reading:
+        if printable(name) != name:
+            raise FaultError(ENCODING, "the name is not UTF-8; rename the photo and its annotation", printable(name))
+        return read(name)
+
+    splits, found, remarks = read_all(folder, names_by_split, read_text)
+    images = [image for images in splits.values() for image in images]
+    used = {item["label"] for image in images for item in image.objects}
+    unused = []
+    if class_names is None:
+        known = sorted(used) if known_classes is None else list(dict.fromkeys(known_classes))
+        class_names, unused = [name for name in known if name in used], [name for name in known if name not in used]
+    words = (
+        *in_words,
+        f"{unlisted} photos are in no split and left out" if unlisted else "",
+        f"classes without an object left out: {in_short(unused)}" if unused else "",
+        f"left unread: {in_short(unread)}" if unread else "",
+    )
+    return Scan(
+        splits,
+        tuple(class_names),
+        problems=[*problems, *found],
+        understood="; ".join(filter(None, words)),
+        remarks=remarks,
+        named_splits=tuple(names_by_split),
+        drawn=bool(images) and all(image.drawn for image in images),
+    )
+
+
+# Finding the files.
 
 
 def each_once(listed: Mapping[str, Iterable[str]], problems: list[Problem]) -> dict[str, list[str]]:
@@ -254,20 +189,8 @@ def each_once(listed: Mapping[str, Iterable[str]], problems: list[Problem]) -> d
     return names_by_split
 
 
-def in_short(names: Sequence[str], shown: int = 4) -> str:
-    """Names in a sentence: all of a few, or the first and how many more."""
-    more = len(names) - shown
-    return ", ".join(names) if more <= 1 else f"{', '.join(names[:shown])} and {more} more"
-
-
 def files_by_name(folder: Path, suffixes: Sequence[str], *, deep: bool = True) -> dict[str, list[Path]]:
-    """The files of a folder that end in one of the suffixes, by name without ending, such as `cam1/b`.
-
-    Args:
-        folder: The folder.
-        suffixes: With their dots, in lower case.
-        deep: Whether to look into the folders in it, too.
-    """
+    """The files of a folder (and those in it, if `deep`) of some endings, by name without it, such as `cam1/b`."""
     files = collections.defaultdict(list)
     for path in files_below(folder) if deep else files_of(folder):
         if path.suffix.lower() in suffixes:
@@ -275,78 +198,61 @@ def files_by_name(folder: Path, suffixes: Sequence[str], *, deep: bool = True) -
     return files
 
 
-# Reading.
-class Reading(NamedTuple):
-    """What reading the annotation of one photo gave.
-
-    Attributes:
-        image: The photo with its objects; `None` if there is a fault, or no object.
-        problems: What is wrong.
-        remarks: What was read otherwise than it stands there: a `Problem` each, or a phrase to be counted.
-    """
-
-    image: AnnotatedImage | None
-    problems: Sequence[Problem] = ()
-    remarks: Sequence = ()
-
-    @classmethod
-    def fault(cls, file: str, reason: str, detail: str = "") -> "Reading":
-        """That of a photo with one fault, which is left out."""
-        return cls(None, [Problem(file, reason, detail)])
+# Reading one photo.
 
 
-def read_all(
-    folder: Path, names_by_split: Mapping[str, Sequence[str]], read: Callable[[str], Reading]
-) -> tuple[dict[str, list[AnnotatedImage]], list[Problem], list]:
-    """Reads all photos, several at once.
+def size_as_annotated(
+    path: Path, annotated_size: tuple[int, int] | None, *, photo: str, annotation: str, stored_tells: bool = True
+) -> tuple[tuple[int, int], bool]:
+    """Width and height for which the boxes hold, and whether that is the photo as its EXIF tag turns it.
 
     Args:
-        folder: The folder, which the progress bar names.
-        names_by_split: The names of the photos, each once.
-        read: Reads the one of a name.
-
-    Returns:
-        The good images by split, without splits that have none; the problems; and the remarks.
+        path: The photo.
+        annotated_size: Width and height as the annotation gives them, if it does.
+        photo: The name of the photo in messages.
+        annotation: The name of the annotation in messages.
+        stored_tells: Whether a size that is the stored one tells that the boxes were drawn on the photo as stored.
     """
-    names = [name for split_names in names_by_split.values() for name in split_names]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        results = with_progress(pool.map(read, names), len(names), f"Checking {folder.name}")
-        readings = dict(zip(names, results, strict=True))
-    images = {split: [readings[name].image for name in listed] for split, listed in names_by_split.items()}
-    good_images = {split: [image for image in found if image is not None] for split, found in images.items()}
-    problems = [problem for reading in readings.values() for problem in reading.problems]
-    remarks = [remark for reading in readings.values() for remark in reading.remarks]
-    return {split: found for split, found in good_images.items() if found}, problems, remarks
+    with faults_of(photo):
+        stored_size, orientation = checked_photo(path)
+        tells = stored_tells or annotated_size != stored_size
+        turned = is_turned(orientation, stored_size, annotated_size if tells else None)
+    size = stored_size[::-1] if turned else stored_size
+    if annotated_size not in (None, size):
+        detail = f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}"
+        raise FaultError(WRONG_SIZE, detail, annotation)
+    return size, turned
 
 
-def counted(remarks: Iterable[str]) -> list[str]:
-    """The remarks with their counts, in words."""
-    return [f"{remark} ({count})" for remark, count in sorted(collections.Counter(remarks).items())]
+def reading_of(
+    image: AnnotatedImage,
+    file: str,
+    places: Iterable[tuple[str, object]],
+    read: Callable[..., Iterable[tuple[Mapping, Sequence[str]]]],
+) -> Reading:
+    """The image with its objects, each counted once; not the image, if there is a fault or no object.
 
-
-def reading_of(image: AnnotatedImage, problems: Sequence[Problem], remarks: Sequence[str]) -> Reading:
-    """What the objects of one photo make of it, each counted once: nothing, if there is a fault or no object."""
+    Args:
+        image: The image, without objects.
+        file: The file that problems are of.
+        places: Where in the annotation an object stands, in words, and what stands there.
+        read: Makes objects of what stands there, each with remarks.
+    """
+    objects: list[Mapping] = []
+    problems, remarks = [], []
+    for place, stands_there in places:
+        try:
+            for item, phrases in read(stands_there):
+                if any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects):
+                    phrases = [*phrases, OBJECT_TWICE]
+                else:
+                    objects.append(item)
+                where = f"{place}: {item['label']}"
+                remarks += [Problem(file, phrase, where if phrase in _WITH_PLACE else "") for phrase in phrases]
+        except FaultError as fault:
+            problems.append(Problem(file, fault.reason, f"{place}: {fault.detail}"))
     if problems:
         return Reading(None, problems)
-    if not image.objects:
-        return Reading(None, remarks=["photos without objects left out"])
-    objects: list[Mapping] = []
-    for item in image.objects:
-        if not has_object(objects, item):
-            objects.append(item)
-    twice = [OBJECT_TWICE] * (len(image.objects) - len(objects))
-    return Reading(dataclasses.replace(image, objects=objects), remarks=[*remarks, *twice])
-
-
-def has_object(objects: Iterable[Mapping], item: Mapping) -> bool:
-    """Whether an object of the same class and box is among others."""
-    return any((item["label"], item["bbox"]) == (other["label"], other["bbox"]) for other in objects)
-
-
-def used_and_unused(
-    class_names: Iterable[str], splits: Mapping[str, Sequence[AnnotatedImage]]
-) -> tuple[list[str], list[str]]:
-    """The classes that have an object in any of the images, and those that have none, each once."""
-    labels = {item["label"] for images in splits.values() for image in images for item in image.objects}
-    names = list(dict.fromkeys(class_names))
-    return [name for name in names if name in labels], [name for name in names if name not in labels]
+    if not objects:
+        return Reading(None, remarks=[Problem(file, "photos without objects left out")])
+    return Reading(dataclasses.replace(image, objects=objects), remarks=remarks)

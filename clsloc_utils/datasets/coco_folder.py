@@ -16,36 +16,32 @@ TFDS's `voc`; a category without an object in any usable photo (Roboflow writes 
 
 import collections
 import dataclasses
+import itertools
 import json
 import math
 import mmap
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clsloc_utils.datasets.box_fields import (
-    ENCODING,
     MISSING_FIELD,
     UNKNOWN_CLASS,
     annotated_object,
     around_turned,
     class_name,
-    is_turned,
     normalized,
     text_of,
-    text_of_size,
 )
 from clsloc_utils.datasets.box_folder import (
+    TURNED_BOX,
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
-    counted,
-    in_short,
-    joined,
-    read_all,
     reading_of,
-    used_and_unused,
+    scan_of,
+    size_as_annotated,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
@@ -53,14 +49,14 @@ from clsloc_utils.datasets.folders import (
     SAME_NAME,
     FaultError,
     Problem,
-    checked_photo,
+    faults_of,
     files_below,
+    in_short,
     printable,
     relative,
 )
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 
-WRONG_SIZE = "wrong size in the JSON"
 ENTERED_TWICE = "entered twice"
 NOT_ENTERED = "annotations of a photo that is not entered"
 LAYOUT = (
@@ -87,56 +83,34 @@ class CocoFolder(BoxFolder):
         return sorted([*files.photos.values(), *files.annotations])
 
     @classmethod
-    def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Checks all files that the splits need."""
-        return _scan(_Files(folder), class_names)
+    def _scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
+        files = _Files(folder)
+        documents, unused = _documents(files)
+        entries, problems = _entries(files, documents)
+        by_name = {entry.photo: entry for entry in entries}
+        names_by_split, splits_in_words = _splits(documents, entries)
 
+        def read(name: str) -> Reading:
+            return _read_image(files, by_name[name], class_names)
 
-def _scan(files: "_Files", class_names: Sequence[str] | None) -> Scan:
-    documents, unused = _documents(files)
-    entries, problems = _entries(files, documents)
-    by_name = {entry.photo: entry for entry in entries}
-    names_by_split, splits_in_words = _splits(documents, entries)
-
-    def read(name: str) -> Reading:
-        return _read_image(files, by_name[name], class_names)
-
-    splits, found, remarks = read_all(files.folder, names_by_split, read)
-    unused_classes = []
-    if not class_names:
-        categories = [name for document in documents for name in document.categories.values()]
-        class_names, unused_classes = used_and_unused(categories, splits)
-    unlisted = len(files.photos.keys() - by_name.keys() - {problem.file for problem in problems})
-    unread = [*unused, *files.unread]
-    in_words = (
-        f"COCO layout, {in_short([document.file for document in documents])}",
-        splits_in_words,
-        f"{unlisted} photos are in no JSON and left out" if unlisted else "",
-        f"categories without an object left out: {in_short(unused_classes)}" if unused_classes else "",
-        *counted(remarks),
-        f"left unread: {in_short(unread)}" if unread else "",
-    )
-    return Scan(
-        splits,
-        tuple(class_names),
-        [*problems, *found],
-        joined(in_words),
-        named_splits=tuple(names_by_split),
-    )
+        return scan_of(
+            folder,
+            names_by_split,
+            read,
+            class_names=class_names,
+            known_classes=[name for document in documents for name in document.categories.values()],
+            problems=problems,
+            in_words=(f"COCO layout, {in_short([document.file for document in documents])}", splits_in_words),
+            unlisted=len(files.photos.keys() - by_name.keys() - {problem.file for problem in problems}),
+            unread=[*unused, *files.unread],
+        )
 
 
 # Finding the files.
 
 
 class _Files:
-    """The files of a folder, told apart.
-
-    Attributes:
-        folder: The folder.
-        photos: The photos by path relative to the folder.
-        annotations: The JSON files with COCO's three lists.
-        unread: All others, relative to the folder.
-    """
+    """The files of a folder, told apart: photos by relative path, JSON files with COCO's three lists, all others."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -149,36 +123,28 @@ class _Files:
             elif path.suffix.lower() == ".json" and _has_lists(path):
                 self.annotations.append(path)
             else:
-                self.unread.append(self.relative(path))
-
-    def relative(self, path: Path) -> str:
-        """A path as messages show it."""
-        return relative(path, self.folder)
+                self.unread.append(relative(path, folder))
 
 
 def _has_lists(path: Path) -> bool:
     """Whether a file names COCO's three lists; its captions lack categories, its lists of test photos annotations."""
     try:
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return all(content.find(b'"%s"' % field) >= 0 for field in (b"images", b"annotations", b"categories"))
+            return all(content.find(f'"{field}"'.encode()) >= 0 for field in _LISTS)
     except (OSError, ValueError):  # an empty file cannot be mapped
         return False
 
 
 # The JSON.
 
+_LISTS = ("images", "annotations", "categories")
+
 
 @dataclasses.dataclass(frozen=True)
 class _Document:
-    """One JSON file.
+    """One JSON file: its entries of photos, the annotations by photo's id, the names of classes by id in their order.
 
-    Attributes:
-        file: The file, relative to the folder.
-        split: The split that it or its folder is called after, or `None`.
-        images: The entries of photos, as they stand there.
-        annotations: The annotations by the photo's id.
-        categories: The names of the classes by id, in the order of the ids.
-        contributor: The tool that wrote it, if it says so.
+    `split` is what it or its folder is called after, `contributor` the tool that wrote it, if it says so.
     """
 
     file: str
@@ -189,7 +155,7 @@ class _Document:
     contributor: object
 
     @classmethod
-    def of(cls, path: Path, files: _Files) -> "_Document":
+    def of(cls, path: Path, folder: Path) -> "_Document":
         try:
             content = json.loads(text_of(path))
         except (FaultError, ValueError, RecursionError) as error:
@@ -203,25 +169,20 @@ class _Document:
             if not isinstance(annotation, dict):
                 raise ValueError(f"{path}: annotations holds {annotation!r}, which is no object with fields. Mend it.")
             of_images[str(annotation.get("image_id"))].append(annotation)
-        file, info = files.relative(path), content.get("info")
+        names = {}
+        for category in categories:
+            if not (isinstance(category, dict) and isinstance(category.get("name"), str) and "id" in category):
+                raise ValueError(f"{path}: categories holds {category!r}, which lacks a name or an id. Mend it.")
+            name, number = class_name(category["name"]), str(category["id"])
+            if not name:
+                raise ValueError(f"{path}: the category {category['id']!r} has an empty name. Give it one.")
+            if number in names:
+                raise ValueError(f"{path}: two categories have the id {category['id']!r}. Give each its own.")
+            names[number] = name
+        names = dict(sorted(names.items(), key=lambda item: (not item[0].isdecimal(), item[0].zfill(20))))
+        file, info = relative(path, folder), content.get("info")
         contributor = info.get("contributor") if isinstance(info, dict) else None
-        return cls(file, _split_of(file), images, of_images, _names(path, categories), contributor)
-
-
-_LISTS = ("images", "annotations", "categories")
-
-
-def _names(path: Path, categories: Sequence) -> dict[str, str]:
-    names = {}
-    for category in categories:
-        if not (isinstance(category, dict) and isinstance(category.get("name"), str) and "id" in category):
-            raise ValueError(f"{path}: categories holds {category!r}, which lacks a name or an id. Mend it.")
-        if str(category["id"]) in names:
-            raise ValueError(f"{path}: two categories have the id {category['id']!r}. Give each its own.")
-        names[str(category["id"])] = class_name(category["name"])
-        if not names[str(category["id"])]:
-            raise ValueError(f"{path}: the category {category['id']!r} has an empty name. Give it one.")
-    return dict(sorted(names.items(), key=lambda item: (not item[0].isdecimal(), item[0].zfill(20))))
+        return cls(file, _split_of(file), images, of_images, names, contributor)
 
 
 def _split_of(file: str) -> str | None:
@@ -237,7 +198,7 @@ def _documents(files: _Files) -> tuple[list[_Document], list[str]]:
     COCO has the same photos in instances_train2017.json, person_keypoints_train2017.json and stuff_train2017.json: the
     first counts. Beside files of splits, those of no split count for nothing: they hold the same photos once more.
     """
-    split_of = {path: _split_of(files.relative(path)) for path in files.annotations}
+    split_of = {path: _split_of(relative(path, files.folder)) for path in files.annotations}
     used = [path for path in files.annotations if split_of[path]] or files.annotations
     with_instances = {(path.parent, split_of[path]) for path in used if path.name.startswith("instances")}
     used = [
@@ -245,20 +206,14 @@ def _documents(files: _Files) -> tuple[list[_Document], list[str]]:
         for path in used
         if path.name.startswith("instances") or (path.parent, split_of[path]) not in with_instances
     ]
-    order = [*("train", "validation", "test"), None]
-    documents = [_Document.of(path, files) for path in sorted(used, key=lambda path: order.index(split_of[path]))]
-    return documents, [files.relative(path) for path in files.annotations if path not in used]
+    used.sort(key=lambda path: ("train", "validation", "test", None).index(split_of[path]))
+    unused = [relative(path, files.folder) for path in files.annotations if path not in used]
+    return [_Document.of(path, files.folder) for path in used], unused
 
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """One photo of a JSON file.
-
-    Attributes:
-        document: The JSON file.
-        values: The entry, as it stands there.
-        photo: The photo's path, relative to the folder; empty if there is none.
-    """
+    """One photo of a JSON file: the entry as it stands there, and the photo relative to the folder, if any."""
 
     document: _Document
     values: Mapping
@@ -271,7 +226,6 @@ class _Entry:
 
     @property
     def annotations(self) -> Sequence[dict]:
-        """Its annotations."""
         return self.document.annotations.get(str(self.values["id"]), ())
 
 
@@ -288,14 +242,11 @@ def _entries(files: _Files, documents: Sequence[_Document]) -> tuple[list[_Entry
             if not (isinstance(image, dict) and "id" in image and isinstance(image.get("file_name"), str)):
                 problems.append(Problem(document.file, MISSING_FIELD, f"image {number} lacks a file_name or an id"))
                 continue
-            name = printable(image["file_name"])
+            name, photos = printable(image["file_name"]), _photos_of(_path_in(image), document, by_basename)
             if ids[str(image["id"])] > 1:
-                problems.append(
-                    Problem(document.file, ENTERED_TWICE, f"{name}: its id {image['id']!r} is another's, too")
-                )
-                continue
-            photos = _photos_of(_path_in(image), document, by_basename)
-            if len(photos) > 1:
+                detail = f"{name}: its id {image['id']!r} is another's, too"
+                problems.append(Problem(document.file, ENTERED_TWICE, detail))
+            elif len(photos) > 1:
                 detail = printable(f"{', '.join(photos[1:])}; {document.file} says {name}")
                 problems.append(Problem(printable(photos[0]), SAME_NAME, detail))
             else:
@@ -305,19 +256,18 @@ def _entries(files: _Files, documents: Sequence[_Document]) -> tuple[list[_Entry
             problems.append(Problem(document.file, NOT_ENTERED, f"image_id {image_id!r}: {count}"))
     # `cam1/a.jpg` may mean `a.jpg` in a folder of another name, but not if that one is entered itself.
     entered = {entry.photo for entry in entries if entry.is_exact}
-    present = []
+    by_photo = collections.defaultdict(list)
     for entry in entries:
         if entry.photo and (entry.is_exact or entry.photo not in entered):
-            present.append(entry)
+            by_photo[entry.photo].append(entry)
         else:
             file = printable(entry.values["file_name"])
             problems.append(Problem(file, MISSING_IMAGE, f"but it is in {entry.document.file}"))
-    of_photo = collections.Counter(entry.photo for entry in present)
-    for photo, count in of_photo.items():
-        if count > 1:
-            where = ", ".join(entry.document.file for entry in present if entry.photo == photo)
+    for photo, found in by_photo.items():
+        if len(found) > 1:
+            where = ", ".join(entry.document.file for entry in found)
             problems.append(Problem(printable(photo), ENTERED_TWICE, f"in {where}; which entry counts is not clear"))
-    return [entry for entry in present if of_photo[entry.photo] == 1], problems
+    return [found[0] for found in by_photo.values() if len(found) == 1], problems
 
 
 def _photos_of(name: str, document: _Document, by_basename: Mapping[str, Sequence[str]]) -> list[str]:
@@ -327,9 +277,9 @@ def _photos_of(name: str, document: _Document, by_basename: Mapping[str, Sequenc
 
     def fit(photo: str) -> tuple[int, bool, bool]:
         of_photo = photo.split("/")
-        same = next((i for i, (a, b) in enumerate(zip(parts[::-1], of_photo[::-1], strict=False)) if a != b), None)
+        pairs = zip(reversed(parts), reversed(of_photo), strict=False)
+        shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
         split = next(filter(None, map(split_called, of_photo[:-1])), None)
-        shared = min(len(parts), len(of_photo)) if same is None else same
         return shared, document.split is not None and split == document.split, photo == f"{folder}/{name}".lstrip("/")
 
     photos = by_basename.get(parts[-1], ())
@@ -343,16 +293,12 @@ def _path_in(values: Mapping) -> str:
 
 def _splits(documents: Sequence[_Document], entries: Sequence[_Entry]) -> tuple[dict[str, list[str]], str]:
     """The photos of each split, and in words where the splits came from."""
-    if documents[0].split:
-        splits = collections.defaultdict(list)
-        for entry in entries:
-            splits[entry.document.split].append(entry.photo)
-        return splits, "splits from the names of the JSON files or of their folders"
-    photos = [entry.photo for entry in entries]
-    by_folder = split_by_folders(photos)
-    if by_folder:
-        return by_folder, "splits from the names of the folders"
-    return split_by_hash(photos), "one JSON for all, so cut into train, validation and test by a hash of the names"
+    if not documents[0].split:
+        return split_without_lists([entry.photo for entry in entries])
+    splits = collections.defaultdict(list)
+    for entry in entries:
+        splits[entry.document.split].append(entry.photo)
+    return splits, "splits from the names of the JSON files or of their folders"
 
 
 # Reading one photo.
@@ -360,35 +306,29 @@ def _splits(documents: Sequence[_Document], entries: Sequence[_Entry]) -> tuple[
 
 def _read_image(files: _Files, entry: _Entry, allowed: Sequence[str] | None) -> Reading:
     """The photo with its objects, or what is wrong with it."""
-    if printable(entry.photo) != entry.photo:
-        return Reading.fault(printable(entry.photo), ENCODING, "the name is not UTF-8; rename the photo")
-    path = files.photos[entry.photo]
-    try:
-        stored_size, orientation = checked_photo(path)
+    path, document = files.photos[entry.photo], entry.document
+    with faults_of(entry.photo):
         annotated_size = _annotated_size(entry.values)
-        # Label Studio gives the stored size, though boxes are drawn on what the browser shows, the turned photo.
-        tells = entry.document.contributor != "Label Studio" or annotated_size != stored_size
-        turned = is_turned(orientation, stored_size, annotated_size if tells else None)
-        size = stored_size[::-1] if turned else stored_size
-        if annotated_size not in (None, size):
-            raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")
-    except FaultError as fault:
-        return Reading.fault(entry.photo, fault.reason, fault.detail)
-    objects, problems, remarks = [], [], []
-    for annotation in entry.annotations:
-        try:
-            corners, remark = _corners(annotation, size)
-            category = str(annotation.get("category_id"))
-            if category not in entry.document.categories:
-                raise FaultError(UNKNOWN_CLASS, f"category_id {category!r} is none of the categories")
-            objects.append(annotated_object(entry.document.categories[category], corners, size, allowed=allowed))
-            remarks += remark
-        except FaultError as fault:
-            detail = f"{entry.document.file}: annotation {annotation.get('id')!r}: {fault.detail}"
-            problems.append(Problem(entry.photo, fault.reason, detail))
+    size, turned = size_as_annotated(
+        path,
+        annotated_size,
+        photo=entry.photo,
+        annotation=entry.photo,
+        # It gives the stored size, though boxes are drawn on what the browser shows, the turned photo.
+        stored_tells=document.contributor != "Label Studio",
+    )
     if any(annotation.get("iscrowd") for annotation in entry.annotations):
-        return Reading(None, remarks=["photos with crowd regions left out"])
-    return reading_of(AnnotatedImage(entry.photo, path, objects, turned), problems, remarks)
+        return Reading(None, remarks=[Problem(entry.photo, "photos with crowd regions left out")])
+
+    def read(annotation: dict) -> Iterator[tuple[dict, list[str]]]:
+        corners, remarks = _corners(annotation, size)
+        category = str(annotation.get("category_id"))
+        if category not in document.categories:
+            raise FaultError(UNKNOWN_CLASS, f"category_id {category!r} is none of the categories")
+        yield annotated_object(document.categories[category], corners, size, allowed=allowed), remarks
+
+    places = ((f"{document.file}: annotation {each.get('id')!r}", each) for each in entry.annotations)
+    return reading_of(AnnotatedImage(entry.photo, path, (), turned), entry.photo, places, read)
 
 
 def _annotated_size(values: Mapping) -> tuple[int, int] | None:
@@ -413,7 +353,7 @@ def _corners(annotation: Mapping, size: tuple[int, int]) -> tuple[tuple[float, .
         angle = math.radians(_number(rotation or 0, "rotation") % 360)
         if not angle:
             return corners, remarks
-        return around_turned(corners, angle, size), [*remarks, "turned boxes read as the box around them"]
+        return around_turned(corners, angle, size), [*remarks, TURNED_BOX]
     if not (isinstance(polygons, list) and polygons and all(isinstance(each, list) for each in polygons)):
         raise FaultError(MISSING_FIELD, "no bbox, and no polygons")
     xs = [_number(value, "segmentation") for polygon in polygons for value in polygon[::2]]

@@ -34,9 +34,9 @@ class DownloadError(ConnectionError):
 def fetch(
     archive: Archive, folder: Path, *, timeout: float = TIMEOUT, attempts: int = ATTEMPTS, pause: float = PAUSE
 ) -> Path:
-    """Downloads an archive, unless it is there already, and checks it.
+    """Downloads an archive into a folder, unless it is there already, and checks it.
 
-    Only one process at a time may fetch into a folder.
+    Only one process at a time may fetch into a folder. What arrived is kept for the next run, whatever the error.
 
     Args:
         archive: The file and its addresses, which are tried in this order.
@@ -46,12 +46,9 @@ def fetch(
         attempts: Number of attempts with one mirror in a row that get no further than those before them.
         pause: Seconds before the second attempt; each further pause is twice as long.
 
-    Returns:
-        The path of the file, whole and checked.
-
     Raises:
-        DownloadError: No mirror gave the file. What arrived of it is kept for the next run.
-        OSError: The file cannot be written, for instance because the disk is full. What arrived is kept.
+        DownloadError: No mirror gave the file.
+        OSError: The file cannot be written, for instance because the disk is full.
     """
     path = folder / archive.name
     if path.is_file() and not fault_of(path, archive):
@@ -149,7 +146,9 @@ class _Mirror:
             except requests.ConnectTimeout as error:
                 raise _MirrorError(f"no connection within {self._connect_timeout:g} s") from error
             except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-                reason = self._in_words(error)
+                first = innermost(error)
+                is_late = isinstance(first, requests.Timeout | TimeoutError)
+                reason = f"no answer within {self._timeout:g} s" if is_late else in_words(first)
             except requests.RequestException as error:
                 raise _MirrorError(str(error)) from error
             except _TemporaryError as error:
@@ -217,10 +216,14 @@ class _Mirror:
                 if self._archive.size is not None and file.tell() > self._archive.size:
                     break  # The check says what is wrong; a server that never ends is not listened to.
 
-    def _in_words(self, error: Exception) -> str:
-        """The innermost reason, which a person can read; the outer ones name sockets and pools."""
-        while error.__cause__ or error.__context__:
-            error = error.__cause__ or error.__context__
-        if isinstance(error, requests.Timeout | TimeoutError):
-            return f"no answer within {self._timeout:g} s"
-        return getattr(error, "strerror", None) or str(error)
+
+def innermost(error: BaseException) -> BaseException:
+    """The first reason in a chain of errors, which a person can read; the outer ones name sockets and pools."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def in_words(error: BaseException) -> str:
+    """What the system says, or else the error."""
+    return getattr(error, "strerror", None) or str(error)

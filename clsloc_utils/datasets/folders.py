@@ -100,15 +100,30 @@ def raise_on_problems(folder_report: FolderReport) -> None:
 
 
 class FaultError(Exception):
-    """A fault of one file, on its way into the report."""
+    """A fault of one file, on its way into the report; whoever knows the file relative to the folder names it."""
 
-    def __init__(self, reason: str, detail: str = ""):
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
+    def __init__(self, reason: str, detail: str = "", file: str = ""):
+        super().__init__(reason, detail, file)
+        self.reason, self.detail, self.file = reason, detail, file
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else self.reason
+
+
+@contextlib.contextmanager
+def faults_of(file: str) -> Iterator[None]:
+    """Names the file in a fault that is found in the block."""
+    try:
+        yield
+    except FaultError as fault:
+        fault.file = fault.file or file
+        raise
+
+
+def in_short(names: Sequence[str], shown: int = 4) -> str:
+    """Names in a sentence: all of a few, or the first and how many more."""
+    more = len(names) - shown
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:shown])} and {more} more"
 
 
 def with_progress(iterable: Iterable, total: int, description: str) -> Iterable:
@@ -150,6 +165,14 @@ def relative(path: Path, folder: Path) -> str:
     return printable(path.relative_to(folder).as_posix())
 
 
+def only_one(paths: Sequence[Path], folder: Path) -> str:
+    """The file relative to the folder, if there is one and no more."""
+    file, *others = [relative(path, folder) for path in paths]
+    if others:
+        raise FaultError(SAME_NAME, ", ".join(others), file)
+    return file
+
+
 def fingerprint_of(paths: Iterable[Path], folder: Path, options: object = None) -> str:
     """A digest of the names (relative to a folder), sizes and times of files, and of options that matter."""
     digest = hashlib.sha256(repr(options).encode())
@@ -167,12 +190,7 @@ def place_of_data(data_dir: str | os.PathLike, folder: Path, fingerprint: str) -
 
 
 def content_of(path: Path) -> bytes:
-    """What is in a file.
-
-    Raises:
-        FaultError: It is there and cannot be read: whoever runs this has no right to, or the disk has a fault.
-        FileNotFoundError: It is not there.
-    """
+    """What is in a file; a `FaultError` if it is there and cannot be read, for want of a right or for a bad disk."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -193,9 +211,7 @@ def beginning_of(path: Path) -> bytes:
 def checked_photo(path: Path) -> tuple[tuple[int, int], int]:
     """Width and height of a photo as its pixels are stored, and its EXIF orientation (1 if it has none).
 
-    Raises:
-        FaultError: It is no photo, its data are damaged, or it cannot be read.
-        FileNotFoundError: It is not there.
+    A `FaultError` says that it is no photo, or that its data are damaged or cannot be read.
     """
     data = content_of(path)
     with _faults_of_photo(data), Image.open(io.BytesIO(data)) as image:
@@ -214,15 +230,10 @@ def checked_photo(path: Path) -> tuple[tuple[int, int], int]:
 
 
 def photo_for_training(path: Path, *, turned: bool = False) -> bytes:
-    """A photo as `tf.io.decode_jpeg` reads it: the file as it is where that gives what one sees, or else as a PNG.
+    """The bytes of a photo for `tf.io.decode_jpeg`: the file itself if that shows what one sees, or else as a PNG.
 
-    Args:
-        path: A photo that passed `checked_photo`.
-        turned: Whether to turn it as its EXIF orientation says; without, its pixels stay as they are stored.
-
-    Returns:
-        The bytes of a JPEG or PNG. All is lossless but a turned JPEG: it is saved as a JPEG of quality 95, since a PNG
-        of a photo takes five times the space.
+    `turned` as its EXIF orientation says; otherwise its pixels stay as they are stored. All is lossless but a turned
+    JPEG: it is saved as a JPEG of quality 95, since a PNG of a photo takes five times the space.
     """
     data = path.read_bytes()
     with Image.open(io.BytesIO(data)) as image:

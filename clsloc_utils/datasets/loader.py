@@ -1,6 +1,7 @@
 """One loader for all data sources: prepares what is not prepared yet, once, and reads it as a `tf.data.Dataset`."""
 
 import dataclasses
+import functools
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -8,19 +9,12 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets import lsp_folder, tfds_source
+from clsloc_utils.datasets import tfds_source
 from clsloc_utils.datasets.folders import FolderReport
-from clsloc_utils.datasets.preparing import (
-    DRAWN_SOURCES,
-    box_layout,
-    is_meant_as_lsp,
-    no_layout,
-    prepared_builders,
-    refuse_class_names,
-)
+from clsloc_utils.datasets.preparing import DRAWN_SOURCES, layout_of, prepared_builders
 from clsloc_utils.datasets.split_names import split_called
 
-PUBLISHED_COUNTS: Mapping[str, Mapping[str, int]] = {"voc/2007": {"train": 905, "validation": 960}}
+PUBLISHED_COUNTS = {"voc/2007": {"train": 905, "validation": 960}}
 """Images with exactly one object by source and split, as others who filtered the same data have published them."""
 # The test photos of VOC 2012 are published without their annotations.
 _SPLITS_WITHOUT_ANNOTATIONS = {("voc/2012", "test")}
@@ -70,7 +64,6 @@ def load(
     split: str,
     *,
     data_dir: str | os.PathLike | None = None,
-    shuffle_files: bool = False,
     strict: bool = False,
     class_names: Sequence[str] | None = None,
 ) -> tf.data.Dataset:
@@ -84,7 +77,6 @@ def load(
             published with it, `train` and `test`.
         data_dir: Where prepared data lies; by default the environment variable `CLSLOC_DATA_DIR`, or else the user's
             cache folder. Several processes may prepare into it at once.
-        shuffle_files: Whether the files of the prepared data are read in random order, as TFDS's `shuffle_files`.
         strict: For a folder: whether a bad image raises. Otherwise bad images are left out, and a warning lists them.
         class_names: For a folder of boxes: its classes, in the order of their labels; by default those of its
             annotations. Where labels in YOLO's format are numbers that no file names, these are their names.
@@ -115,13 +107,10 @@ def load(
                 "within."
             ) from error
         if count > 0:  # TFDS counts fewer than none between an end and a later beginning.
-            parts.append(_read(builder, builder_split, shuffle_files, box_fields(source, builder)))
+            parts.append(_read(builder, builder_split, box_fields(source, builder)))
     if not parts:
         raise ValueError(f"Split {split!r} of {os.fspath(source)} is empty: {_sizes(builders)}. Take a larger part.")
-    dataset = parts[0]
-    for part in parts[1:]:
-        dataset = dataset.concatenate(part)
-    return dataset
+    return functools.reduce(tf.data.Dataset.concatenate, parts)
 
 
 def info(
@@ -193,26 +182,25 @@ def check_published_counts(
     source: str | os.PathLike,
     *,
     data_dir: str | os.PathLike | None = None,
-    published: Mapping[str, Mapping[str, int]] = PUBLISHED_COUNTS,
 ) -> str:
     """Compares the number of images with exactly one object, of any kind, with what others have published.
 
     Args:
         source: As for `load`.
         data_dir: As for `load`.
-        published: Published counts by source and split.
 
     Returns:
         A sentence: that the counts agree, where they differ, or that none are known for this source.
     """
     name = os.fspath(source)
-    if name not in published:
+    published = PUBLISHED_COUNTS.get(name)
+    if published is None:
         return f"No published counts are known for {name}: nothing to compare with."
-    found = {split: _count_single_objects(load(source, split, data_dir=data_dir)) for split in published[name]}
+    found = {split: _count_single_objects(load(source, split, data_dir=data_dir)) for split in published}
     counted, expected = (
-        " and ".join(f"{count} in {split}" for split, count in counts.items()) for counts in (found, published[name])
+        " and ".join(f"{count} in {split}" for split, count in counts.items()) for counts in (found, published)
     )
-    if found == published[name]:
+    if found == published:
         return f"Images with exactly one object: {counted}, as published for {name}."
     return (
         f"Images with exactly one object: {counted}. Published for {name}: {expected}; find out why before you go on."
@@ -237,13 +225,7 @@ def report(folder: str | os.PathLike, *, class_names: Sequence[str] | None = Non
     Raises:
         ValueError: Something without which the folder cannot be read is missing.
     """
-    if is_meant_as_lsp(folder):
-        refuse_class_names(os.fspath(folder), class_names)
-        return lsp_folder.report(folder)
-    layout = box_layout(folder)
-    if layout is None:
-        raise ValueError(no_layout(os.fspath(folder)))
-    return layout.check(folder, class_names)
+    return layout_of(os.fspath(folder), class_names).check(folder, class_names)
 
 
 def options_without_tuner() -> tf.data.Options:
@@ -357,12 +339,9 @@ def is_annotated(builder: tfds.core.DatasetBuilder, split: str, fields: tfds_sou
     return split in builder.info.splits and (config, split) not in _SPLITS_WITHOUT_ANNOTATIONS
 
 
-def _read(
-    builder: tfds.core.DatasetBuilder, split: str, shuffle_files: bool, fields: tfds_source.BoxFields | None
-) -> tf.data.Dataset:
+def _read(builder: tfds.core.DatasetBuilder, split: str, fields: tfds_source.BoxFields | None) -> tf.data.Dataset:
     examples = builder.as_dataset(
         split=split,
-        shuffle_files=shuffle_files,
         decoders=tfds_source.without_decoding(builder.info.features),
         # TFDS would keep a small data set in memory whole, unasked.
         read_config=tfds.ReadConfig(

@@ -17,12 +17,11 @@ Where the numbers of the photos have gaps and go beyond N, as in the photos that
 Positions become `value / size`, as boxes do in TFDS's `voc`: that MATLAB counts pixels from 1 is not undone.
 """
 
-import concurrent.futures
 import dataclasses
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +30,17 @@ import tensorflow_datasets as tfds
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
     MISSING_IMAGE,
-    SAME_NAME,
     UNCLEAR_ORIENTATION,
     FaultError,
-    FolderReport,
     Problem,
     checked_photo,
+    faults_of,
     files_of,
-    fingerprint_of,
+    only_one,
     photo_for_training,
-    place_of_data,
-    raise_on_problems,
     relative,
-    with_progress,
 )
+from clsloc_utils.datasets.photo_folder import PhotoFolder, Reading, Scan, read_all
 from clsloc_utils.datasets.pose_features import pose_features
 from clsloc_utils.joints import JOINT_NAMES, NUM_JOINTS
 
@@ -68,7 +64,7 @@ OUTSIDE_TOLERANCE = 0.25
 _NAME = re.compile(r"im(\d+)", re.IGNORECASE)
 
 
-class LspFolder(tfds.core.GeneratorBasedBuilder):
+class LspFolder(PhotoFolder):
     """TFDS builder of a folder in LSP layout, with the features of `pose_features`.
 
     It has one split, `train`, in the order of the photos' numbers: of 1,000 good photos, `train[:800]` are the first
@@ -76,6 +72,9 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
     """
 
     VERSION = tfds.core.Version("1.1.0")
+    LAYOUT = LAYOUT
+    # LSP's own split is by number: its first 1,000 photos are for training, the others for testing.
+    KEEPS_ORDER = True
 
     def __init__(
         self,
@@ -98,91 +97,56 @@ class LspFolder(tfds.core.GeneratorBasedBuilder):
         Raises:
             ValueError: The folder has no `images` or no `joints.mat`.
         """
-        self.folder = _checked_layout(folder)
-        files = [self.folder / JOINTS_FILE, *files_of(self.folder / IMAGE_FOLDER)]
-        self.fingerprint = fingerprint_of(files, self.folder, splits and dict(splits))
-        self._strict = strict
-        self._splits = splits
-        super().__init__(data_dir=place_of_data(data_dir, self.folder, self.fingerprint))
+        super().__init__(folder, splits and dict(splits), strict=strict, data_dir=data_dir)
 
-    @property
-    def report(self) -> FolderReport:
-        """The report of the prepared data."""
-        return FolderReport(
-            folder=str(self.folder),
-            num_examples={name: split.num_examples for name, split in self.info.splits.items()},
-            class_names=None,
-            problems=[Problem(*problem) for problem in self.info.metadata["problems"]],
-            understood=self.info.metadata["understood"],
-        )
+    @classmethod
+    def lack(cls, folder: Path) -> str:
+        """See `PhotoFolder`."""
+        if not (folder / IMAGE_FOLDER).is_dir():
+            return f"no folder {IMAGE_FOLDER}"
+        return "" if (folder / JOINTS_FILE).is_file() else f"no file {JOINTS_FILE}"
 
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="A folder in the layout of Leeds Sports Pose.",
-            features=pose_features(),
-            metadata=tfds.core.MetadataDict(),
-            # LSP's own split is by number: its first 1,000 photos are for training, the others for testing.
-            disable_shuffling=True,
-        )
+    @classmethod
+    def files(cls, folder: Path) -> Iterable[Path]:
+        """The joints and all that lies beside the photos."""
+        return [folder / JOINTS_FILE, *files_of(folder / IMAGE_FOLDER)]
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
-        del dl_manager  # nothing to download
-        folder_report, photos = _scan(self.folder)
-        if self._strict:
-            raise_on_problems(folder_report)
-        if not photos:
-            raise ValueError(f"No usable image. {folder_report}\n{LAYOUT}.")
-        self.info.metadata["problems"] = [list(problem) for problem in folder_report.problems]
-        self.info.metadata["understood"] = folder_report.understood
-        return {split: self._generate_examples(part) for split, part in _split(photos, self._splits).items()}
+    @classmethod
+    def features(cls) -> tfds.features.FeaturesDict:
+        """Those of all sources of poses."""
+        return pose_features()
 
-    def _generate_examples(self, photos: Sequence["_Photo"]) -> Iterator[tuple[int, dict]]:
-        for photo in with_progress(photos, len(photos), f"Preparing {self.folder.name}"):
-            yield photo.number, photo.example()
+    @classmethod
+    def scan(cls, folder: Path, options: Mapping[str, int] | None) -> Scan:
+        """Checks all photos and joints; `options` are the splits, if given. Photos beyond the last are in none."""
+        annotations = read_joints(folder / JOINTS_FILE)
+        count = len(annotations[0])
+        paths, problems = _numbered_photos(folder)
+        rows, in_words = _rows_of_photos(folder, sorted(paths), count)
+
+        def read(number: int) -> Reading:
+            row = rows.get(number)
+            annotation = None if row is None else tuple(values[row] for values in annotations)
+            return Reading(_checked_photo(folder, number, paths.get(number), annotation, count))
+
+        splits, found, _ = read_all(folder, {"train": sorted({*paths, *rows})}, read)
+        if options is not None and splits:
+            photos, start = splits["train"], 1
+            for split, length in options.items():
+                splits[split] = [photo for photo in photos if photo.name in range(start, start + length)]
+                start += length
+        understood = f"LSP layout, {count} rows of {JOINTS_FILE} paired with photos in {IMAGE_FOLDER} {in_words}"
+        return Scan(splits, None, [*problems, *found], understood)
 
 
-def report(folder: str | os.PathLike) -> FolderReport:
-    """Checks every photo of a folder in LSP layout, without preparing it.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The `FolderReport`; `print(report(folder))` shows it.
-
-    Raises:
-        ValueError: The folder has no `images`, or its `joints.mat` is missing or cannot be used.
-    """
-    folder_report, _ = _scan(_checked_layout(folder))
-    return folder_report
-
-
-def _split(photos: Sequence["_Photo"], splits: Mapping[str, int] | None) -> dict[str, list["_Photo"]]:
-    """The photos by split; those beyond the last split are in none."""
-    if splits is None:
-        return {"train": list(photos)}
-    parts, start = {}, 1
-    for split, count in splits.items():
-        parts[split] = [photo for photo in photos if photo.number in range(start, start + count)]
-        start += count
-    return parts
-
-
-def in_lsp_layout(folder: str | os.PathLike) -> bool:
-    """Whether a folder has LSP's sub-folder for images and its file of joints."""
-    folder = Path(folder).expanduser()
-    return (folder / IMAGE_FOLDER).is_dir() and (folder / JOINTS_FILE).is_file()
-
-
-def shape_of_joints(path: str | os.PathLike) -> tuple[int, ...]:
+def shape_of_joints(path: Path) -> tuple[int, ...]:
     """The shape of the variable `joints` as `joints.mat` holds it; errors as in `read_joints`."""
-    return _variable(Path(path)).shape
+    return _variable(path).shape
 
 
-def numbers_of_photos(folder: str | os.PathLike) -> set[int]:
+def numbers_of_photos(folder: Path) -> set[int]:
     """The numbers that photos of a folder in LSP layout bear in their names."""
-    return set(_numbered_photos(Path(folder))[0])
+    return set(_numbered_photos(folder)[0])
 
 
 def read_joints(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -218,19 +182,10 @@ def read_joints(path: str | os.PathLike) -> tuple[np.ndarray, np.ndarray, np.nda
             "the third of the 3 numbers must be the flag."
         )
     placed = (positions != 0).any(axis=-1)
-    if not is_lsp or has_flags_of_lsp_extended(placed, flags):
+    # In LSP's shape, LSP-extended's flags are 1 for the joints with a position and 0 for those without.
+    if not is_lsp or (not placed.all() and (flags == placed).all()):
         return positions, flags == 1, flags == 1
     return positions, placed, placed & (flags == 0)
-
-
-def has_flags_of_lsp_extended(placed: np.ndarray, flags: np.ndarray) -> bool:
-    """Whether joints in LSP's shape have the flags of LSP-extended: 1 for those with a position, 0 for those without.
-
-    Args:
-        placed: bool [N, 14], whether the joint lies anywhere but at 0, 0.
-        flags: 0 or 1, [N, 14].
-    """
-    return not placed.all() and bool((flags == placed).all())
 
 
 def _variable(path: Path) -> np.ndarray:
@@ -259,9 +214,9 @@ def _variable(path: Path) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class _Photo:
-    """A photo without a fault; joints relative to its size."""
+    """A photo without a fault, named by its number; joints relative to its size."""
 
-    number: int
+    name: int
     path: Path
     joints: np.ndarray
     labelled: np.ndarray
@@ -275,42 +230,6 @@ class _Photo:
             "labelled": self.labelled,
             "visible": self.visible,
         }
-
-
-def _checked_layout(folder: str | os.PathLike) -> Path:
-    folder = Path(folder).expanduser().resolve()
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder}. {LAYOUT}.")
-    if not (folder / IMAGE_FOLDER).is_dir():
-        raise ValueError(f"{folder} has no folder {IMAGE_FOLDER}. {LAYOUT}.")
-    if not (folder / JOINTS_FILE).is_file():
-        raise ValueError(f"{folder} has no file {JOINTS_FILE}. {LAYOUT}.")
-    return folder
-
-
-def _scan(folder: Path) -> tuple[FolderReport, list[_Photo]]:
-    """Checks all photos and joints; returns the report and the good photos in the order of their numbers."""
-    positions, labelled, visible = read_joints(folder / JOINTS_FILE)
-    paths, problems = _numbered_photos(folder)
-    rows, in_words = _rows_of_photos(folder, sorted(paths), len(positions))
-
-    def check(number: int) -> _Photo | Problem:
-        row = rows.get(number)
-        annotation = None if row is None else (positions[row], labelled[row], visible[row])
-        return _checked_photo(folder, number, paths.get(number), annotation, len(positions))
-
-    numbers = sorted({*paths, *rows})
-    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        checked = list(with_progress(pool.map(check, numbers), len(numbers), f"Checking {folder.name}"))
-    photos = [result for result in checked if isinstance(result, _Photo)]
-    problems += [result for result in checked if isinstance(result, Problem)]
-    num_examples = {"train": len(photos)} if photos else {}
-    understood = f"LSP layout, {len(positions)} rows of {JOINTS_FILE} paired with photos in {IMAGE_FOLDER} {in_words}"
-    return FolderReport(str(folder), num_examples, None, sorted(problems, key=_file_of), understood), photos
-
-
-def _file_of(problem: Problem) -> str:
-    return problem.file
 
 
 def _rows_of_photos(folder: Path, numbers: Sequence[int], count: int) -> tuple[dict[int, int], str]:
@@ -343,19 +262,16 @@ def _numbered_photos(folder: Path) -> tuple[dict[int, list[Path]], list[Problem]
 
 def _checked_photo(
     folder: Path, number: int, paths: list[Path] | None, annotation: tuple[np.ndarray, ...] | None, count: int
-) -> _Photo | Problem:
-    """The photo with its joints, or what is wrong with it."""
+) -> _Photo:
+    """The photo with its joints; raises a `FaultError` with what is wrong."""
     if not paths:
-        return Problem(
-            f"{IMAGE_FOLDER}/im{number:04d}.jpg", MISSING_IMAGE, f"photo {number} of {count} in {JOINTS_FILE}"
-        )
-    file = relative(paths[0], folder)
-    if len(paths) > 1:
-        return Problem(file, SAME_NAME, f"photo {number} is also {', '.join(path.name for path in paths[1:])}")
-    if annotation is None:
-        return Problem(file, MISSING_JOINTS, f"{JOINTS_FILE} holds photos 1 to {count}")
-    positions, labelled, visible = annotation
-    try:
+        file = f"{IMAGE_FOLDER}/im{number:04d}.jpg"
+        raise FaultError(MISSING_IMAGE, f"photo {number} of {count} in {JOINTS_FILE}", file)
+    file = only_one(paths, folder)
+    with faults_of(file):
+        if annotation is None:
+            raise FaultError(MISSING_JOINTS, f"{JOINTS_FILE} holds photos 1 to {count}")
+        positions, labelled, visible = annotation
         size, orientation = checked_photo(paths[0])
         if orientation in range(2, 9):
             raise FaultError(
@@ -363,10 +279,7 @@ def _checked_photo(
                 f"EXIF orientation {orientation}, and nothing tells whether the joints are those of the photo as "
                 "stored or as viewers turn it; save the photo without that tag, the way its joints are",
             )
-        joints = _checked_joints(positions, labelled, size)
-    except FaultError as fault:
-        return Problem(file, fault.reason, fault.detail)
-    return _Photo(number, paths[0], joints, labelled, visible)
+        return _Photo(number, paths[0], _checked_joints(positions, labelled, size), labelled, visible)
 
 
 def _checked_joints(positions: np.ndarray, labelled: np.ndarray, size: tuple[int, int]) -> np.ndarray:

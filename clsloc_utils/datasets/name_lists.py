@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from clsloc_utils.datasets.box_fields import normalized, text_of
-from clsloc_utils.datasets.box_folder import each_once, in_short
-from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, Problem, files_of
+from clsloc_utils.datasets.box_folder import each_once
+from clsloc_utils.datasets.folders import IMAGE_SUFFIXES, FaultError, Problem, files_of, in_short
 from clsloc_utils.datasets.split_names import split_called
 
 PHOTO_FOLDERS = ("jpegimages", "images", "image", "imgs", "img", "photos", "data")
@@ -25,14 +25,7 @@ _TRAINVAL = "trainval"
 
 @dataclasses.dataclass(frozen=True)
 class NameLists:
-    """What the lists of a folder say.
-
-    Attributes:
-        names: The names by split, each once.
-        problems: What is wrong with the lists.
-        used: The files they are from, relative to the folder.
-        unused: The lists that are there and say nothing of a split, or the same as others.
-    """
+    """What the lists of a folder say: names by split, each once, what is wrong, which files count and which do not."""
 
     names: Mapping[str, Sequence[str]]
     problems: Sequence[Problem]
@@ -59,11 +52,7 @@ def _in_short(files: Sequence[Path]) -> str:
 
 
 def list_files(places: Iterable[Path]) -> list[Path]:
-    """The lists that lie in some places, the most likely first; of places that hold other texts, those of splits.
-
-    Args:
-        places: Folders. In those called `ImageSets`, and in those within, every text is a list.
-    """
+    """The lists in some folders, the most likely first: all texts in or below `ImageSets`, or else those of splits."""
     return [
         path
         for place in places
@@ -74,15 +63,9 @@ def list_files(places: Iterable[Path]) -> list[Path]:
 
 
 def read_name_lists(folder: Path, files: Sequence[Path], known: Collection[str]) -> NameLists:
-    """Reads the lists of a folder.
+    """Reads what `list_files` found; the first place with a list of a split counts.
 
-    Args:
-        folder: The folder.
-        files: What `list_files` found. The first place with a list of a split counts.
-        known: The names of all its photos and annotations, without ending.
-
-    Returns:
-        The `NameLists`. A line that fits no known name stands in it as it is.
+    `known` are the names of all photos and annotations, without ending; a line that fits none stands for itself.
     """
     by_place = itertools.groupby(files, key=lambda path: path.parent)
     by_split = next(filter(None, (_files_by_split(list(paths)) for _, paths in by_place)), {})
@@ -90,7 +73,11 @@ def read_name_lists(folder: Path, files: Sequence[Path], known: Collection[str])
     has_folders = any("/" in name for name in known)
     listed = {}
     for split, paths in by_split.items():
-        names = [_known_name(line, known, has_folders) for path in paths for line in _lines(path, folder, problems)]
+        names = [
+            next((name for name in _possible_names(line, has_folders) if name in known), line)
+            for path in paths
+            for line in _lines(path, folder, problems)
+        ]
         # Of lists for each class, a photo is in all.
         listed[split] = names if len(paths) == 1 else dict.fromkeys(names)
     used = [path for paths in by_split.values() for path in paths]
@@ -136,11 +123,6 @@ def _lines(path: Path, folder: Path, problems: list[Problem]) -> list[str]:
         problems.append(Problem(path.relative_to(folder).as_posix(), fault.reason, fault.detail))
         return []
     return [normalized(line.strip()) for line in text.splitlines() if line.strip()]
-
-
-def _known_name(line: str, known: Collection[str], has_folders: bool) -> str:
-    """The name of a photo that a line means, or the line if it means none."""
-    return next((name for name in _possible_names(line, has_folders) if name in known), line)
 
 
 def _possible_names(line: str, has_folders: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 import os
 import re
 import sys
@@ -15,17 +16,17 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from clsloc_utils import paths
-from clsloc_utils.datasets import coco_folder, lsp_folder, tfds_source, voc_folder, yolo_folder
-from clsloc_utils.datasets.box_folder import BoxFolder
+from clsloc_utils.datasets import lsp_folder, tfds_source
+from clsloc_utils.datasets.coco_folder import CocoFolder
 from clsloc_utils.datasets.folders import raise_on_problems
+from clsloc_utils.datasets.lsp_folder import LspFolder
 from clsloc_utils.datasets.other_formats import other_format
+from clsloc_utils.datasets.photo_folder import PhotoFolder
+from clsloc_utils.datasets.voc_folder import VocFolder
+from clsloc_utils.datasets.yolo_folder import YoloFolder
 
-# The layouts of folders with boxes, in the order in which a folder is tried.
-_BOX_FOLDERS: tuple[type[BoxFolder], ...] = (
-    voc_folder.VocFolder,
-    yolo_folder.YoloFolder,
-    coco_folder.CocoFolder,
-)
+# The layouts of folders, in the order in which a folder is tried.
+_LAYOUTS: tuple[type[PhotoFolder], ...] = (VocFolder, YoloFolder, CocoFolder, LspFolder)
 _PARTS_OF_FOLDERS = ("images", "labels", "jpegimages", "annotations")
 # The TFDS builders behind each name; their splits are joined.
 STOCK_SOURCES = {
@@ -41,7 +42,6 @@ RELEASES = (*STOCK_SOURCES, *_PHOTO_RELEASES)
 SOURCES = ("toy_voc", *STOCK_SOURCES, "wildlife", "toy_pose", *_POSE_RELEASES)
 
 
-# Preparation.
 def prepared_builders(
     source: str | os.PathLike,
     data_dir: str | os.PathLike | None,
@@ -50,6 +50,7 @@ def prepared_builders(
     class_names: Sequence[str] | None = None,
     from_folder: str | os.PathLike | None = None,
 ) -> list[tfds.core.DatasetBuilder]:
+    """The builders of a source, whose splits are joined; what is not prepared yet is."""
     root = Path(data_dir).expanduser() if data_dir else paths.data_folder()
     name = os.fspath(source)
     by_hand = None if from_folder is None else Path(from_folder).expanduser()
@@ -59,12 +60,22 @@ def prepared_builders(
             f"{name} needs no files of others; from_folder ({by_hand}) is for "
             f"{', '.join(RELEASES)} and {tfds_source.PREFIX}NAME. Leave it out."
         )
-    if is_stock_of_tfds:
-        refuse_class_names(name, class_names)
-        return [_prepared_by_tfds(name, root, by_hand)]
-    if name not in SOURCES:
-        return [_prepared_folder(name, root, strict=strict, class_names=class_names)]
+    if not is_stock_of_tfds and name not in SOURCES:
+        layout = layout_of(name, class_names)
+        options = {} if layout is LspFolder else {"class_names": class_names}
+        return [_prepared_photos(layout, name, root, strict=strict, **options)]
     refuse_class_names(name, class_names)
+    if is_stock_of_tfds:
+        # Before gigabytes are downloaded in vain.
+        tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
+        return [
+            _prepared(
+                lambda: tfds_source.builder_of(name, root),
+                root,
+                lambda: tfds_source.preparing(name, root),
+                tfds.download.DownloadConfig(manual_dir=by_hand),
+            )
+        ]
     # Imported here: the drawing code is needed only by those who draw, TFDS's `voc` only by those who read it.
     if name == "toy_voc":
         from clsloc_utils.datasets.toy_voc import ToyVoc
@@ -74,79 +85,61 @@ def prepared_builders(
         from clsloc_utils.datasets.toy_pose import ToyPose
 
         return [_prepared(lambda: ToyPose(data_dir=root), root)]
-    if name in _PHOTO_RELEASES:
-        return [_prepared_photos(name, root, by_hand, strict=strict)]
-    return [_prepared_stock(stock, root, by_hand) for stock in STOCK_SOURCES[name]]
-
-
-def _prepared_stock(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
     from clsloc_utils.datasets import published
 
-    return _prepared(
-        lambda: tfds.builder(name, data_dir=root), root, lambda: published.voc_builder(name, root, by_hand)
-    )
-
-
-def _prepared_by_tfds(name: str, root: Path, by_hand: Path | None) -> tfds.core.DatasetBuilder:
-    # Before gigabytes are downloaded in vain.
-    tfds_source.box_fields(name, tfds_source.builder_of(name, root).info.features)
-    return _prepared(
-        lambda: tfds_source.builder_of(name, root),
-        root,
-        lambda: tfds_source.preparing(name, root),
-        tfds.download.DownloadConfig(manual_dir=by_hand),
-    )
-
-
-def _prepared_photos(name: str, root: Path, by_hand: Path | None, *, strict: bool) -> BoxFolder | lsp_folder.LspFolder:
-    from clsloc_utils.datasets import published
-
+    if name in STOCK_SOURCES:
+        return [
+            _prepared(
+                functools.partial(tfds.builder, stock, data_dir=root),
+                root,
+                functools.partial(published.voc_builder, stock, root, by_hand),
+            )
+            for stock in STOCK_SOURCES[name]
+        ]
     folder = published.kept_photos(name, root, by_hand)
-    options = {"strict": strict, "data_dir": root}
     if name in _POSE_RELEASES:
         splits = published.registry()[name].counts
-        builder = _prepared(lambda: lsp_folder.LspFolder(folder, splits=splits, **options), root)
-    else:
-        builder = _prepared(lambda: yolo_folder.YoloFolder(folder, **options), root)
-    _tell_problems(builder, strict)
-    return builder
+        return [_prepared_photos(LspFolder, folder, root, strict=strict, splits=splits)]
+    return [_prepared_photos(YoloFolder, folder, root, strict=strict)]
 
 
-def refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
-    if class_names is not None:
-        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder of boxes.")
-
-
-def _prepared_folder(
-    folder: str, root: Path, *, strict: bool, class_names: Sequence[str] | None
-) -> BoxFolder | lsp_folder.LspFolder:
-    layout = box_layout(folder)
-    if layout is not None:
-        builder = _prepared(lambda: layout(folder, class_names=class_names, strict=strict, data_dir=root), root)
-    elif is_meant_as_lsp(folder):
-        refuse_class_names(folder, class_names)
-        builder = _prepared(lambda: lsp_folder.LspFolder(folder, strict=strict, data_dir=root), root)
-    else:
-        raise ValueError(no_layout(folder))
-    _tell_problems(builder, strict)
-    return builder
-
-
-def box_layout(folder: str | os.PathLike) -> type[BoxFolder] | None:
-    """The builder that reads a folder of boxes; `None` if none does."""
-    path = Path(folder).expanduser()
-    return next((each for each in _BOX_FOLDERS if path.is_dir() and each.recognizes(path)), None)
-
-
-def _tell_problems(builder: BoxFolder | lsp_folder.LspFolder, strict: bool) -> None:
+def _prepared_photos(
+    layout: type[PhotoFolder], folder: str | Path, root: Path, *, strict: bool, **options
+) -> PhotoFolder:
+    builder = _prepared(lambda: layout(folder, strict=strict, data_dir=root, **options), root)
     if builder.report.problems:
         if strict:
             raise_on_problems(builder.report)
         # Attributed to the caller of `load` or `info`.
-        warnings.warn(str(builder.report), stacklevel=5)
+        warnings.warn(str(builder.report), stacklevel=4)
+    return builder
 
 
-def no_layout(folder: str) -> str:
+def refuse_class_names(source: str, class_names: Sequence[str] | None) -> None:
+    """Raises a `ValueError` if names of classes are given for a source that is no folder of boxes."""
+    if class_names is not None:
+        raise ValueError(f"{source} has classes of its own or none; class_names is for a folder of boxes.")
+
+
+def layout_of(folder: str, class_names: Sequence[str] | None) -> type[PhotoFolder]:
+    """The builder that reads a folder; raises a `ValueError` if none does, or it has no use for names of classes."""
+    path = Path(folder).expanduser()
+    layout = _recognized(path)
+    # What lacks for the layout of poses is said in its words, if one of its two pieces is there.
+    if layout is None and ((path / lsp_folder.JOINTS_FILE).is_file() or lsp_folder.numbers_of_photos(path)):
+        layout = LspFolder
+    if layout is None:
+        raise ValueError(_no_layout(folder))
+    if layout is LspFolder:
+        refuse_class_names(folder, class_names)
+    return layout
+
+
+def _recognized(path: Path) -> type[PhotoFolder] | None:
+    return next((layout for layout in _LAYOUTS if path.is_dir() and not layout.lack(path)), None)
+
+
+def _no_layout(folder: str) -> str:
     """What is said of what is no source, as short as it is known what was meant."""
     path = Path(folder).expanduser()
     if path.is_file():
@@ -163,19 +156,10 @@ def no_layout(folder: str) -> str:
     refused = f"{folder!r} is neither a known source nor a folder of a known layout."
     # `VOCdevkit` instead of `VOCdevkit/VOC2007`, or `photos/images` instead of `photos`.
     near = [*inside, path.resolve().parent] if path.name.lower() in _PARTS_OF_FOLDERS else inside
-    meant = next((each for each in near if box_layout(each) or lsp_folder.in_lsp_layout(each)), None)
+    meant = next(filter(_recognized, near), None)
     if meant:
         return f"{refused} Did you mean {meant}?"
-    layouts = " " + ". ".join(each.LAYOUT for each in (*_BOX_FOLDERS, lsp_folder)) + "."
-    return refused + (other_format(path) or layouts)
-
-
-def is_meant_as_lsp(folder: str | os.PathLike) -> bool:
-    """Whether a folder has one of LSP's two pieces and no layout of boxes: what lacks is then said in LSP's words."""
-    if box_layout(folder) is not None:
-        return False
-    path = Path(folder).expanduser()
-    return (path / lsp_folder.JOINTS_FILE).is_file() or bool(lsp_folder.numbers_of_photos(path))
+    return refused + (other_format(path) or f" {'. '.join(layout.LAYOUT for layout in _LAYOUTS)}.")
 
 
 def _prepared(
@@ -186,13 +170,8 @@ def _prepared(
 ) -> tfds.core.DatasetBuilder:
     """A builder whose data is on the disk, prepared by this process or by another one that was faster.
 
-    TFDS writes into a temporary folder that it renames at the end, so a folder of the right name is complete.
-
-    Args:
-        make_builder: Makes the builder that reads.
-        root: The data folder.
-        make_preparing: Makes the one that prepares, if that is another one, for the time of a `with` block.
-        download_config: Where TFDS itself downloads: how; it then shows its own bars.
+    TFDS writes into a temporary folder that it renames at the end, so a folder of the right name is complete. Another
+    builder than the one that reads may prepare, `make_preparing`; with a `download_config` TFDS shows its own bars.
     """
     builder = make_builder()
     if builder.data_path.exists():
@@ -230,20 +209,16 @@ def _quiet_tfds() -> Iterator[None]:
 class _WithoutDownloadNotes:
     """Standard output without TFDS's two lines on a download."""
 
-    _NOTES = re.compile(r"(\x1b\[\d+m)*(Downloading and preparing dataset|Dataset \S+ downloaded and prepared to) ")
+    _NOTE = re.compile(r"(\x1b\[\d+m)*(Downloading and preparing dataset|Dataset \S+ downloaded and prepared to) ")
 
     def __init__(self, stream: TextIO):
-        self._stream = stream
-        self._at_end_of_note = False
+        self._stream, self._after_note = stream, False
 
     def write(self, text: str) -> int:
-        if self._NOTES.match(text):
-            self._at_end_of_note = True
-            return len(text)
-        if self._at_end_of_note and text == "\n":
-            self._at_end_of_note = False
-            return len(text)
-        return self._stream.write(text)
+        is_note = self._NOTE.match(text) is not None
+        is_end_of_note = self._after_note and text == "\n"  # which `print` writes by itself
+        self._after_note = is_note
+        return len(text) if is_note or is_end_of_note else self._stream.write(text)
 
     def __getattr__(self, name: str):
         return getattr(self._stream, name)

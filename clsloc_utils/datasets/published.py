@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -38,94 +39,56 @@ _SPLITS_OF_ARCHIVE = {"trainval": ("train", "validation"), "test": ("test",)}
 class ReleasedVoc(tfds.builder_cls("voc"), skip_registration=True):
     """TFDS's own `voc`, except that it reads folders in which the archives were extracted, and downloads nothing.
 
-    It has the name of the original, and its prepared data are the same, so TFDS finds them as its own.
+    It has the name of the original, and its prepared data are the same, so TFDS finds them as its own. `folders` are,
+    for `trainval` and `test`, those that hold `VOCdevkit`; `counts` are for the progress bar.
     """
 
     name = "voc"
 
     def __init__(self, folders: Mapping[str, Path], counts: Mapping[str, int], *, config: str, data_dir: Path):
-        """Opens the folders.
-
-        Args:
-            folders: For `trainval` and `test`, the folder that holds `VOCdevkit`; it may be the same one.
-            counts: Number of images by split, for the progress bar.
-            config: The year.
-            data_dir: Where prepared data goes.
-        """
         self._folders, self._counts = dict(folders), counts
         super().__init__(config=config, data_dir=data_dir)
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> list:
         del dl_manager
-        return super()._split_generators(_Extracted(self._folders))
+        extracted = types.SimpleNamespace(download_and_extract=lambda urls: {key: self._folders[key] for key in urls})
+        return super()._split_generators(extracted)
 
     def _generate_examples(self, data_path: Path, set_name: str) -> Iterator[tuple[str, dict]]:
-        ((split, count),) = [
-            (split, self._counts[split]) for split, file in _LIST_OF_SPLIT.items() if file == f"{set_name}.txt"
-        ]
+        (split,) = [split for split, file in _LIST_OF_SPLIT.items() if file == f"{set_name}.txt"]
         examples = super()._generate_examples(data_path, set_name)
-        yield from progress(examples, total=count, description=f"Preparing {self.builder_config.name}, {split}")
-
-
-class _Extracted:
-    """Stands in for TFDS's download manager where all is downloaded and extracted already."""
-
-    def __init__(self, folders: Mapping[str, Path]):
-        self._folders = folders
-
-    def download_and_extract(self, urls: Mapping[str, str]) -> dict[str, Path]:
-        return {key: self._folders[key] for key in urls}
+        description = f"Preparing {self.builder_config.name}, {split}"
+        yield from progress(examples, total=self._counts[split], description=description)
 
 
 @contextlib.contextmanager
 def voc_builder(name: str, root: Path, from_folder: Path | None) -> Iterator[ReleasedVoc]:
     """A builder that can prepare one year of PASCAL VOC; what was extracted for it is removed at the end.
 
-    Only one process at a time may do this for a year.
-
-    Args:
-        name: `"voc/2007"` or `"voc/2012"`.
-        root: The data folder. Archives that are downloaded are kept in `downloads/manual`, where TFDS looks, too.
-        from_folder: Where the user has put the archives or an extracted `VOCdevkit`, as for `datasets.prepare`;
-            `None` downloads.
-
-    Yields:
-        A `ReleasedVoc`.
-
-    Raises:
-        ValueError: As for `datasets.prepare`.
-        DownloadError: As for `datasets.prepare`.
-        OSError: Something cannot be written.
+    Archives that are downloaded are kept in `downloads/manual` of the data folder, where TFDS looks, too. Only one
+    process at a time may do this for a year. Errors are those of `datasets.prepare`.
     """
     release, year = registry()[name], name.removeprefix("voc/")
     if from_folder is None:
         archives = _downloaded(name, release, root)
     else:
-        archives = _voc_archives_by_hand(release, from_folder, root)
-    if not archives:
-        folders = _checked_devkits(name, release, from_folder, root)
+        _check_is_folder(from_folder)
+        found = _found_archives(release, from_folder, root)
+        archives = list(found.values())
+        for archive, path in found.items() if all(archives) else ():
+            _raise_if(fault_of(path, archive), path)
+    with _scratch_folder(root / "downloads" / f"extracting_voc_{year}") as scratch:
+        if all(archives):
+            folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, scratch)
+            for archive in archives:
+                extract(archive, scratch)
+        else:
+            folders = _checked_devkits(name, release, from_folder, root)
         yield ReleasedVoc(folders, release.counts, config=year, data_dir=root)
-        return
-    with _scratch_folder(root / "downloads" / f"extracting_voc_{year}") as folder:
-        for archive in archives:
-            extract(archive, folder)
-        folders = dict.fromkeys(_SPLITS_OF_ARCHIVE, folder)
-        yield ReleasedVoc(folders, release.counts, config=year, data_dir=root)
-
-
-def _voc_archives_by_hand(release: Release, folder: Path, root: Path) -> list[Path]:
-    """The archives that the user has, checked; none if not all are there."""
-    found = _found_archives(release, folder, root)
-    if not all(found.values()):
-        return []
-    for archive, path in found.items():
-        _raise_if(fault_of(path, archive), path)
-    return list(found.values())
 
 
 def _found_archives(release: Release, folder: Path, root: Path) -> dict[Archive, Path | None]:
     """Where each archive is: with the user, or left from a download of which not all was to be had."""
-    _check_is_folder(folder)
     places = [*_places(folder), _downloads_of(root)]
     return {
         archive: next((place / archive.name for place in places if (place / archive.name).is_file()), None)
@@ -133,22 +96,20 @@ def _found_archives(release: Release, folder: Path, root: Path) -> dict[Archive,
     }
 
 
-def _year_folder(name: str) -> str:
-    return f"VOC{name.removeprefix('voc/')}"
-
-
-def _devkits(folder: Path, name: str) -> list[Path]:
-    """The folders that hold `VOCdevkit/VOC2007`, where the user's folder may also be one of these two."""
-    folder = folder.resolve()
-    above = [place for place in (folder.parent, folder.parent.parent) if folder.is_relative_to(place / DEVKIT)]
-    return [place for place in (*above, *_places(folder)) if (place / DEVKIT / _year_folder(name)).is_dir()]
-
-
 def _checked_devkits(name: str, release: Release, folder: Path, root: Path) -> dict[str, Path]:
     """For each archive, a folder in which it was extracted; raises if there is none or an image in it is missing."""
-    years = {place: place / DEVKIT / _year_folder(name) for place in _devkits(folder, name)}
+    below = f"{DEVKIT}/VOC{name.removeprefix('voc/')}"
+    real = folder.resolve()  # The user may also name VOCdevkit or the year's folder in it.
+    above = [place for place in (real.parent, real.parent.parent) if real.is_relative_to(place / DEVKIT)]
+    years = {place: place / below for place in (*above, *_places(real)) if (place / below).is_dir()}
     if not years:
-        raise ValueError(_what_is_missing(name, release, folder, root))
+        files = "; ".join(
+            f"{archive.name} ({archive.size:,} bytes), {'found' if path else 'missing'}"
+            for archive, path in _found_archives(release, folder, root).items()
+        )
+        stray = [place for place in _places(folder) if voc_folder.in_voc_layout(place)]
+        hint = f" {stray[0]} is in VOC layout: use it as it is with CLSLOC_DATA={stray[0]}." if stray else ""
+        raise ValueError(_what_is_missing(name, release, folder, files, below) + hint)
     folders = {}
     for (key, splits), archive in zip(_SPLITS_OF_ARCHIVE.items(), release.archives, strict=True):
         lists = [f"ImageSets/Main/{_LIST_OF_SPLIT[split]}" for split in splits]
@@ -163,19 +124,6 @@ def _checked_devkits(name: str, release: Release, folder: Path, root: Path) -> d
         for split in splits:
             _check_images(name, split, years[with_lists[0]], release.counts[split])
     return folders
-
-
-def _what_is_missing(name: str, release: Release, folder: Path, root: Path) -> str:
-    files = "; ".join(
-        f"{archive.name} ({archive.size:,} bytes), {'found' if path else 'missing'}"
-        for archive, path in _found_archives(release, folder, root).items()
-    )
-    stray = [place for place in _places(folder) if voc_folder.in_voc_layout(place)]
-    hint = f" {stray[0]} is in VOC layout: use it as it is with CLSLOC_DATA={stray[0]}." if stray else ""
-    return (
-        f"{folder} has not all that {name} needs. Looked there and in each folder in it for {files}; and for "
-        f"{DEVKIT}/{_year_folder(name)}, extracted from them: missing. They come from {release.homepage}.{hint}"
-    )
 
 
 def _check_images(name: str, split: str, folder: Path, count: int) -> None:
@@ -218,67 +166,55 @@ def kept_photos(name: str, root: Path, from_folder: Path | None) -> Path:
 
     Nobody registered checksums of these files. What can be checked is: the checksums in the zip archive, the shape of
     `joints.mat`, that no photo lacks; each JPEG is decoded when the folder is prepared. `origin.json` in the folder
-    holds the sha256 that was seen, for comparing with others.
-
-    Args:
-        name: `"lsp"` or `"lspet"`, in LSP layout, or `"wildlife"`, in YOLO layout with names of classes and splits.
-        root: The data folder; the photos are kept in its `photos`.
-        from_folder: As for `datasets.prepare`; `None` downloads.
-
-    Returns:
-        The folder, complete.
-
-    Raises:
-        ValueError: As for `datasets.prepare`.
-        DownloadError: As for `datasets.prepare`.
-        OSError: Something cannot be written.
+    holds the sha256 that was seen, for comparing with others. Errors are those of `datasets.prepare`.
     """
     target = root / "photos" / name
     root.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(root / f"{name}.lock"):
         if not target.is_dir():
             with _scratch_folder(target.with_name(f"incomplete_{name}")) as scratch:
-                os.replace(_collected(name, root, from_folder, scratch), target)
+                get = _photos_by_hand if from_folder else _downloaded_photos
+                os.replace(get(name, registry()[name], from_folder or root, scratch), target)
     return target
 
 
-def _collected(name: str, root: Path, from_folder: Path | None, scratch: Path) -> Path:
-    """A folder within the scratch folder that has all photos, checked."""
-    release = registry()[name]
-    if from_folder is not None:
-        return _by_hand_or_extracted(name, release, from_folder, scratch)
+def _downloaded_photos(name: str, release: Release, root: Path, scratch: Path) -> Path:
     (archive,) = _downloaded(name, release, root)
     try:
-        folder = _extracted(archive, release, scratch)
+        folder = _extracted_photos(archive, release, scratch)
     except ValueError as error:
-        message = f"{error}\n{_by_hand(name, release, root)}"
         archive.unlink()  # A file that is not the right one must not be used again.
-        raise downloads.DownloadError(message) from error
+        raise downloads.DownloadError(f"{error}\n{_by_hand(name, release, root)}") from error
     archive.unlink()  # The photos are kept whole.
     return folder
 
 
-def _by_hand_or_extracted(name: str, release: Release, folder: Path, scratch: Path) -> Path:
+def _photos_by_hand(name: str, release: Release, folder: Path, scratch: Path) -> Path:
     _check_is_folder(folder)
     (archive,) = release.archives
     extracted = _with_all_parts(folder, release)
     if extracted:
         # Beside the right one there may be another data set.
         right = next((place for place in extracted if not _fault_of_photos(place, release)), extracted[0])
-        return _copied(right, release, scratch / name)
+        _raise_if(_fault_of_photos(right, release), right)
+        copy = scratch / name
+        for part in _parts(release):
+            if (right / part).is_dir():
+                shutil.copytree(right / part, copy / part)
+            else:
+                shutil.copy(right / part, copy)
+                _write_origin(copy, right / part)
+        return _with_lists(copy, release)
     zips = [path for place in _places(folder) for path in sorted(place.glob("*.zip"))]
     if not zips:
-        raise ValueError(
-            f"{folder} has not what {name} needs. Looked there and in each folder in it for {archive.name}, or a zip "
-            f"archive of another name: missing; and for what is in it, {' beside '.join(_parts(release))}: missing. It "
-            f"comes from {release.homepage}."
-        )
+        files = f"{archive.name}, or a zip archive of another name: missing"
+        raise ValueError(_what_is_missing(name, release, folder, files, " beside ".join(_parts(release))))
     path = next((path for path in zips if path.name == archive.name), zips[0])
     _raise_if(fault_of(path, archive), path)
-    return _extracted(path, release, scratch)
+    return _extracted_photos(path, release, scratch)
 
 
-def _extracted(archive: Path, release: Release, scratch: Path) -> Path:
+def _extracted_photos(archive: Path, release: Release, scratch: Path) -> Path:
     content = scratch / "content"
     extract(archive, content)
     folder = next(iter(_with_all_parts(content, release)), None)
@@ -287,18 +223,6 @@ def _extracted(archive: Path, release: Release, scratch: Path) -> Path:
     _raise_if(_fault_of_photos(folder, release), archive)
     _write_origin(folder, archive)
     return _with_lists(folder, release)
-
-
-def _copied(folder: Path, release: Release, copy: Path) -> Path:
-    _raise_if(_fault_of_photos(folder, release), folder)
-    copy.mkdir()
-    for part in map(folder.joinpath, _parts(release)):
-        if part.is_dir():
-            shutil.copytree(part, copy / part.name)
-        else:
-            shutil.copy(part, copy)
-            _write_origin(copy, part)
-    return _with_lists(copy, release)
 
 
 def _parts(release: Release) -> tuple[str, ...]:
@@ -318,10 +242,8 @@ def _fault_of_photos(folder: Path, release: Release) -> str:
 def _fault_of_classes(folder: Path, release: Release) -> str:
     for class_name, count in release.counts.items():
         photos, labels = (set(files_by_name(folder / class_name, suffixes)) for suffixes in (IMAGE_SUFFIXES, (".txt",)))
-        lacking = [f"{name} has no photo" for name in labels - photos] + [
-            f"{name} no labels" for name in photos - labels
-        ]
         if len(photos & labels) != count:
+            lacking = [f"{name} {'has no photo' if name in labels else 'no labels'}" for name in photos ^ labels]
             first = f", first {class_name}/{min(lacking)}" if lacking else ""
             return (
                 f"is short or another data set: {class_name} has {len(photos & labels):,} photos with labels, expected "
@@ -388,6 +310,13 @@ def _by_hand(name: str, release: Release, root: Path) -> str:
     return (
         f"By hand: put {' and '.join(missing)}, from {release.homepage} or wherever you find it, into a folder DIR;\n"
         f"then run: clsloc prepare {name} --from DIR"
+    )
+
+
+def _what_is_missing(name: str, release: Release, folder: Path, files: str, extracted: str) -> str:
+    return (
+        f"{folder} has not all that {name} needs. Looked there and in each folder in it for {files}; and for what is "
+        f"in it, {extracted}: missing. All comes from {release.homepage}."
     )
 
 

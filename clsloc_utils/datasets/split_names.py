@@ -32,12 +32,14 @@ def split_by_hash(names: Iterable[str]) -> dict[str, list[str]]:
     return splits
 
 
-def split_by_folders(names: Collection[str]) -> dict[str, list[str]]:
-    """The names by the split that a folder in them is called after (`train/photo_1`); none unless each is in one."""
-    splits = {split: [] for split in SPLIT_SHARES}
+def split_without_lists(names: Collection[str]) -> tuple[dict[str, list[str]], str]:
+    """The names by split, and in words where the splits came from: the folders of each name, or else a hash."""
+    splits, found = {split: [] for split in SPLIT_SHARES}, set()
     for name in sorted(names):
-        split = next(filter(None, map(split_called, name.split("/")[:-1])), None)
-        if split is None:
-            return {}
-        splits[split].append(name)
-    return {split: found for split, found in splits.items() if found}
+        folder = next(filter(split_called, name.split("/")[:-1]), None)
+        if folder is None:
+            return split_by_hash(names), "no lists, so cut by a hash of the names"
+        found.add(folder)
+        splits[split_called(folder)].append(name)
+    words = f"splits from the folders {', '.join(sorted(found))}"
+    return {split: found for split, found in splits.items() if found}, words

@@ -25,8 +25,8 @@ import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from clsloc_utils.datasets.box_folder import in_short
-from clsloc_utils.datasets.downloads import DownloadError
+from clsloc_utils.datasets.downloads import DownloadError, in_words, innermost
+from clsloc_utils.datasets.folders import in_short
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 PREFIX = "tfds:"
@@ -55,14 +55,8 @@ _Feature = tuple[str, ...]
 class BoxFields:
     """Which features of a data set of TFDS hold what an example needs; each a path, such as `("objects", "bbox")`.
 
-    Attributes:
-        image: The image.
-        file_name: Its file; empty if it has none.
-        box: The boxes of the objects, or the only box.
-        label: The class of each object, or of the image.
-        difficult: The flag of that meaning; empty if there is none.
-        truncated: Likewise.
-        groups: Flags of boxes around several objects.
+    `box` and `label` are of the objects or of the image; empty is what there need not be: the file name, the flags.
+    `groups` are flags of boxes around several objects.
     """
 
     image: _Feature
@@ -85,11 +79,7 @@ class BoxFields:
         return tuple(_at(features, self.label).names)
 
     def as_voc(self, examples: tf.data.Dataset) -> tf.data.Dataset:
-        """The examples with the features of TFDS's `voc`.
-
-        Args:
-            examples: What `as_dataset` makes with `without_decoding`, and with `tfds_id` if there is no `file_name`.
-        """
+        """Examples `without_decoding` with the features of TFDS's `voc`; without a `file_name` they have `tfds_id`."""
         return examples.filter(self._is_sound).map(self._voc_example)
 
     def _is_sound(self, example: Mapping) -> tf.Tensor:
@@ -155,13 +145,6 @@ def _distinct(labels: tf.Tensor) -> tf.Tensor:
 def box_fields(source: str, features: tfds.features.FeaturesDict) -> BoxFields:
     """Finds the features to take, by the rules at the top of the module.
 
-    Args:
-        source: The source, for the message.
-        features: The features of its builder.
-
-    Returns:
-        The `BoxFields`.
-
     Raises:
         ValueError: There is no image, no box or no class, or no telling which; the message lists all features.
     """
@@ -173,9 +156,9 @@ def box_fields(source: str, features: tfds.features.FeaturesDict) -> BoxFields:
     }
     images = {name: each for name, each in _first_of(top, tfds.features.Image, ("image",)).items() if _is_photo(each)}
     image = "image" if "image" in images else _only_one(images)
-    boxes = [(name, box) for name, inner in sequences.items() for box in _boxes(inner)]
-    boxes += [(box,) for box in _boxes(top)]
-    box = boxes[0] if boxes else ()
+    places = [*((name, inner) for name, inner in sequences.items()), ("", top)]
+    boxes = ((name, box) for name, inner in places for box in _first_of(inner, tfds.features.BBoxFeature, ("bbox",)))
+    box = tuple(filter(None, next(boxes, ())))
     objects = sequences[box[0]] if len(box) == 2 else {}
     label = (box[0], _label(objects)) if _label(objects) else (_label(top),)
     missing = {"an image": image, "a box": box, "a class": label[0]}
@@ -216,10 +199,6 @@ def _only_one(names: Mapping) -> str:
     return next(iter(names)) if len(names) == 1 else ""
 
 
-def _boxes(features: Mapping) -> list[str]:
-    return list(_first_of(features, tfds.features.BBoxFeature, ("bbox",)))
-
-
 def _label(features: Mapping) -> str:
     """The name of the class among some features; empty if there is none, or no telling which."""
     labels = _first_of(features, tfds.features.ClassLabel, ("label", "type"))
@@ -239,13 +218,7 @@ def _names_and_kinds(features: Mapping, above: str = "") -> list[str]:
 
 
 def has_boxes(builder: tfds.core.DatasetBuilder, split: str, box: _Feature) -> bool:
-    """Whether one of the first examples of a split has a box; test splits are often published without.
-
-    Args:
-        builder: A builder whose data is prepared.
-        split: The split.
-        box: The feature of the boxes.
-    """
+    """Whether one of the first examples of a prepared split has a box; test splits are often published without."""
     if not builder.info.splits[split].num_examples:
         return False
     examples = builder.as_dataset(
@@ -261,15 +234,7 @@ def has_boxes(builder: tfds.core.DatasetBuilder, split: str, box: _Feature) -> b
 
 
 def builder_of(source: str, root: Path) -> tfds.core.DatasetBuilder:
-    """The builder of TFDS behind a name.
-
-    Args:
-        source: `tfds:`, then a name as `tfds.builder` takes it.
-        root: The data folder.
-
-    Raises:
-        ValueError: TFDS has no data set, no config or no version of this name.
-    """
+    """The builder of TFDS behind `tfds:NAME`; a `ValueError` if it has no data set, config or version of this name."""
     name = source.removeprefix(PREFIX)
     try:
         return tfds.builder(name, data_dir=root)
@@ -293,20 +258,13 @@ def _names_like(name: str) -> str:
 
 @contextlib.contextmanager
 def preparing(source: str, root: Path) -> Iterator[tfds.core.DatasetBuilder]:
-    """A builder to prepare a data set with; within the block TFDS's errors become one with a remedy.
-
-    Args:
-        source: As for `builder_of`.
-        root: The data folder.
-
-    Raises:
-        DownloadError: TFDS did not get its files.
-    """
+    """A builder to prepare a data set with; within the block TFDS's errors become a `DownloadError` with a remedy."""
     builder = builder_of(source, root)
     try:
         yield builder
     except _DOWNLOAD_ERRORS as error:
-        text = " ".join(_innermost(error).split())
+        first = innermost(error) if isinstance(error, requests.ConnectionError) else error
+        text = " ".join(in_words(first).split())
         request = getattr(error, "request", None)
         address = getattr(request, "url", None) or next((url for url in builder.url_infos if url in str(error)), "")
         files = sorted({url_info.filename for url_info in builder.url_infos.values() if url_info.filename})
@@ -318,11 +276,3 @@ def preparing(source: str, root: Path) -> Iterator[tfds.core.DatasetBuilder]:
             f"By hand: put {needed}, from {builder.info.homepage} or wherever you find it, into a folder DIR;\n"
             f"then run: clsloc prepare {source} --from DIR"
         ) from error
-
-
-def _innermost(error: BaseException) -> str:
-    """The first reason in a chain of errors: the outer ones name sockets and pools."""
-    if isinstance(error, requests.ConnectionError):
-        while error.__cause__ or error.__context__:
-            error = error.__cause__ or error.__context__
-    return getattr(error, "strerror", None) or str(error)

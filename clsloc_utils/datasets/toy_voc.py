@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import joblib
 import tensorflow_datasets as tfds
 
+from clsloc_utils.datasets.box_fields import annotated_object, voc_example
 from clsloc_utils.datasets.drawing.scenes import draw_annotated
-from clsloc_utils.datasets.voc_features import VOC_CLASS_NAMES, voc_features
+from clsloc_utils.datasets.voc_features import voc_features
 from clsloc_utils.progress import progress
 
 SPLITS = {"train": 7000, "validation": 700, "test": 1300}
@@ -41,35 +42,15 @@ class ToyVoc(tfds.core.GeneratorBasedBuilder):
         drawings = workers(joblib.delayed(draw_annotated)(seed, index) for index in range(count))
         for index, drawing in enumerate(progress(drawings, total=count, description=f"Drawing {split}")):
             filename = f"{split}_{index:06d}.jpg"
-            yield filename, _as_voc_example(filename, drawing)
-
-
-def _as_voc_example(filename: str, drawing: dict) -> dict:
-    """The drawing in the fields of `voc_features`."""
-    width, height = drawing["size"]
-
-    def relative(bbox: tuple[int, int, int, int]) -> tfds.features.BBox:
-        xmin, ymin, xmax, ymax = bbox
-        return tfds.features.BBox(ymin=ymin / height, xmin=xmin / width, ymax=ymax / height, xmax=xmax / width)
-
-    objects = [
-        {
-            "label": drawn["class_name"],
-            "bbox": relative(drawn["bbox"]),
-            "pose": drawn["pose"].lower(),
-            "is_truncated": drawn["is_truncated"],
-            "is_difficult": drawn["is_difficult"],
-        }
-        for drawn in drawing["objects"]
-    ]
-
-    def names(considered: list[dict]) -> list[str]:
-        return sorted({item["label"] for item in considered}, key=VOC_CLASS_NAMES.index)
-
-    return {
-        "image": drawing["image"],
-        "image/filename": filename,
-        "objects": objects,
-        "labels": names(objects),
-        "labels_no_difficult": names([item for item in objects if not item["is_difficult"]]),
-    }
+            objects = [
+                annotated_object(
+                    drawn["class_name"],
+                    drawn["bbox"],
+                    drawing["size"],
+                    pose=drawn["pose"].lower(),
+                    is_truncated=drawn["is_truncated"],
+                    is_difficult=drawn["is_difficult"],
+                )
+                for drawn in drawing["objects"]
+            ]
+            yield filename, voc_example(drawing["image"], filename, objects)

@@ -19,7 +19,7 @@ import math
 import os
 import re
 import xml.etree.ElementTree
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,43 +27,39 @@ import defusedxml
 import defusedxml.ElementTree
 
 from clsloc_utils.datasets.box_fields import (
-    ENCODING,
     MISSING_FIELD,
     NO_FILES,
-    OBJECT_TWICE,
     annotated_object,
     around_turned,
     class_name,
-    is_turned,
-    text_of_size,
 )
 from clsloc_utils.datasets.box_folder import (
+    SEVERAL_BOXES,
+    TURNED_BOX,
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
     files_by_name,
-    has_object,
-    in_short,
-    joined,
-    read_all,
+    reading_of,
+    scan_of,
+    size_as_annotated,
 )
 from clsloc_utils.datasets.folders import (
     IMAGE_SUFFIXES,
     MISSING_IMAGE,
-    SAME_NAME,
     FaultError,
-    Problem,
-    checked_photo,
     content_of,
+    faults_of,
     files_below,
     files_of,
-    printable,
+    in_short,
+    only_one,
     relative,
 )
 from clsloc_utils.datasets.name_lists import PHOTO_FOLDERS, list_files, read_name_lists
 from clsloc_utils.datasets.other_formats import OTHER_FORMAT, XML_ROOTS
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 from clsloc_utils.datasets.voc_features import VOC_POSES
 
 IMAGE_FOLDER = "JPEGImages"
@@ -78,10 +74,6 @@ LAYOUT = (
 MISSING_ANNOTATION = "missing annotation"
 MALFORMED_XML = "malformed XML"
 NO_OBJECTS = "no objects"
-WRONG_SIZE = "wrong size in the XML"
-# Remarks.
-SEVERAL_BOXES = "several boxes in one object, each counted"
-TURNED_BOX = "turned box, replaced by the upright one around it"
 
 # What `<source><image>` says in the folders that the course draws itself; VOC has "flickr" there.
 DRAWING = "drawing"
@@ -107,9 +99,27 @@ class VocFolder(BoxFolder):
         return [*found, *list_files(_list_places(folder))]
 
     @classmethod
-    def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Checks all files that the splits need."""
-        return _scan(folder, class_names)
+    def _scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
+        files = _Files.of(folder)
+        list_paths = list_files(_list_places(folder))
+        lists = read_name_lists(folder, list_paths, files.names)
+        names_by_split, splits_in_words = lists.names, ""
+        if not names_by_split:
+            names_by_split, splits_in_words = split_without_lists(files.names)
+
+        def read(name: str) -> Reading:
+            return _read_image(files, name, class_names)
+
+        return scan_of(
+            folder,
+            names_by_split,
+            read,
+            class_names=class_names,
+            problems=lists.problems,
+            in_words=(files.in_words(), splits_in_words, lists.in_words()),
+            unlisted=len(files.names.difference(*names_by_split.values())),
+            unread=files.unread(list_paths),
+        )
 
 
 def in_voc_layout(folder: str | os.PathLike) -> bool:
@@ -143,11 +153,10 @@ def _pairs(folder: Path) -> list[_Pair]:
         *folders,
         *(inner for place in folders if os.access(place, os.R_OK) for inner in _folders_of(place)),
     ]
-    side_by_side = [place for place in places if os.access(place, os.R_OK) and _holds_photos_and_xml(place)]
-    prefixes = [place.relative_to(folder).as_posix() for place in side_by_side]
     return [
-        _Pair("" if prefix == "." else f"{prefix}/", place, place)
-        for prefix, place in zip(prefixes, side_by_side, strict=True)
+        _Pair(f"{place.relative_to(folder).as_posix()}/".removeprefix("./"), place, place)
+        for place in places
+        if os.access(place, os.R_OK) and _holds_photos_and_xml(place)
     ]
 
 
@@ -195,22 +204,21 @@ class _Files:
 
     folder: Path
     pairs: Sequence[_Pair]
-    images: Mapping[str, Sequence[Path]]
-    annotations: Mapping[str, Sequence[Path]]
+    images: dict[str, Sequence[Path]]
+    annotations: dict[str, Sequence[Path]]
 
     @classmethod
     def of(cls, folder: Path) -> "_Files":
-        pairs, images, annotations = _pairs(folder), {}, {}
-        for pair in pairs:
+        files = cls(folder, _pairs(folder), {}, {})
+        for prefix, photos, annotations in files.pairs:
+            deep = photos != annotations  # Side by side, the inner folders are pairs of their own.
             for found, place, suffixes in (
-                (images, pair.photos, IMAGE_SUFFIXES),
-                (annotations, pair.annotations, (".xml",)),
+                (files.images, photos, IMAGE_SUFFIXES),
+                (files.annotations, annotations, (".xml",)),
             ):
-                # Side by side, the inner folders are pairs of their own.
-                deep = pair.photos != pair.annotations
-                for name, paths in files_by_name(place, suffixes, deep=deep).items():
-                    found[pair.prefix + name] = paths
-        return cls(folder, pairs, images, annotations)
+                by_name = files_by_name(place, suffixes, deep=deep)
+                found.update({prefix + name: paths for name, paths in by_name.items()})
+        return files
 
     @property
     def names(self) -> set[str]:
@@ -229,7 +237,7 @@ class _Files:
             return "VOC XML beside the photos" + ("" if photos == ["./"] else f" in {in_short(photos)}")
         return f"VOC XML, photos in {in_short(photos)}, annotations in {in_short(annotations)}"
 
-    def unread(self, lists: Sequence[Path]) -> str:
+    def unread(self, lists: Sequence[Path]) -> list[str]:
         """What else lies in the folder, in words: what was read for nothing else is not ignored without a word."""
         read = {*itertools.chain(*self.images.values(), *self.annotations.values()), *lists}
         photos, annotations = self._places()
@@ -241,50 +249,10 @@ class _Files:
         unread = [f"{path.name}/" for path in folders if path.name.lower() != "imagesets"]
         unread += [path.name for path in files_of(self.folder) if path not in read and path not in others]
         parts = [in_short(unread)] if unread else []
-        parts += [f"files of other kinds beside photos and annotations ({count})"] if count else []
-        return f"left unread: {', '.join(parts)}" if parts else ""
+        return parts + [f"files of other kinds beside photos and annotations ({count})"] * (count > 0)
 
     def _places(self) -> tuple[list[Path], list[Path]]:
         return [pair.photos for pair in self.pairs], [pair.annotations for pair in self.pairs]
-
-
-def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
-    files = _Files.of(folder)
-    list_paths = list_files(_list_places(folder))
-    lists = read_name_lists(folder, list_paths, files.names)
-    names_by_split, splits_in_words = lists.names, ""
-    if not lists.names:
-        names_by_split = split_by_folders(files.names)
-        folders = {part for name in files.names for part in name.split("/")[:-1] if split_called(part)}
-        splits_in_words = f"splits from the folders {', '.join(sorted(folders))}"
-    named_splits = tuple(names_by_split)
-    if not named_splits:
-        names_by_split, splits_in_words = split_by_hash(files.names), "no lists, so cut by a hash of the names"
-
-    def read(name: str) -> Reading:
-        return _read_image(files, name, class_names)
-
-    splits, problems, remarks = read_all(folder, names_by_split, read)
-    if class_names is None:
-        class_names = sorted(
-            {item["label"] for images in splits.values() for image in images for item in image.objects}
-        )
-    unlisted = len(files.names.difference(*names_by_split.values()))
-    in_words = (
-        files.in_words(),
-        splits_in_words,
-        lists.in_words(),
-        f"left out, since they are in no list: {unlisted} photos" if unlisted else "",
-        files.unread(list_paths),
-    )
-    return Scan(
-        splits,
-        tuple(class_names),
-        problems=[*lists.problems, *problems],
-        understood=joined(in_words),
-        remarks=remarks,
-        named_splits=named_splits,
-    )
 
 
 # Checking one image.
@@ -293,52 +261,25 @@ def _scan(folder: Path, class_names: Sequence[str] | None) -> Scan:
 def _read_image(files: _Files, name: str, allowed: Sequence[str] | None) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     images, annotations = files.images.get(name, ()), files.annotations.get(name, ())
-    if printable(name) != name:
-        return Reading.fault(printable(name), ENCODING, "the name is not UTF-8; rename the photo and its annotation")
     if not images and not annotations:
-        return Reading.fault(name, NO_FILES)
-    annotation_file, *other_annotations = [relative(path, files.folder) for path in annotations] or [""]
-    image_file, *other_images = [relative(path, files.folder) for path in images] or [""]
+        raise FaultError(NO_FILES, file=name)
     if not images:
-        return Reading.fault(files.expected(name, MISSING_IMAGE), MISSING_IMAGE, f"but there is {annotation_file}")
-    if other_images:
-        return Reading.fault(image_file, SAME_NAME, ", ".join(other_images))
+        there = relative(annotations[0], files.folder)
+        raise FaultError(MISSING_IMAGE, f"but there is {there}", files.expected(name, MISSING_IMAGE))
+    photo = only_one(images, files.folder)
     if not annotations:
-        return Reading.fault(files.expected(name, MISSING_ANNOTATION), MISSING_ANNOTATION, f"of {image_file}")
-    if other_annotations:
-        return Reading.fault(annotation_file, SAME_NAME, ", ".join(other_annotations))
-    file = image_file
-    try:
-        stored_size, orientation = checked_photo(images[0])
-        file = annotation_file
+        raise FaultError(MISSING_ANNOTATION, f"of {photo}", files.expected(name, MISSING_ANNOTATION))
+    file = only_one(annotations, files.folder)
+    with faults_of(file):
         root = parsed_xml(annotations[0])
         annotated_size = _annotated_size(root)
-        file = image_file
-        turned = is_turned(orientation, stored_size, annotated_size)
-        file = annotation_file
-        size = stored_size[::-1] if turned else stored_size
-        if annotated_size not in (None, size):
-            raise FaultError(WRONG_SIZE, f"{text_of_size(annotated_size)}, the photo is {text_of_size(size)}")
-        if root.find("object") is None:
-            raise FaultError(NO_OBJECTS)
-    except FaultError as error:
-        return Reading.fault(file, error.reason, error.detail)
-    objects, problems, remarks = [], [], []
-    for number, element in enumerate(root.findall("object"), start=1):
-        try:
-            for item, remark in _checked_objects(element, size, allowed):
-                twice = has_object(objects, item)
-                for reason in (remark, OBJECT_TWICE if twice else ""):
-                    if reason:
-                        remarks.append(Problem(annotation_file, reason, f"object {number}: {item['label']}"))
-                if not twice:
-                    objects.append(item)
-        except FaultError as error:
-            problems.append(Problem(annotation_file, error.reason, f"object {number}: {error.detail}"))
-    if problems:
-        return Reading(None, problems)
-    is_drawn = root.findtext("source/image") == DRAWING
-    return Reading(AnnotatedImage(name, images[0], objects, turned, is_drawn), remarks=remarks)
+    size, turned = size_as_annotated(images[0], annotated_size, photo=photo, annotation=file)
+    elements = root.findall("object")
+    if not elements:
+        raise FaultError(NO_OBJECTS, file=file)
+    image = AnnotatedImage(name, images[0], (), turned, drawn=root.findtext("source/image") == DRAWING)
+    places = ((f"object {number}", element) for number, element in enumerate(elements, start=1))
+    return reading_of(image, file, places, lambda element: _checked_objects(element, size, allowed))
 
 
 def parsed_xml(path: Path) -> xml.etree.ElementTree.Element:
@@ -391,8 +332,8 @@ def _annotated_size(root: xml.etree.ElementTree.Element) -> tuple[int, int] | No
 
 def _checked_objects(
     element: xml.etree.ElementTree.Element, size: tuple[int, int], allowed: Sequence[str] | None
-) -> Iterator[tuple[dict, str]]:
-    """The boxes of one object in the form that `voc_features` encodes, each with a remark or an empty one."""
+) -> Iterator[tuple[dict, list[str]]]:
+    """The boxes of one object in the form that `voc_features` encodes, each with remarks."""
     label = class_name(element.findtext("name") or "")
     if not label:
         raise FaultError(MISSING_FIELD, "<name> is missing or empty")
@@ -411,7 +352,7 @@ def _checked_objects(
             is_truncated=_flag(element, "truncated"),
             is_difficult=_flag(element, "difficult"),
         )
-        yield item, TURNED_BOX if angle else SEVERAL_BOXES if number == 1 else ""
+        yield item, [TURNED_BOX] if angle else [SEVERAL_BOXES] * (number == 1)
 
 
 def _flag(element: xml.etree.ElementTree.Element, field: str) -> bool:

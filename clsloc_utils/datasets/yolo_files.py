@@ -15,14 +15,9 @@ _FOLDERS_OF_KIND = ("images", "labels", "jpegimages")
 class YoloFiles:
     """The files of a folder, told apart.
 
-    Attributes:
-        folder: The folder.
-        photos: The photos by name, such as `train/photo_1` for `images/train/photo_1.jpg`.
-        labels: The label files by name, in the same way.
-        texts: All other .txt.
-        settings_files: `data.yaml` or darknet's `obj.data`.
-        names_files: `classes.txt` and the like, and Label Studio's `notes.json`.
-        unread: All that is none of this, relative to the folder.
+    `photos` and `labels` are by name, such as `train/photo_1` for `images/train/photo_1.jpg`; `settings_files` are
+    `data.yaml` or darknet's `obj.data`, `names_files` are `classes.txt` and the like and Label Studio's `notes.json`,
+    `texts` all other .txt; `unread` are the paths of all that is none of this.
     """
 
     def __init__(self, folder: Path):
@@ -55,7 +50,6 @@ class YoloFiles:
                 self.texts.append(path)
 
     def relative(self, path: Path) -> str:
-        """A path as messages show it."""
         return relative(path, self.folder)
 
     def name_of(self, path: Path) -> str:
@@ -68,7 +62,6 @@ class YoloFiles:
 
     @property
     def names(self) -> set[str]:
-        """The names of all photos and labels."""
         return {*self.photos, *self.labels}
 
     @property

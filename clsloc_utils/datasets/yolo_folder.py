@@ -18,30 +18,35 @@ lower case, as in TFDS's `voc`.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from clsloc_utils.datasets.box_fields import ENCODING, NO_FILES, UNKNOWN_CLASS, annotated_object, text_of
+from clsloc_utils.datasets.box_fields import NO_FILES, UNKNOWN_CLASS, annotated_object, text_of
 from clsloc_utils.datasets.box_folder import (
     AnnotatedImage,
     BoxFolder,
     Reading,
     Scan,
-    counted,
     each_once,
-    in_short,
-    joined,
-    read_all,
     reading_of,
-    used_and_unused,
+    scan_of,
 )
-from clsloc_utils.datasets.folders import MISSING_IMAGE, SAME_NAME, FaultError, Problem, checked_photo, printable
-from clsloc_utils.datasets.split_names import split_by_folders, split_by_hash, split_called
+from clsloc_utils.datasets.folders import (
+    MISSING_IMAGE,
+    FaultError,
+    Problem,
+    checked_photo,
+    faults_of,
+    in_short,
+    only_one,
+)
+from clsloc_utils.datasets.split_names import split_called, split_without_lists
 from clsloc_utils.datasets.yolo_files import YoloFiles, looks_like_labels
 from clsloc_utils.datasets.yolo_settings import LAYOUT, Settings, lines_of, no_class_names
 
 BAD_LINE = "line that is no box"
 NOT_RELATIVE = "numbers that are no shares of the photo"
+_NO_PHOTO = "these labels have no photo"
 # Ultralytics lets centre and size be this much above 1.
 _TOLERANCE = 0.01
 
@@ -65,44 +70,31 @@ class YoloFolder(BoxFolder):
         return YoloFiles(folder).all_read
 
     @classmethod
-    def scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
-        """Checks all files that the splits need."""
-        return _scan(YoloFiles(folder), class_names)
+    def _scan(cls, folder: Path, class_names: Sequence[str] | None) -> Scan:
+        files = YoloFiles(folder)
+        settings = Settings.of(files)
+        problems = list(settings.problems)
+        names, where = settings.class_names(files)
+        if not names:
+            if class_names is None:
+                raise ValueError(f"{folder}: {no_class_names(files)}")
+            names, where = dict(enumerate(class_names)), "class_names"
+        names_by_split, splits_in_words = _splits(files, settings, problems)
 
+        def read(name: str) -> Reading:
+            return _read_image(files, name, names, class_names, settings.keypoint_values)
 
-def _scan(files: "YoloFiles", class_names: Sequence[str] | None) -> Scan:
-    settings = Settings.of(files)
-    problems = list(settings.problems)
-    names, where = settings.class_names(files)
-    if not names:
-        if class_names is None:
-            raise ValueError(f"{files.folder}: {no_class_names(files)}")
-        names, where = dict(enumerate(class_names)), "class_names"
-    names_by_split, splits_in_words = _splits(files, settings, problems)
-
-    def read(name: str) -> Reading:
-        return _read_image(files, name, names, class_names, settings.keypoint_values)
-
-    splits, found, remarks = read_all(files.folder, names_by_split, read)
-    unused = []
-    if class_names is None:
-        class_names, unused = used_and_unused(names.values(), splits)
-    unlisted = len(files.names.difference(*names_by_split.values()))
-    in_words = (
-        f"YOLO layout, names of the classes from {where}",
-        splits_in_words,
-        f"{unlisted} photos are in no split and left out" if unlisted else "",
-        f"classes without an object left out: {in_short(unused)}" if unused else "",
-        *counted(remarks),
-        f"left unread: {in_short(files.unread)}" if files.unread else "",
-    )
-    return Scan(
-        splits,
-        tuple(class_names),
-        [*problems, *found],
-        joined(in_words),
-        named_splits=tuple(names_by_split),
-    )
+        return scan_of(
+            folder,
+            names_by_split,
+            read,
+            class_names=class_names,
+            known_classes=names.values(),
+            problems=problems,
+            in_words=(f"YOLO layout, names of the classes from {where}", splits_in_words),
+            unlisted=len(files.names.difference(*names_by_split.values())),
+            unread=files.unread,
+        )
 
 
 # Splits.
@@ -110,10 +102,7 @@ def _splits(files: YoloFiles, settings: Settings, problems: list[Problem]) -> tu
     """The names of the photos of each split, every name once, and in words where the splits came from."""
     listed, where = _named_splits(files, settings, problems)
     if not listed:
-        by_folder = split_by_folders(files.names)
-        if by_folder:
-            return by_folder, "splits from the names of the folders"
-        return split_by_hash(files.names), "no lists, so cut into train, validation and test by a hash of the names"
+        return split_without_lists(files.names)
     remarks = [f"splits from {where}"]
     kept: dict[str, list[str]] = {}
     for split, names in listed.items():
@@ -124,7 +113,7 @@ def _splits(files: YoloFiles, settings: Settings, problems: list[Problem]) -> tu
             kept[split] = names
     splits = each_once(kept, problems)
     for name in sorted(files.labels.keys() - files.photos.keys() - set().union(*kept.values())):
-        problems += _read_image(files, name, {}, None, 0).problems
+        problems.append(Problem(files.relative(files.labels[name][0]), MISSING_IMAGE, _NO_PHOTO))
     return splits, "; ".join(remarks)
 
 
@@ -177,46 +166,34 @@ def _read_image(
 ) -> Reading:
     """The photo with its objects, or what is wrong with it."""
     photos, labels = files.photos.get(name, []), files.labels.get(name, [])
-    if printable(name) != name:
-        detail = "the name is not UTF-8; rename the photo and its labels"
-        return Reading.fault(printable(name), ENCODING, detail)
     if not photos:
-        if not labels:
-            return Reading.fault(name, NO_FILES)
-        return Reading.fault(files.relative(labels[0]), MISSING_IMAGE, "these labels have no photo")
-    for paths in (photos, labels):
-        if len(paths) > 1:
-            others = ", ".join(files.relative(path) for path in paths[1:])
-            return Reading.fault(files.relative(paths[0]), SAME_NAME, others)
-    file = files.relative(photos[0])
-    try:
-        size, orientation = checked_photo(photos[0])
-        turned = orientation in range(2, 9)
-        width, height = size[::-1] if orientation in range(5, 9) else size  # the others mirror, or turn by a half
-        file = files.relative(labels[0]) if labels else file
-        lines = text_of(labels[0]).splitlines() if labels else []
-    except FaultError as fault:
-        return Reading.fault(file, fault.reason, fault.detail)
-    objects, problems, remarks = [], [], []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            index, corners, remark = _read_line(line, keypoint_values)
-            if index not in class_names:
-                detail = f"class {index}; the classes are numbered {min(class_names)} to {max(class_names)}"
-                raise FaultError(UNKNOWN_CLASS, detail)
-            xmin, ymin, xmax, ymax = corners
-            in_pixels = (xmin * width, ymin * height, xmax * width, ymax * height)
-            objects.append(annotated_object(class_names[index], in_pixels, (width, height), allowed=allowed))
-            remarks += [remark] if remark else []
-        except FaultError as fault:
-            problems.append(Problem(file, fault.reason, f"line {number}: {fault.detail}"))
-    return reading_of(AnnotatedImage(name, photos[0], objects, turned), problems, remarks)
+        file = files.relative(labels[0]) if labels else name
+        raise FaultError(MISSING_IMAGE if labels else NO_FILES, _NO_PHOTO if labels else "", file)
+    file = only_one(photos, files.folder)
+    with faults_of(file):
+        (width, height), orientation = checked_photo(photos[0])
+    if orientation in range(5, 9):  # the others mirror, or turn by a half
+        width, height = height, width
+    lines = []
+    if labels:
+        file = only_one(labels, files.folder)
+        with faults_of(file):
+            lines = text_of(labels[0]).splitlines()
+
+    def read(line: str) -> Iterator[tuple[dict, list[str]]]:
+        index, (xmin, ymin, xmax, ymax), remarks = _read_line(line, keypoint_values)
+        if index not in class_names:
+            numbers = f"{min(class_names)} to {max(class_names)}"
+            raise FaultError(UNKNOWN_CLASS, f"class {index}; the classes are numbered {numbers}")
+        in_pixels = (xmin * width, ymin * height, xmax * width, ymax * height)
+        yield annotated_object(class_names[index], in_pixels, (width, height), allowed=allowed), remarks
+
+    places = ((f"line {number}", line) for number, line in enumerate(lines, start=1) if line.strip())
+    return reading_of(AnnotatedImage(name, photos[0], (), orientation in range(2, 9)), file, places, read)
 
 
-def _read_line(line: str, keypoint_values: int) -> tuple[int, tuple[float, float, float, float], str]:
-    """The number of the class, `xmin, ymin, xmax, ymax` as shares of the photo, and a remark, of a line of labels."""
+def _read_line(line: str, keypoint_values: int) -> tuple[int, tuple[float, float, float, float], list[str]]:
+    """The number of the class, `xmin, ymin, xmax, ymax` as shares of the photo, and remarks, of a line of labels."""
     fields = line.split()
     index, *numbers = (_number(field, line) for field in fields)
     if index != int(index):
@@ -227,13 +204,13 @@ def _read_line(line: str, keypoint_values: int) -> tuple[int, tuple[float, float
         x, y, width, height = numbers[:4]
         corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         remark = "keypoints left unread" if is_pose else "a sixth number (confidence) left unread"
-        return int(index), corners, remark if len(fields) > 5 else ""
+        return int(index), corners, [remark] * (len(fields) > 5)
     if len(fields) < 7 or len(fields) % 2 == 0 or keypoint_values:
         expected = f"5 or {5 + keypoint_values}" if keypoint_values else "5, or a class and the points of a polygon"
         raise FaultError(BAD_LINE, f"{len(fields)} numbers; expected {expected}")
     _check_shares(numbers)
     xs, ys = numbers[::2], numbers[1::2]
-    return int(index), (min(xs), min(ys), max(xs), max(ys)), "polygons read as the box around them"
+    return int(index), (min(xs), min(ys), max(xs), max(ys)), ["polygons read as the box around them"]
 
 
 def _number(field: str, line: str) -> float:

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from clsloc_utils.datasets.box_fields import class_name, normalized, text_of
-from clsloc_utils.datasets.box_folder import in_short
-from clsloc_utils.datasets.folders import FaultError, Problem
+from clsloc_utils.datasets.folders import FaultError, Problem, in_short
 from clsloc_utils.datasets.split_names import split_called
 from clsloc_utils.datasets.yolo_files import YoloFiles, is_notes
 
@@ -24,13 +23,7 @@ LAYOUT = (
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What `data.yaml` or darknet's `obj.data` says; nothing if there is none.
-
-    Attributes:
-        file: The file, relative to the folder.
-        values: Its fields.
-        place: Where it lies.
-    """
+    """The fields of `data.yaml` or darknet's `obj.data`, and where it lies; none if there is no such file."""
 
     file: str
     values: Mapping
@@ -63,8 +56,10 @@ class Settings:
         if isinstance(names, (list, dict)):
             files.unread += [files.relative(path) for path in files.names_files]
             numbered = names if isinstance(names, dict) else dict(enumerate(names))
-            return {self._number(number): self._name(number, name) for number, name in numbered.items()}, self.file
-        read = {files.relative(path): self._names_in(path) for path in files.names_files}
+            return {
+                self._number(number): _name(self.file, number, name) for number, name in numbered.items()
+            }, self.file
+        read = {files.relative(path): _names_in(path, files.relative(path)) for path in files.names_files}
         files.unread += [file for file in read if not read[file]]
         named = sorted(filter(read.get, read), key=lambda file: not is_notes(file))
         remark = ""
@@ -80,30 +75,10 @@ class Settings:
             remark = f" (other numbers than the lines of {other})"
         return (read[named[0]], named[0] + remark) if named else ({}, "")
 
-    def _names_in(self, path: Path) -> dict[int, str]:
-        """The names of the classes by number in a file of names; none if it is a note on something else."""
-        if not is_notes(path.name):
-            return {number: self._name(number, line) for number, line in enumerate(lines_of(path))}
-        try:
-            numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
-        except (FaultError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
-            return {}
-        return {number: self._name(number, name) for number, name in numbered.items()}
-
     def _number(self, number: object) -> int:
         if isinstance(number, bool) or not re.fullmatch(r"\d+", str(number)):
             raise ValueError(f"{self.file}: names has the number {number!r}; write a whole number from 0 on.")
         return int(number)
-
-    def _name(self, number: object, name: object) -> str:
-        if not isinstance(name, (str, int)) or isinstance(name, bool):
-            raise ValueError(
-                f"{self.file}: names has {name!r} for class {number}, not a text. Put the name in quotes; YAML takes a "
-                "plain yes, no, on or off for a truth value."
-            )
-        if not str(name).strip():
-            raise ValueError(f"The name of class {number} is empty. Give it one, or the numbers behind it mean others.")
-        return class_name(str(name))
 
     @property
     def problems(self) -> list[Problem]:
@@ -147,6 +122,31 @@ class Settings:
         ends = [parts[start:] for start in range(len(parts))] or [[]]
         paths = (base.joinpath(*end) for end in ends for base in (folder, self.place))
         return next((path for path in paths if os.path.exists(path)), None)  # whatever the text is
+
+
+def _names_in(path: Path, file: str) -> dict[int, str]:
+    """The names of the classes by number in a file of names; none if it is a note on something else."""
+    if is_notes(path.name):
+        try:
+            numbered = {int(each["id"]): each["name"] for each in json.loads(text_of(path))["categories"]}
+        except (FaultError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            return {}
+    else:
+        numbered = dict(enumerate(lines_of(path)))
+    return {number: _name(file, number, name) for number, name in numbered.items()}
+
+
+def _name(file: str, number: object, name: object) -> str:
+    if not isinstance(name, (str, int)) or isinstance(name, bool):
+        raise ValueError(
+            f"{file}: names has {name!r} for class {number}, not a text. Put the name in quotes; YAML takes a plain "
+            "yes, no, on or off for a truth value."
+        )
+    if not str(name).strip():
+        raise ValueError(
+            f"{file}: the name of class {number} is empty. Give it one, or the numbers behind it mean others."
+        )
+    return class_name(str(name))
 
 
 def _assignments(text: str) -> Iterator[tuple[str, str]]:

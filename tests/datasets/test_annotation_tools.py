@@ -47,11 +47,11 @@ def yolo(objects, digits=6, numbers=("cat", "dog")):
     return "\n".join(rows)
 
 
-def coco(first_number, file_name, categories=None, photos=PHOTOS, **fields):
+def coco(first_number, file_name, categories=None, **fields):
     """A JSON file; ids of photos and boxes count from a number, `fields` are added to each box."""
     categories = categories or {"cat": 1, "dog": 2}
     images, annotations = [], []
-    for number, (name, objects) in enumerate(photos.items(), start=first_number):
+    for number, (name, objects) in enumerate(PHOTOS.items(), start=first_number):
         images.append({"id": number, "width": WIDTH, "height": HEIGHT, "file_name": file_name.format(name)})
         for label, (xmin, ymin, xmax, ymax) in objects:
             box = [float(xmin), float(ymin), float(xmax - xmin), float(ymax - ymin)]
@@ -70,7 +70,7 @@ def files(photo, annotation, write, **others):
 NOTES = '{"categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}], "info": {"contributor": "Label Studio"}}'
 SIDES_IN_PAIRS = ("xmin", "xmax", "ymin", "ymax")
 CVAT_FLAGS = "<truncated>0</truncated><occluded>1</occluded><difficult>0</difficult>"
-ROTATION = "<attributes><attribute><name>rotation</name><value>{}</value></attribute></attributes>"
+ROTATION = "<attributes><attribute><name>rotation</name><value>0.0</value></attribute></attributes>"
 TOOLS = {
     "labelImg, VOC": files(
         "{}.jpg", "{}.xml", lambda objects: voc(objects, before="<path>C:\\pets\\a.jpg</path>").replace("><", ">\n\t<")
@@ -82,7 +82,7 @@ TOOLS = {
             objects,
             CVAT_FLAGS,
             size=VOC_SIZE.replace(">3<", "><"),
-            after=ROTATION.format("0.0"),
+            after=ROTATION,
             form=lambda side: f"{side:.1f}",
         ),
         **{"ImageSets/Main/default.txt": "cam 1/a\ncam 1/b\ncam 1/c\n", "labelmap.txt": "cat:128,0,0::\n"},
@@ -247,65 +247,3 @@ def objects_read(folder, data_dir):
 def test_the_drawn_boxes_come_back_to_the_pixel(tool, tmp_path):
     folder = save(tmp_path / "pets", TOOLS[tool])
     assert objects_read(folder, tmp_path / "data") == DRAWN
-
-
-# What is not what was drawn.
-
-NO_BOX = "<object><name>dog</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult></object>"
-BEFORE_THE_TURN = ("dog", (70, 50, 110, 70))  # a quarter turn about its centre makes it the drawn box
-FOUR_CORNERS = "1 0.5 0.4 0.5 0.8 0.4 0.8 0.4 0.4"
-OTHERWISE = {
-    "Supervisely, VOC": ({"a.jpg": None, "a.xml": voc([("cat", (50, 20, 89, 49))])}, [("cat", (50, 20, 89, 49))]),
-    "supervision, VOC": ({"a.jpg": None, "a.xml": voc([("cat", (51, 21, 90, 50))], "")}, [("cat", (51, 21, 90, 50))]),
-    "CVAT, VOC, turned": (
-        {"b.jpg": None, "b.xml": voc([BEFORE_THE_TURN], CVAT_FLAGS, after=ROTATION.format("90.0"))},
-        [DOG],
-    ),
-    "CVAT, COCO, turned": (
-        {
-            "images/default/b.jpg": None,
-            "annotations/instances_default.json": coco(
-                1, "{}.jpg", photos={"b": [BEFORE_THE_TURN]}, attributes={"occluded": False, "rotation": 90.0}
-            ),
-        },
-        [DOG],
-    ),
-    "CVAT and Label Studio, four corners": (
-        {"images/b.jpg": None, "labels/b.txt": FOUR_CORNERS, "classes.txt": LIST_OF_NAMES},
-        [DOG],
-    ),
-    "Label Studio, a box and a polygon": (
-        {
-            "images/c.jpg": None,
-            "labels/c.txt": f"{yolo([CAT])}\n{FOUR_CORNERS}\n",
-            "classes.txt": LIST_OF_NAMES,
-        },
-        [CAT, DOG],
-    ),
-    "ybat before 0.2.4, VOC": (
-        {
-            "a.jpg": None,
-            "a.xml": voc([CAT]).replace("</bndbox>", f"</bndbox><bndbox>{corners((1, 2, 30, 40))}</bndbox>"),
-        },
-        [CAT, ("cat", (1, 2, 30, 40))],
-    ),
-}
-
-
-@pytest.mark.parametrize("tool", OTHERWISE)
-def test_what_the_page_says_of_other_boxes(tool, tmp_path):
-    contents, expected = OTHERWISE[tool]
-    folder = save(tmp_path / "pets", contents)
-    (objects,) = objects_read(folder, tmp_path / "data").values()
-    assert objects == expected
-
-
-def test_a_shape_of_x_anylabeling_without_a_box_leaves_its_photo_out(tmp_path):
-    contents = files("{}.jpg", "{}.xml", voc)
-    contents["c.xml"] = voc([CAT]).replace("</annotation>", f"{NO_BOX}</annotation>")
-    found = datasets.report(save(tmp_path / "pets", contents))
-    ((file, _, detail),) = found.problems
-    assert file == "c.xml"
-    assert "object 2" in detail
-    assert "dog" in detail
-    assert sum(found.num_examples.values()) == 2

@@ -1,72 +1,43 @@
 """Folders of photos with VOC's XML as annotation tools and people leave them; each test draws its own."""
 
-import dataclasses
 import os
 import re
 import warnings
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.folders import GROUND
+from helpers.layouts import CAT, SIZE, object_xml, orientation, red_box, voc_xml, write_files
 from PIL import Image, ImageDraw
 
-from clsloc_utils import cli, datasets, photos, pipelines
-from clsloc_utils.datasets import folders
+from clsloc_utils import cli, datasets, pipelines
 from clsloc_utils.datasets.voc_folder import VocFolder
 
-SIZE = (96, 64)
-BOX = (10, 12, 40, 50)
-GROUND, COLOUR = (120, 130, 140), (220, 30, 30)
-
-
-def drawing(box=BOX, size=SIZE):
-    image = Image.new("RGB", size, GROUND)
-    ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill=COLOUR)  # Pillow counts the last in
-    return image
-
-
-def object_xml(label="cat", box=BOX, more=""):
-    corners = "".join(
-        f"<{side}>{value}</{side}>" for side, value in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True)
-    )
-    return f"<object><name>{escape(label)}</name><bndbox>{corners}</bndbox>{more}</object>"
-
-
-def annotation(*objects, size="<size><width>96</width><height>64</height><depth>3</depth></size>"):
-    return f"<annotation>{size}{''.join(objects or [object_xml()])}</annotation>"
-
-
-def write(folder: Path, files: dict) -> Path:
-    """Writes photos (a name that ends as one, with what to draw or `None`), texts and bytes."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix in photos.SUFFIXES:
-            (content or drawing()).save(path, quality=95, subsampling=0)
-        else:
-            path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return folder
+BOX, COLOUR = CAT.box, (220, 30, 30)
 
 
 def in_voc_layout(folder: Path, names="abcdef", **files) -> Path:
     """A good folder with VOC's names, one object a photo."""
-    write(folder, {f"JPEGImages/{name}.jpg": None for name in names})
-    return write(folder, {f"Annotations/{name}.xml": annotation() for name in names} | files)
+    write_files(folder, {f"JPEGImages/{name}.jpg": None for name in names})
+    return write_files(folder, {f"Annotations/{name}.xml": voc_xml() for name in names} | files)
+
+
+def scanned(folder):
+    """The images of a folder without a fault, by split."""
+    scan = VocFolder.scan(VocFolder.checked_layout(folder), None)
+    assert list(scan.problems) == []
+    return scan.splits
 
 
 def names_by_split(folder):
-    """The names of the photos that are read, by split."""
-    splits = VocFolder.scan(VocFolder.checked_layout(folder), None).splits
-    return {split: {image.path.name for image in images} for split, images in splits.items()}
+    return {split: {image.path.name for image in images} for split, images in scanned(folder).items()}
 
 
 def only_example(folder):
-    """The example of a folder of one photo without a fault, as it goes into TFDS."""
-    scan = VocFolder.scan(VocFolder.checked_layout(folder), None)
-    assert list(scan.problems) == []
-    ((image,),) = scan.splits.values()
+    """The example of a folder of one photo, as it goes into TFDS."""
+    ((image,),) = scanned(folder).values()
     return image.example()
 
 
@@ -81,13 +52,13 @@ def decoded(example):
     return tf.io.decode_jpeg(example["image"], channels=3).numpy()
 
 
-def coloured(image):
-    """The box around the pixels of the object."""
-    rows, columns = np.nonzero(np.abs(image.astype(int) - COLOUR).max(axis=-1) < 60)
-    return [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-
-
 # Photos.
+
+
+def drawing():
+    image = Image.new("RGB", SIZE, GROUND)
+    ImageDraw.Draw(image).rectangle((BOX[0], BOX[1], BOX[2] - 1, BOX[3] - 1), fill=COLOUR)
+    return image
 
 
 def with_transparency(image, mode="RGBA"):
@@ -130,7 +101,7 @@ PHOTOS = {
 @pytest.mark.parametrize("kind", PHOTOS)
 def test_a_photo_of_any_format_keeps_its_pixels_and_its_box(kind, tmp_path):
     name, image, expected, tolerance, options = PHOTOS[kind]
-    folder = write(tmp_path / "photos", {"Annotations/a.xml": annotation()})
+    folder = write_files(tmp_path / "photos", {"Annotations/a.xml": voc_xml()})
     (folder / "JPEGImages").mkdir()
     image.save(folder / "JPEGImages" / name, **options)
     example = only_example(folder)
@@ -139,13 +110,26 @@ def test_a_photo_of_any_format_keeps_its_pixels_and_its_box(kind, tmp_path):
     assert np.abs(pixels.astype(int) - np.asarray(expected)).max() <= tolerance
     assert boxes_in_pixels(example) == [list(BOX)]
     if expected is UNCHANGED:
-        assert coloured(pixels) == list(BOX)
+        assert red_box(pixels) == BOX
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
+def test_a_photo_that_viewers_turn_is_turned_whatever_its_format(ending, tmp_path):
+    lossless = {"webp": {"lossless": True}, "jpg": {"subsampling": 0}}.get(ending, {})
+    write_files(tmp_path, {"a.xml": voc_xml(object_xml(box=(8, 10, 24, 40)), size=(64, 96))})
+    upright = Image.new("RGB", (64, 96), GROUND)
+    upright.paste(COLOUR, (8, 10, 24, 40))
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / f"a.{ending}", exif=orientation(6), quality=95, **lossless)
+    example = only_example(tmp_path)
+    assert red_box(decoded(example)) == (8, 10, 24, 40)
+    assert boxes_in_pixels(example, (64, 96)) == [[8, 10, 24, 40]]
 
 
 def test_photos_of_all_formats_reach_the_model(tmp_path):
     folder = tmp_path / "photos"
     for number, (name, image, _, _, options) in enumerate(PHOTOS.values()):
-        write(folder, {f"{number}.xml": annotation()})
+        write_files(folder, {f"{number}.xml": voc_xml()})
         image.save(folder / f"{number}{Path(name).suffix}", **options)
     batches = pipelines.batches(folder, "train", image_size=64, batch_size=32, data_dir=tmp_path, strict=True)
     ((_, targets),) = batches
@@ -153,44 +137,12 @@ def test_photos_of_all_formats_reach_the_model(tmp_path):
     np.testing.assert_allclose(targets["box"], [np.divide(BOX, SIZE * 2)] * len(targets["box"]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif"])
-def test_a_photo_that_viewers_turn_is_turned_whatever_its_format(ending, tmp_path):
-    box = (8, 10, 24, 40)
-    exif = Image.Exif()
-    exif[folders.EXIF_ORIENTATION] = 6
-    lying = drawing(box, (64, 96)).transpose(Image.Transpose.ROTATE_90)
-    size = "<size><width>64</width><height>96</height></size>"
-    folder = write(tmp_path / "photos", {"Annotations/a.xml": annotation(object_xml(box=box), size=size)})
-    (folder / "JPEGImages").mkdir()
-    lossless = {"webp": {"lossless": True}, "jpg": {"quality": 95, "subsampling": 0}}.get(ending, {})
-    lying.save(folder / "JPEGImages" / f"a.{ending}", exif=exif, **lossless)
-    example = only_example(folder)
-    assert coloured(decoded(example)) == list(box)
-    assert boxes_in_pixels(example, (64, 96)) == [list(box)]
-
-
-def test_an_iphones_photo_that_is_called_jpeg_is_named(tmp_path):
-    folder = in_voc_layout(tmp_path / "photos")
-    (folder / "JPEGImages" / "b.jpg").write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1MiHEheic" + bytes(range(200)))
-    (problem,) = datasets.report(folder).problems
-    assert problem.file == "JPEGImages/b.jpg"
-    assert "HEIC" in problem.detail
-    assert "save it as JPEG" in problem.detail
-
-
-def test_two_photos_of_one_name_are_named(tmp_path):
-    folder = in_voc_layout(tmp_path / "photos")
-    write(folder, {"JPEGImages/b.png": None})
-    (problem,) = datasets.report(folder).problems
-    assert (problem.reason, problem.detail) == (folders.SAME_NAME, "JPEGImages/b.png")
-
-
 # Where the files lie.
 
 
 def beside(folder, names):
     return {
-        f"{folder}{name}{ending}": None if ending == ".jpg" else annotation()
+        f"{folder}{name}{ending}": None if ending == ".jpg" else voc_xml()
         for name in names
         for ending in (".jpg", ".xml")
     }
@@ -198,7 +150,7 @@ def beside(folder, names):
 
 def in_two(photo_folder, annotation_folder, names):
     return {f"{photo_folder}/{name}.jpg": None for name in names} | {
-        f"{annotation_folder}/{name}.xml": annotation() for name in names
+        f"{annotation_folder}/{name}.xml": voc_xml() for name in names
     }
 
 
@@ -250,7 +202,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_layout_is_found_and_said(layout, tmp_path):
     files, expected, words = LAYOUTS[layout]
-    folder = write(tmp_path / "photos", files)
+    folder = write_files(tmp_path / "photos", files)
     found = names_by_split(folder)
     if expected is BY_HASH:
         assert set.union(*found.values()) == {Path(name).name for name in files if name.endswith(".jpg")}
@@ -264,10 +216,10 @@ def test_a_layout_is_found_and_said(layout, tmp_path):
 
 
 def test_photos_of_one_name_in_two_folders_are_two_photos(tmp_path):
-    folder = write(tmp_path / "photos", in_two("JPEGImages", "Annotations", ["cam1/a", "cam2/a"]))
+    folder = write_files(tmp_path / "photos", in_two("JPEGImages", "Annotations", ["cam1/a", "cam2/a"]))
     other = object_xml("dog", (50, 10, 90, 40))
-    write(folder, {"Annotations/cam2/a.xml": annotation(other), "ImageSets/Main/train.txt": "cam1/a\ncam2/a\n"})
-    (images,) = VocFolder.scan(folder, None).splits.values()
+    write_files(folder, {"Annotations/cam2/a.xml": voc_xml(other), "ImageSets/Main/train.txt": "cam1/a\ncam2/a\n"})
+    (images,) = scanned(folder).values()
     assert [image.name for image in images] == ["cam1/a", "cam2/a"]
     assert [boxes_in_pixels(image.example())[0] for image in images] == [[*BOX], [50, 10, 90, 40]]
     assert sum(1 for _ in datasets.load(folder, "train", data_dir=tmp_path, strict=True)) == 2
@@ -280,22 +232,24 @@ def test_a_file_without_its_partner_is_named_where_it_should_lie(tmp_path):
         (in_two("val/images", "val/xml", "cd"), "val/xml/c.xml", ("val/xml/c.xml", "missing annotation")),
         (in_two("images", "xml", ["cam1/b", "cam1/c"]), "images/cam1/b.jpg", ("images/cam1/b.jpg", "missing image")),
     ):
-        folder = write(tmp_path / missing.replace("/", "_"), layout)
+        folder = write_files(tmp_path / missing.replace("/", "_"), layout)
         (folder / missing).unlink()
         assert [(problem.file, problem.reason) for problem in datasets.report(folder).problems] == [expected]
 
 
 def test_files_of_other_kinds_and_unlisted_photos_are_counted(tmp_path):
     folder = in_voc_layout(tmp_path / "photos", **{"ImageSets/Main/train.txt": "a\nb\n", "ImageSets/Main/val.txt": "c"})
-    write(folder, {"JPEGImages/Thumbs.db": "x", "Annotations/a.json": "{}", "masks/a.png": None, "classes.txt": "cat"})
+    write_files(
+        folder, {"JPEGImages/Thumbs.db": "x", "Annotations/a.json": "{}", "masks/a.png": None, "classes.txt": "cat"}
+    )
     understood = datasets.report(folder).understood
-    assert "left out, since they are in no list: 3 photos" in understood
+    assert "3 photos are in no split and left out" in understood
     assert "left unread: masks/, classes.txt, files of other kinds beside photos and annotations (2)" in understood
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links take a right there")
 def test_linked_folders_are_read_and_a_link_back_does_no_harm(tmp_path):
-    stored = write(tmp_path / "stored", in_two("JPEGImages", "Annotations", "ab"))
+    stored = write_files(tmp_path / "stored", in_two("JPEGImages", "Annotations", "ab"))
     folder = tmp_path / "photos"
     for name in ("JPEGImages", "Annotations"):
         (folder / name).mkdir(parents=True)
@@ -305,11 +259,11 @@ def test_linked_folders_are_read_and_a_link_back_does_no_harm(tmp_path):
 
 
 def test_a_folder_of_photos_alone_is_not_taken_for_poses(tmp_path):
-    write(tmp_path / "photos", {"images/holiday.jpg": None})
+    write_files(tmp_path / "photos", {"images/holiday.jpg": None})
     with pytest.raises(ValueError, match="neither a known source nor a folder of a known layout") as raised:
         datasets.info(tmp_path / "photos", data_dir=tmp_path)
     assert "no file joints.mat" not in str(raised.value)
-    write(tmp_path / "photos", {"annotations.xml": "<annotations><version>1.1</version></annotations>"})
+    write_files(tmp_path / "photos", {"annotations.xml": "<annotations><version>1.1</version></annotations>"})
     with pytest.raises(ValueError, match=r"annotations\.xml: another format.*CVAT's own.*export .* PASCAL VOC"):
         datasets.info(tmp_path / "photos", data_dir=tmp_path)
 
@@ -346,7 +300,7 @@ OTHER_FORMATS = {
 @pytest.mark.parametrize("tool", OTHER_FORMATS)
 def test_a_folder_of_another_format_is_told_what_to_export(tool, tmp_path):
     files, words = OTHER_FORMATS[tool]
-    folder = write(tmp_path / "photos", {"notes.json": '{"hello": 1}', "a.csv": "a,b\n", **files})
+    folder = write_files(tmp_path / "photos", {"notes.json": '{"hello": 1}', "a.csv": "a,b\n", **files})
     *_, file = files
     expected = rf"(?s){re.escape(file)}: another format, [^.]*{re.escape(words)}[^:]*(VOC|YOLO|COCO)"
     with pytest.raises(ValueError, match=expected):
@@ -447,28 +401,18 @@ def test_a_list_of_all_photos_is_no_split_and_is_named(tmp_path):
 
 
 def test_lists_beside_the_folders_count(tmp_path):
-    folder = write(tmp_path / "photos", in_two("images", "xml", "abc") | {"train.txt": "a\nb", "val.txt": "c"})
-    write(folder, {"requirements.txt": "keras"})
+    folder = write_files(tmp_path / "photos", in_two("images", "xml", "abc") | {"train.txt": "a\nb", "val.txt": "c"})
+    write_files(folder, {"requirements.txt": "keras"})
     report = datasets.report(folder)
     assert report.num_examples == {"train": 2, "validation": 1}
     assert "left unread: requirements.txt" in report.understood
-
-
-@pytest.mark.parametrize("names", ["x\ny\n", ""])
-def test_a_train_list_of_which_nothing_is_usable_is_an_error(names, tmp_path, capsys):
-    lists = {"ImageSets/Main/train.txt": names, "ImageSets/Main/val.txt": "a\nb\n"}
-    folder = in_voc_layout(tmp_path / "photos", **lists)
-    with pytest.raises(ValueError, match="None of the images for training can be used"):
-        datasets.info(folder, data_dir=tmp_path)
-    assert cli.main(["prepare", str(folder)]) == cli.WRONG_INPUT
-    assert "None of the images for training" in capsys.readouterr().err
 
 
 # What stands in the XML.
 
 
 def xml_folder(tmp_path, content):
-    return write(tmp_path / "photos", {"JPEGImages/a.jpg": None, "Annotations/a.xml": content})
+    return write_files(tmp_path / "photos", {"JPEGImages/a.jpg": None, "Annotations/a.xml": content})
 
 
 def rotation(value):
@@ -497,20 +441,20 @@ def test_a_box_that_was_turned_becomes_the_box_around_it(tmp_path):
             f"<object><type>robndbox</type><name>cat</name><robndbox>{robndbox}</robndbox></object>",  # roLabelImg
         )
     ):
-        folder = xml_folder(tmp_path / str(number), annotation(turned))
+        folder = xml_folder(tmp_path / str(number), voc_xml(turned))
         image.save(folder / "JPEGImages/a.jpg", quality=95, subsampling=0)
         example = only_example(folder)
-        drawn = coloured(decoded(example))
+        drawn = red_box(decoded(example))
         np.testing.assert_allclose(boxes_in_pixels(example)[0], drawn, atol=1)
         assert "turned box" in datasets.report(folder).understood
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("0.0", [BOX]), ("360", [BOX]), ("180.0", [BOX]), ("-90", [[6, 16, 44, 46]]), ("steep", None), ("nan", None)],
+    [("0.0", [BOX]), ("360", [BOX]), ("180.0", [BOX]), ("-90", [[6, 16, 45, 47]]), ("steep", None), ("nan", None)],
 )
 def test_an_angle_is_read_as_cvat_writes_it(value, expected, tmp_path):
-    folder = xml_folder(tmp_path, annotation(object_xml(more=rotation(value))))
+    folder = xml_folder(tmp_path, voc_xml(object_xml(more=rotation(value))))
     if expected is None:
         (problem,) = datasets.report(folder).problems
         assert problem.reason == "missing or unreadable field"
@@ -520,34 +464,19 @@ def test_an_angle_is_read_as_cvat_writes_it(value, expected, tmp_path):
 
 
 def test_a_turned_box_is_cut_at_the_border_and_one_beyond_it_is_a_fault(tmp_path):
-    folder = xml_folder(tmp_path / "1", annotation(object_xml(box=(0, 20, 90, 40), more=rotation(90))))
+    folder = xml_folder(tmp_path / "1", voc_xml(object_xml(box=(0, 20, 90, 40), more=rotation(90))))
     assert boxes_in_pixels(only_example(folder)) == [[35, 0, 55, 64]]
-    folder = xml_folder(tmp_path / "2", annotation(object_xml(box=(0, 120, 90, 140), more=rotation(90))))
+    folder = xml_folder(tmp_path / "2", voc_xml(object_xml(box=(0, 120, 90, 140), more=rotation(90))))
     assert datasets.report(folder).counts == {"box outside the image": 1}
 
 
 def test_several_boxes_in_one_object_are_several_objects(tmp_path):
     second = "<bndbox><xmin>50</xmin><ymin>5</ymin><xmax>70</xmax><ymax>20</ymax></bndbox>"
     part = f"<part><name>head</name>{second}</part>"
-    folder = xml_folder(tmp_path, annotation(object_xml(more=second + part)))
+    folder = xml_folder(tmp_path, voc_xml(object_xml(more=second + part)))
     assert boxes_in_pixels(only_example(folder)) == [list(BOX), [50, 5, 70, 20]]
     report = datasets.report(folder)
     assert [remark.reason for remark in report.remarks] == ["several boxes in one object, each counted"]
-
-
-def test_an_object_that_stands_there_twice_counts_once_with_a_remark(tmp_path):
-    twice = annotation(object_xml(), object_xml("dog"), object_xml())
-    folder = xml_folder(tmp_path, twice)
-    assert [item["label"] for item in only_example(folder)["objects"]] == ["cat", "dog"]
-    report = datasets.report(folder)
-    assert [tuple(remark) for remark in report.remarks] == [
-        ("Annotations/a.xml", "object that stands there twice, counted once", "object 3: cat")
-    ]
-    assert "object that stands there twice, counted once (1)" in report.understood
-    assert "Annotations/a.xml: object 3: cat" in str(report)
-    prepared = VocFolder(folder, strict=True, data_dir=tmp_path)
-    prepared.download_and_prepare()
-    assert prepared.report == dataclasses.replace(report, folder=str(folder))
 
 
 @pytest.mark.parametrize(
@@ -561,7 +490,7 @@ def test_an_object_that_stands_there_twice_counts_once_with_a_remark(tmp_path):
     ],
 )
 def test_a_size_that_says_nothing_is_the_photos(size, tmp_path):
-    folder = xml_folder(tmp_path, annotation(size=size))
+    folder = xml_folder(tmp_path, voc_xml(size=None).replace("<annotation>", f"<annotation>{size}"))
     assert boxes_in_pixels(only_example(folder)) == [list(BOX)]
 
 
@@ -570,7 +499,7 @@ def test_a_size_that_says_nothing_is_the_photos(size, tmp_path):
 )
 def test_flags_are_numbers_or_words(text, expected, tmp_path):
     flags = f"<truncated>{text}</truncated><difficult>{text}</difficult>"
-    (item,) = only_example(xml_folder(tmp_path, annotation(object_xml(more=flags))))["objects"]
+    (item,) = only_example(xml_folder(tmp_path, voc_xml(object_xml(more=flags))))["objects"]
     assert (item["is_truncated"], item["is_difficult"]) == (expected, expected)
 
 
@@ -596,47 +525,59 @@ ENCODINGS = {
 def test_an_annotation_is_read_in_the_encoding_that_it_declares(kind, tmp_path):
     declared, encoding, label = ENCODINGS[kind]
     declaration = f"<?xml version='1.0' encoding='{declared}'?>\n" if declared else ""
-    folder = xml_folder(tmp_path, (declaration + annotation(object_xml(label))).encode(encoding))
+    folder = xml_folder(tmp_path, (declaration + voc_xml(object_xml(label))).encode(encoding))
     assert [item["label"] for item in only_example(folder)["objects"]] == [label]
 
 
-@pytest.mark.parametrize(
-    ("declaration", "words"),
-    [("", "save it as UTF-8.*iso-8859-1"), ('<?xml version="1.0" encoding="utf-8"?>', "says that it is utf-8")],
-)
-def test_latin_1_that_is_not_declared_is_told_with_its_remedy(declaration, words, tmp_path):
-    folder = xml_folder(tmp_path, (declaration + annotation(object_xml("caf\u00e9"))).encode("latin-1"))
-    (problem,) = datasets.report(folder).problems
-    assert problem.reason == "malformed XML"
-    assert re.search(words, problem.detail)
+LATIN_1 = voc_xml(object_xml("caf\u00e9")).encode("latin-1")
+MALFORMED, FIELD, FORMAT = "malformed XML", "missing or unreadable field", "another format"
+# What the XML is, the reason, and words of the detail.
+BAD_XML = {
+    "cut": ("<annotation><size>", MALFORMED, "no element found"),
+    "empty": ("", MALFORMED, "no element found"),
+    "unknown encoding": ('<?xml version="1.0" encoding="klingon"?><annotation/>', MALFORMED, "klingon"),
+    "Latin-1, undeclared": (LATIN_1, MALFORMED, "save it as UTF-8.*iso-8859-1"),
+    "Latin-1, said to be UTF-8": (b'<?xml version="1.0" encoding="utf-8"?>' + LATIN_1, MALFORMED, "says that it is"),
+    "entity expansion": (
+        '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><annotation><a>&b;</a></annotation>',
+        MALFORMED,
+        "defines the entity 'a', which is not read",
+    ),
+    "external entity": (
+        '<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/hostname">]><annotation><a>&a;</a></annotation>',
+        MALFORMED,
+        "defines the entity 'a', which is not read",
+    ),
+    "ampersand": (voc_xml(object_xml().replace("cat", "R&B")), MALFORMED, "; write 'R&amp;B' for 'R&B'$"),
+    "ampersands": (
+        voc_xml(object_xml("x &amp; y"), object_xml().replace("cat", "a & b; c")),
+        MALFORMED,
+        "; write 'a &amp; b; c' for 'a & b; c'$",
+    ),
+    "CVAT": ("<annotations><image id='0' name='a.jpg'/></annotations>", FORMAT, "CVAT's own format"),
+    "imglab": ("<dataset><images><image file='a.jpg'/></images></dataset>", FORMAT, "dlib's imglab"),
+    "web page": ("<html><body>Not found</body></html>", FORMAT, "web page"),
+    "no objects": ("<annotation></annotation>", "no objects", ""),
+    "no box": (voc_xml().replace("bndbox", "box"), FIELD, "cat has no <bndbox>"),
+    "no corner": (voc_xml().replace("ymax", "bottom"), FIELD, "<bndbox><ymax> is None"),
+    "corner is no number": (voc_xml().replace(">41<", ">forty<"), FIELD, "<xmax> is 'forty', not a number"),
+    "corner is not finite": (voc_xml().replace(">41<", ">nan<"), FIELD, "<xmax> is 'nan', not a finite number"),
+    "no class": (voc_xml(object_xml(" ")), FIELD, "<name> is missing or empty"),
+}
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("<annotations><version>1.1</version><image id='0' name='a.jpg'/></annotations>", "CVAT's own format"),
-        ("<dataset><images><image file='a.jpg'/></images></dataset>", "dlib's imglab"),
-        ("<html><body>Not found</body></html>", "web page"),
-    ],
-)
-def test_another_format_is_named(content, words, tmp_path):
+@pytest.mark.parametrize("fault", BAD_XML)
+def test_a_fault_of_the_xml_is_told_with_its_remedy(fault, tmp_path):
+    content, reason, words = BAD_XML[fault]
     (problem,) = datasets.report(xml_folder(tmp_path, content)).problems
-    assert problem.reason == "another format"
-    assert words in problem.detail
-
-
-@pytest.mark.parametrize(("name", "right"), [("R&B", "'R&amp;B'"), ("a & b; c", "'a &amp; b; c'")])
-def test_a_bare_ampersand_is_told_with_its_remedy(name, right, tmp_path):
-    folder = xml_folder(tmp_path, annotation(object_xml("x &amp; y"), object_xml().replace("cat", name)))
-    (problem,) = datasets.report(folder).problems
-    assert problem.reason == "malformed XML"
-    assert problem.detail.endswith(f"; write {right} for '{name}'")
+    assert (problem.file, problem.reason) == ("Annotations/a.xml", reason)
+    assert re.search(words, problem.detail)
 
 
 def test_one_class_in_several_spellings_is_one_class(tmp_path):
     spellings = ["Red Panda", " red  panda\n", "RED PANDA", "e\u0301lan", "\u00e9lan"]
-    folder = write(tmp_path / "photos", {f"JPEGImages/{number}.jpg": None for number in range(5)})
-    write(folder, {f"Annotations/{n}.xml": annotation(object_xml(name)) for n, name in enumerate(spellings)})
+    folder = write_files(tmp_path / "photos", {f"JPEGImages/{number}.jpg": None for number in range(5)})
+    write_files(folder, {f"Annotations/{n}.xml": voc_xml(object_xml(name)) for n, name in enumerate(spellings)})
     assert datasets.report(folder).class_names == ("red panda", "\u00e9lan")
     assert not datasets.report(folder, class_names=["Red panda", "E\u0301lan"]).problems
 
@@ -647,9 +588,9 @@ def test_one_class_in_several_spellings_is_one_class(tmp_path):
 def test_problems_come_in_the_order_of_the_files(tmp_path):
     folder = in_voc_layout(tmp_path / "photos")
     for name in "fbd":
-        write(
+        write_files(
             folder,
-            {f"Annotations/{name}.xml": annotation(object_xml(box=(40, 50, 10, 12)), object_xml(box=(9, 9, 9, 9)))},
+            {f"Annotations/{name}.xml": voc_xml(object_xml(box=(40, 50, 10, 12)), object_xml(box=(9, 9, 9, 9)))},
         )
     files = [problem.file for problem in datasets.report(folder).problems]
     assert files == [f"Annotations/{name}.xml" for name in "bbddff"]
@@ -660,7 +601,7 @@ def test_problems_come_in_the_order_of_the_files(tmp_path):
 
 def test_the_command_line_says_once_how_a_folder_was_read(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path / "data"))
-    folder = write(tmp_path / "photos", in_two("images", "annots", "abc"))
+    folder = write_files(tmp_path / "photos", in_two("images", "annots", "abc"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert cli.main(["prepare", str(folder)]) == cli.DONE

@@ -239,12 +239,6 @@ def test_by_hand_gives_the_same_examples(register, mirrors, official, tmp_path, 
     assert all(mirror.asked == {} for mirror in mirrors)
 
 
-def test_both_years_by_hand_from_one_folder(register, official, tmp_path):
-    extracted(official, tmp_path / "by_hand", [*ARCHIVES["voc/2007"], *ARCHIVES["voc/2012"]])
-    info = datasets.prepare("voc/2007+2012", from_folder=tmp_path / "by_hand", data_dir=tmp_path / "data")
-    assert info.splits == {"train": 5, "validation": 4, "test": 4}
-
-
 def cut(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
@@ -390,153 +384,51 @@ def assert_nothing_is_left(data_dir):
     assert not [path for path in data_dir.rglob("*") if any(mark in path.name for mark in marks)]
 
 
-# Leeds Sports Pose.
+# Leeds Sports Pose and African wildlife, each published as one zip archive.
 
 
-@pytest.fixture(params=["lsp", "lspet"])
-def pose(request, tmp_path, mirrors, monkeypatch):
-    """The writer of a tiny Leeds Sports Pose or LSP-extended, registered: name of the source, writer, counts."""
-    name = request.param
+@dataclasses.dataclass
+class Tiny:
+    """A small data set as it is published, registered: its files, and the photos that each split must have."""
+
+    name: str
+    folder: Path
+    photos: dict[str, list[bytes]]
+    writer: LspWriter | None = None
+
+    @property
+    def counts(self):
+        return {split: len(photos) for split, photos in self.photos.items()}
+
+    def assert_is_prepared(self, data_dir):
+        for split, photos in self.photos.items():
+            found = datasets.load(self.name, split, data_dir=data_dir).as_numpy_iterator()
+            assert sorted(example["image"] for example in found) == sorted(photos)
+        assert_nothing_is_left(data_dir)
+
+    def zipped(self, path, above=""):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"{above}README.txt", "photos")
+            for file in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+                archive.write(file, f"{above}{file.relative_to(self.folder)}")
+        return path
+
+
+def tiny_poses(name, folder):
     counts = {"train": 20, "test": 4} if name == "lsp" else {"train": 20}
-    writer = LspWriter(tmp_path / "official" / name, extended=name == "lspet")
+    writer = LspWriter(folder, extended=name == "lspet")
     writer.write(sum(counts.values()), size=(24, 32))
-    urls = tuple(mirror.url("/lsp.zip") for mirror in mirrors)
-    release = datasets.Release(
-        (datasets.Archive("lsp.zip", urls),), counts, "http://127.0.0.1/lsp/", writer.array().shape
-    )
-    monkeypatch.setitem(datasets.registry(), name, release)
-    return name, writer, counts
+    photos = [writer.image_path(number).read_bytes() for number in range(1, sum(counts.values()) + 1)]
+    return Tiny(name, folder, dict(zip(counts, (photos[:20], photos[20:]), strict=False)), writer), counts
 
 
-def zipped(folder, path, above=""):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{above}README.txt", "photos")
-        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            archive.write(file, f"{above}{file.relative_to(folder)}")
-    return path
+ANIMALS = ("buffalo", "elephant", "rhino", "zebra")
 
 
-def numbers(examples):
-    return [int(example["image/filename"].decode()[2:-4]) for example in examples.as_numpy_iterator()]
-
-
-def test_poses_from_a_mirror(pose, mirrors, tmp_path):
-    name, writer, counts = pose
-    data = zipped(writer.folder, tmp_path / "zip" / "lsp.zip", above="lsp-master/").read_bytes()
-    mirrors[0].files["/lsp.zip"] = Served(b"<html>moved</html>")
-    mirrors[1].files["/lsp.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
-    info = datasets.info(name, data_dir=tmp_path / "data")
-    assert (info.name, info.task, info.splits) == (name, "pose", counts)
-    roles = (info.train_split, info.validation_split, info.test_split)
-    found = [numbers(datasets.load(name, role, data_dir=tmp_path / "data")) for role in roles]
-    if name == "lsp":
-        assert roles == ("train[:85%]", "train[85%:]", "test")
-        assert found == [list(range(1, 18)), [18, 19, 20], [21, 22, 23, 24]]
-    else:
-        assert roles == ("train[:70%]", "train[70%:85%]", "train[85%:]")
-        assert found == [list(range(1, 15)), [15, 16, 17], [18, 19, 20]]
-    assert [len(mirror.asked["/lsp.zip"]) for mirror in mirrors] == [1, 2]
-    origin = json.loads((tmp_path / "data" / "photos" / name / "origin.json").read_text())
-    assert origin == {"file": "lsp.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
-    assert_nothing_is_left(tmp_path / "data")
-
-
-def test_a_full_disk_does_not_cost_the_download(pose, mirrors, tmp_path, monkeypatch):
-    name, writer, counts = pose
-    mirrors[0].files["/lsp.zip"] = Served(zipped(writer.folder, tmp_path / "zip" / "lsp.zip").read_bytes())
-
-    def no_room(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(published, "extract", no_room)
-        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-            datasets.prepare(name, data_dir=tmp_path / "data")
-    assert datasets.prepare(name, data_dir=tmp_path / "data").splits == counts
-    assert len(mirrors[0].asked["/lsp.zip"]) == 1
-    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
-
-
-@pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])
-def test_poses_by_hand(pose, mirrors, tmp_path, way):
-    name, writer, counts = pose
-    if way == "extracted below":
-        LspWriter(writer.folder.parent / "another", extended=True).write(2)
-    if way.startswith("zip"):
-        zipped(writer.folder, tmp_path / "by_hand" / ("lsp.zip" if way == "zip" else "archive.zip"))
-    folder = {"extracted": writer.folder, "extracted below": writer.folder.parent}.get(way, tmp_path / "by_hand")
-    info = datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
-    assert info.splits == counts
-    shutil.rmtree(folder)
-    assert numbers(datasets.load(name, "train", data_dir=tmp_path / "data")) == list(range(1, 21))
-    assert all(mirror.asked == {} for mirror in mirrors)
-    assert_nothing_is_left(tmp_path / "data")
-
-
-def fewer_joints(writer):
-    scipy.io.savemat(writer.folder / "joints.mat", {"joints": writer.array()[..., :-1]})
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (fewer_joints, r"the joints in joints\.mat have the shape \[.*\], expected \["),
-        (lambda writer: writer.image_path(7).unlink(), r"is short: it has \d+ of \d+ photos, .* is 7"),
-        (lambda writer: (writer.folder / "joints.mat").unlink(), "images beside joints.mat"),
-    ],
-    ids=["shape", "photo", "joints"],
-)
-def test_poses_that_are_not_complete(pose, mirrors, tmp_path, spoil, message):
-    name, writer, _ = pose
-    spoil(writer)
-    path = zipped(writer.folder, tmp_path / "by_hand" / "lsp.zip")
-    for folder in (path.parent, writer.folder):
-        with pytest.raises(ValueError, match=message) as raised:
-            datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
-        assert str(folder) in str(raised.value)
-    mirrors[0].files["/lsp.zip"] = Served(path.read_bytes())
-    with pytest.raises(datasets.DownloadError, match=message) as raised:
-        datasets.prepare(name, data_dir=tmp_path / "data")
-    assert str(raised.value).splitlines()[-1] == f"then run: clsloc prepare {name} --from DIR"
-    assert not list((tmp_path / "data").glob("photos/*"))
-    assert not list((tmp_path / "data").glob("downloads/manual/*"))
-
-
-def test_a_damaged_zip_by_hand(pose, tmp_path):
-    name, writer, _ = pose
-    path = zipped(writer.folder, tmp_path / "by_hand" / "lsp.zip")
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
-    with pytest.raises(ValueError, match=r"lsp\.zip is damaged: the checksum of \S+ in it is wrong"):
-        datasets.prepare(name, from_folder=path.parent, data_dir=tmp_path / "data")
-
-
-def test_a_bad_photo_does_not_move_the_border_between_the_splits(pose, tmp_path):
-    name, writer, counts = pose
-    writer.image_path(2).write_bytes(b"no photo")
-    with pytest.warns(UserWarning, match="unreadable photo") as caught:
-        datasets.prepare(name, from_folder=writer.folder, data_dir=tmp_path / "data")
-    assert [warning.filename for warning in caught] == [__file__]
-    with pytest.warns(UserWarning, match="unreadable photo"):
-        found = [numbers(datasets.load(name, split, data_dir=tmp_path / "data")) for split in counts]
-    assert found[0] == [1, *range(3, 21)]
-    assert found[1:] == [[21, 22, 23, 24]] * (name == "lsp")
-    with pytest.raises(ValueError, match="unreadable photo"):
-        datasets.load(name, "train", data_dir=tmp_path / "data", strict=True)
-
-
-# African wildlife.
-
-
-@pytest.fixture
-def wildlife(tmp_path, mirrors, monkeypatch):
-    """A tiny African wildlife as it is published, registered: 20 photos of each animal, some there twice."""
-    folder = tmp_path / "official" / "wildlife"
-    counts = dict.fromkeys(("buffalo", "elephant", "rhino", "zebra"), 20)
-    for number, animal in enumerate(counts):
+def tiny_wildlife(folder):
+    """20 photos of each animal, some there twice."""
+    for number, animal in enumerate(ANIMALS):
         (folder / animal).mkdir(parents=True)
         for photo in range(20):
             shade = 10 * (photo if photo < 15 else 0)  # the last five are copies of the first
@@ -544,101 +436,195 @@ def wildlife(tmp_path, mirrors, monkeypatch):
             image.save(folder / animal / f"{photo + 2:03d}.{'JPG' if photo == 3 else 'jpg'}")
             second = f"{number} 0.75 0.5 0.1 0.2\n" if photo == 4 else ""
             (folder / animal / f"{photo + 2:03d}.txt").write_text(f"{number} 0.5 0.5 0.25 0.5\n{second}".rstrip())
-    urls = tuple(mirror.url("/wildlife.zip") for mirror in mirrors)
-    release = datasets.Release((datasets.Archive("wildlife.zip", urls),), counts, "http://127.0.0.1/wildlife/")
-    monkeypatch.setitem(datasets.registry(), "wildlife", release)
-    return folder
+    photos = [path.read_bytes() for path in folder.rglob("*") if path.suffix.lower() == ".jpg"]
+    # A copy is in the split of its original.
+    sums = split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
+    splits = {
+        split: [photo for photo in photos if hashlib.sha256(photo).hexdigest() in names]
+        for split, names in sums.items()
+    }
+    return Tiny("wildlife", folder, splits), dict.fromkeys(ANIMALS, 20)
 
 
-def test_wildlife_as_registered():
-    release = datasets.registry()["wildlife"]
-    assert sum(release.counts.values()) == 1504
-    assert list(release.counts) == ["buffalo", "elephant", "rhino", "zebra"]
-    assert len(release.archives[0].urls) == 2
+@pytest.fixture
+def make_tiny(tmp_path, mirrors, monkeypatch):
+    """Makes and registers the small data set of a name, to be had as `/photos.zip` from both mirrors."""
+
+    def make(name):
+        folder = tmp_path / "official" / name
+        tiny, counts = tiny_wildlife(folder) if name == "wildlife" else tiny_poses(name, folder)
+        archive = datasets.Archive("photos.zip", tuple(mirror.url("/photos.zip") for mirror in mirrors))
+        shape = tiny.writer.array().shape if tiny.writer else None
+        release = datasets.Release((archive,), counts, "http://127.0.0.1/photos/", shape)
+        monkeypatch.setitem(datasets.registry(), name, release)
+        return tiny
+
+    return make
 
 
-def test_wildlife_from_a_mirror(wildlife, mirrors, tmp_path):
-    data = zipped(wildlife, tmp_path / "zip" / "wildlife.zip", above="wildlife-HEAD/").read_bytes()
-    mirrors[0].files["/wildlife.zip"] = Served(b"<html>moved</html>")
-    mirrors[1].files["/wildlife.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
-    info = datasets.info("wildlife", data_dir=tmp_path / "data")
-    assert (info.name, info.task, info.drawn) == ("wildlife", "boxes", False)
-    assert info.class_names == ("buffalo", "elephant", "rhino", "zebra")
-    assert info.understood.startswith("YOLO layout, names of the classes from classes.txt; splits from ")
-    assert (info.train_split, info.validation_split, info.test_split) == ("train", "validation", "test")
-    assert sum(info.splits.values()) == 80
-    assert 0.5 < info.splits["train"] / 80 < 0.9
-    split_of_photo = {}
-    for split in info.splits:
-        for example in datasets.load("wildlife", split, data_dir=tmp_path / "data").as_numpy_iterator():
-            assert split_of_photo.setdefault(example["image"], split) == split  # a copy is where its original is
-            assert example["objects"]["bbox"][0].tolist() == [0.25, 0.375, 0.75, 0.625]
-    singles = pipelines.single_object(datasets.load("wildlife", "train+validation+test", data_dir=tmp_path / "data"))
-    assert len(list(singles)) == 76
-    assert [len(mirror.asked["/wildlife.zip"]) for mirror in mirrors] == [1, 2]
-    origin = json.loads((tmp_path / "data" / "photos" / "wildlife" / "origin.json").read_text())
-    assert origin == {"file": "wildlife.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+@pytest.fixture(params=["lsp", "lspet", "wildlife"])
+def tiny(request, make_tiny):
+    return make_tiny(request.param)
+
+
+def test_photos_from_a_mirror(tiny, mirrors, tmp_path):
+    data = tiny.zipped(tmp_path / "zip" / "photos.zip", above="photos-HEAD/").read_bytes()
+    mirrors[0].files["/photos.zip"] = Served(b"<html>moved</html>")
+    mirrors[1].files["/photos.zip"] = Served(data, faults=[HTTPStatus.SERVICE_UNAVAILABLE])
+    info = datasets.info(tiny.name, data_dir=tmp_path / "data")
+    assert (info.name, info.splits, info.drawn) == (tiny.name, tiny.counts, False)
+    assert info.task == ("boxes" if tiny.name == "wildlife" else "pose")
+    tiny.assert_is_prepared(tmp_path / "data")
+    assert [len(mirror.asked["/photos.zip"]) for mirror in mirrors] == [1, 2]
+    origin = json.loads((tmp_path / "data" / "photos" / tiny.name / "origin.json").read_text())
+    assert origin == {"file": "photos.zip", "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
-    assert_nothing_is_left(tmp_path / "data")
 
 
-def test_wildlife_is_taken_up_again_where_the_connection_ended(wildlife, mirrors, tmp_path):
-    data = zipped(wildlife, tmp_path / "zip" / "wildlife.zip").read_bytes()
-    mirrors[0].files["/wildlife.zip"] = Served(data, faults=[("cut", 66_000)], etag='"one"')
-    assert sum(datasets.prepare("wildlife", data_dir=tmp_path / "data").splits.values()) == 80
-    assert mirrors[0].asked["/wildlife.zip"] == [None, "bytes=65536-"]  # in pieces of 64 KiB
+def test_a_full_disk_does_not_cost_the_download(tiny, mirrors, tmp_path, monkeypatch):
+    mirrors[0].files["/photos.zip"] = Served(tiny.zipped(tmp_path / "zip" / "photos.zip").read_bytes())
+
+    def no_room(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(published, "extract", no_room)
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            datasets.prepare(tiny.name, data_dir=tmp_path / "data")
+    assert datasets.prepare(tiny.name, data_dir=tmp_path / "data").splits == tiny.counts
+    assert len(mirrors[0].asked["/photos.zip"]) == 1
+    assert not list((tmp_path / "data" / "downloads" / "manual").iterdir())
 
 
 @pytest.mark.parametrize("way", ["zip", "zip of another name", "extracted", "extracted below"])
-def test_wildlife_by_hand(wildlife, mirrors, tmp_path, way):
+def test_photos_by_hand(tiny, mirrors, tmp_path, way):
+    if way == "extracted below":
+        LspWriter(tiny.folder.parent / "another", extended=True).write(2)
     if way.startswith("zip"):
-        zipped(wildlife, tmp_path / "by_hand" / ("wildlife.zip" if way == "zip" else "archive.zip"))
-    folder = {"extracted": wildlife, "extracted below": wildlife.parent}.get(way, tmp_path / "by_hand")
-    info = datasets.prepare("wildlife", from_folder=folder, data_dir=tmp_path / "data")
-    photos = [path.read_bytes() for path in wildlife.rglob("*") if path.suffix.lower() == ".jpg"]
+        tiny.zipped(tmp_path / "by_hand" / ("photos.zip" if way == "zip" else "archive.zip"))
+    folder = {"extracted": tiny.folder, "extracted below": tiny.folder.parent}.get(way, tmp_path / "by_hand")
+    info = datasets.prepare(tiny.name, from_folder=folder, data_dir=tmp_path / "data")
+    assert info.splits == tiny.counts
     shutil.rmtree(folder)
-    # Whatever the way, the splits are the same.
-    contents = split_by_hash({hashlib.sha256(photo).hexdigest() for photo in photos})
-    for split, count in info.splits.items():
-        found = list(datasets.load("wildlife", split, data_dir=tmp_path / "data").as_numpy_iterator())
-        assert len(found) == count
-        assert {hashlib.sha256(example["image"]).hexdigest() for example in found} == set(contents[split])
+    tiny.assert_is_prepared(tmp_path / "data")
     assert all(mirror.asked == {} for mirror in mirrors)
-    assert_nothing_is_left(tmp_path / "data")
 
 
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (
-            lambda folder: (folder / "rhino" / "007.jpg").unlink(),
-            "rhino has 19 .* expected 20, first rhino/007 has no photo",
-        ),
-        (
-            lambda folder: (folder / "zebra" / "003.txt").unlink(),
-            "zebra has 19 .* expected 20, first zebra/003 no labels",
-        ),
-        (lambda folder: shutil.rmtree(folder / "elephant"), "buffalo beside elephant beside rhino beside zebra"),
-    ],
-    ids=["photo", "labels", "animal"],
-)
-def test_wildlife_that_is_not_complete(wildlife, mirrors, tmp_path, spoil, message):
-    spoil(wildlife)
-    path = zipped(wildlife, tmp_path / "by_hand" / "wildlife.zip")
-    for folder in (path.parent, wildlife):
+def fewer_joints(tiny):
+    scipy.io.savemat(tiny.folder / "joints.mat", {"joints": tiny.writer.array()[..., :-1]})
+
+
+INCOMPLETE = {
+    "shape": (("lsp", "lspet"), fewer_joints, r"the joints in joints\.mat have the shape \[.*\], expected \["),
+    "photo of 20": (
+        ("lsp", "lspet"),
+        lambda tiny: tiny.writer.image_path(7).unlink(),
+        r"is short: it has \d+ of \d+ photos, .* is 7",
+    ),
+    "joints": (
+        ("lsp", "lspet"),
+        lambda tiny: (tiny.folder / "joints.mat").unlink(),
+        "images beside joints.mat",
+    ),
+    "photo": (
+        ("wildlife",),
+        lambda tiny: (tiny.folder / "rhino" / "007.jpg").unlink(),
+        "rhino has 19 .* expected 20, first rhino/007 has no photo",
+    ),
+    "labels": (
+        ("wildlife",),
+        lambda tiny: (tiny.folder / "zebra" / "003.txt").unlink(),
+        "zebra has 19 .* expected 20, first zebra/003 no labels",
+    ),
+    "animal": (
+        ("wildlife",),
+        lambda tiny: shutil.rmtree(tiny.folder / "elephant"),
+        "buffalo beside elephant beside rhino beside zebra",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "lack"), [(name, lack) for lack in INCOMPLETE for name in INCOMPLETE[lack][0]])
+def test_photos_that_are_not_complete(name, lack, make_tiny, mirrors, tmp_path):
+    tiny, (_, spoil, message) = make_tiny(name), INCOMPLETE[lack]
+    spoil(tiny)
+    path = tiny.zipped(tmp_path / "by_hand" / "photos.zip")
+    for folder in (path.parent, tiny.folder):
         with pytest.raises(ValueError, match=message) as raised:
-            datasets.prepare("wildlife", from_folder=folder, data_dir=tmp_path / "data")
+            datasets.prepare(name, from_folder=folder, data_dir=tmp_path / "data")
         assert str(folder) in str(raised.value)
-    mirrors[0].files["/wildlife.zip"] = Served(path.read_bytes())
+    mirrors[0].files["/photos.zip"] = Served(path.read_bytes())
     with pytest.raises(datasets.DownloadError, match=message) as raised:
-        datasets.prepare("wildlife", data_dir=tmp_path / "data")
-    assert str(raised.value).splitlines()[-1] == "then run: clsloc prepare wildlife --from DIR"
+        datasets.prepare(name, data_dir=tmp_path / "data")
+    assert str(raised.value).splitlines()[-2:] == [
+        "By hand: put photos.zip, from http://127.0.0.1/photos/ or wherever you find it, into a folder DIR;",
+        f"then run: clsloc prepare {name} --from DIR",
+    ]
     assert not list((tmp_path / "data").glob("photos/*"))
     assert not list((tmp_path / "data").glob("downloads/manual/*"))
 
 
-def test_a_bad_photo_of_wildlife_is_left_out(wildlife, tmp_path):
-    (wildlife / "rhino" / "004.jpg").write_bytes(b"no photo")
+def test_a_damaged_zip_by_hand(make_tiny, tmp_path):
+    path = make_tiny("lsp").zipped(tmp_path / "by_hand" / "photos.zip")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(ValueError, match=r"photos\.zip is damaged: the checksum of \S+ in it is wrong"):
+        datasets.prepare("lsp", from_folder=path.parent, data_dir=tmp_path / "data")
+
+
+def numbers(examples):
+    return [int(example["image/filename"].decode()[2:-4]) for example in examples.as_numpy_iterator()]
+
+
+def test_roles_and_order_of_poses(make_tiny, tmp_path):
+    for name, roles, expected in (
+        ("lsp", ("train[:85%]", "train[85%:]", "test"), [range(1, 18), range(18, 21), range(21, 25)]),
+        ("lspet", ("train[:70%]", "train[70%:85%]", "train[85%:]"), [range(1, 15), range(15, 18), range(18, 21)]),
+    ):
+        info = datasets.prepare(name, from_folder=make_tiny(name).folder, data_dir=tmp_path / "data")
+        assert (info.train_split, info.validation_split, info.test_split) == roles
+        found = [numbers(datasets.load(name, role, data_dir=tmp_path / "data")) for role in roles]
+        assert found == [list(part) for part in expected]
+
+
+@pytest.mark.parametrize("name", ["lsp", "lspet"])
+def test_a_bad_photo_does_not_move_the_border_between_the_splits(name, make_tiny, tmp_path):
+    tiny = make_tiny(name)
+    tiny.writer.image_path(2).write_bytes(b"no photo")
+    with pytest.warns(UserWarning, match="unreadable photo") as caught:
+        datasets.prepare(name, from_folder=tiny.folder, data_dir=tmp_path / "data")
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(UserWarning, match="unreadable photo"):
+        found = [numbers(datasets.load(name, split, data_dir=tmp_path / "data")) for split in tiny.photos]
+    assert found[0] == [1, *range(3, 21)]
+    assert found[1:] == [[21, 22, 23, 24]] * (name == "lsp")
+    with pytest.raises(ValueError, match="unreadable photo"):
+        datasets.load(name, "train", data_dir=tmp_path / "data", strict=True)
+
+
+def test_wildlife_as_registered():
+    release = datasets.registry()["wildlife"]
+    assert release.counts == dict.fromkeys(ANIMALS, 376)
+    assert len(release.archives[0].urls) == 2
+
+
+def test_wildlife_is_taken_up_again_where_the_connection_ended(make_tiny, mirrors, tmp_path):
+    data = make_tiny("wildlife").zipped(tmp_path / "zip" / "photos.zip").read_bytes()
+    mirrors[0].files["/photos.zip"] = Served(data, faults=[("cut", 66_000)], etag='"one"')
+    info = datasets.prepare("wildlife", data_dir=tmp_path / "data")
+    assert mirrors[0].asked["/photos.zip"] == [None, "bytes=65536-"]  # in pieces of 64 KiB
+    assert info.class_names == ANIMALS
+    assert info.understood.startswith("YOLO layout, names of the classes from classes.txt; splits from ")
+    assert (info.train_split, info.validation_split, info.test_split) == ("train", "validation", "test")
+    examples = datasets.load("wildlife", "train+validation+test", data_dir=tmp_path / "data")
+    assert {tuple(each["objects"]["bbox"][0]) for each in examples.as_numpy_iterator()} == {(0.25, 0.375, 0.75, 0.625)}
+    assert len(list(pipelines.single_object(examples))) == 76
+
+
+def test_a_bad_photo_of_wildlife_is_left_out(make_tiny, tmp_path):
+    folder = make_tiny("wildlife").folder
+    (folder / "rhino" / "004.jpg").write_bytes(b"no photo")
     with pytest.warns(UserWarning, match=r"rhino/004\.jpg: .*no image"):
-        info = datasets.prepare("wildlife", from_folder=wildlife, data_dir=tmp_path / "data")
+        info = datasets.prepare("wildlife", from_folder=folder, data_dir=tmp_path / "data")
     assert sum(info.splits.values()) == 79
