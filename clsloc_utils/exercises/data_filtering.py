@@ -334,8 +334,8 @@ QUESTIONS = (
             ),
             Option("A decoded image has lost its annotations.", "They travel together through the whole pipeline."),
             Option(
-                "After decoding, images differ in size.",
-                "They do, and .map brings them to one size; a filter works before and after that.",
+                "After decoding, images differ in size, and no filter takes that.",
+                "They differ, and .map brings them to one size; a filter works before and after that.",
             ),
         ),
     ),

@@ -1,14 +1,14 @@
 """Exercise 02.pipeline: a pipeline of the learner's own runs on pictures whose objects are known to the pixel.
 
 Each picture is blue, its object a red rectangle. Where the red is in what comes out says whether the proportions were
-kept and whether the box is still on its object, however the pipeline was written.
+kept and whether the box is still on its object, however the pipeline was written. TensorFlow is imported where it is
+needed: other exercises do without it.
 """
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from clsloc_utils.exercises.core import (
     Exercise,
@@ -53,8 +53,10 @@ class Source:
         self.readable = rejected_are_readable
         self.read = 0
 
-    def dataset(self) -> tf.data.Dataset:
-        """The examples of `SCENES`."""
+    def dataset(self) -> Any:
+        """The examples of `SCENES`, as a `tf.data.Dataset`."""
+        import tensorflow as tf
+
         objects = {
             "bbox": tf.TensorSpec((None, 4), tf.float32),
             "label": tf.TensorSpec((None,), tf.int64),
@@ -93,6 +95,8 @@ class Source:
 
 
 def _jpeg(scene: Scene) -> bytes:
+    import tensorflow as tf
+
     image = np.full((scene.height, scene.width, 3), _BLUE, "uint8")
     for xmin, ymin, xmax, ymax in scene.boxes:
         image[ymin:ymax, xmin:xmax] = _RED
@@ -122,6 +126,8 @@ def check_pipeline(answer: Any) -> str:
 
 
 def _complaint(answer: Callable, image_size: int, batch_size: int) -> str:
+    import tensorflow as tf
+
     source = Source(rejected_are_readable=False)
     made = outcome_of(answer, {"examples": source.dataset(), "image_size": image_size, "batch_size": batch_size})
     raise_if_not_tried(made)

@@ -54,7 +54,7 @@ CONVERT = Exercise(
     title="From xywh in pixels to rel_xyxy",
     level="warm-up",
     minutes=5,
-    lesson="This is the conversion at the door: done once, and no other format after it.",
+    lesson="Convert like this once, where the data come in, and use no other format after it.",
     check=function_check(
         _to_rel_xyxy,
         _convert_cases,
@@ -323,7 +323,10 @@ QUESTIONS = (
     Question(
         "Why does this course begin with images that hold exactly one object?",
         (
-            Option("Small boxes are hard to learn.", "They are, but an image with one object may hold a small one."),
+            Option(
+                "Objects in a crowd are small, and small boxes are hard to learn.",
+                "They are, but an image with one object may hold a small one.",
+            ),
             Option(
                 "The answer then has the same size for every image.",
                 "Scores and four numbers: a layer of fixed size can produce that, and a list of any length it cannot.",

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -74,6 +75,12 @@ def test_a_question_without_exactly_one_right_option_is_refused():
     options = (Option("one", "yes", right=True), Option("two", "yes", right=True))
     with pytest.raises(ValueError, match="'Which' needs exactly one right option"):
         Question("Which", options)
+
+
+def test_importing_the_exercises_is_light():
+    code = "import sys, clsloc_utils.exercises; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
+    assert done.stdout == "False False\n"
 
 
 # --- Judging ----------------------------------------------------------------------------------------------------------
