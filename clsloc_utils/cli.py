@@ -323,11 +323,11 @@ def _predictor(run: str):
         return predicting.lite_predictor(run)
     except predicting.NoLiteError as error:
         _start_tensorflow()
-        from clsloc_utils import runs
+        from clsloc_utils import exporting, runs
 
-        predictor = runs.predictor(runs.open_run(run))
+        opened = runs.open_run(run)
         _say(f"{error}: TensorFlow answers, which takes longer to start.")
-        return predictor
+        return exporting.predictor(opened.model, opened.config["class_names"])
 
 
 def _line_writer(results: TextIO) -> Callable[[Mapping[str, Any], Path], None]:

@@ -13,7 +13,7 @@ as a whole.
 """
 
 from clsloc_utils.runs.folder import HISTORY, METRICS, REPORT, STAGES, Run, open_run
-from clsloc_utils.runs.judging import evaluate, predictor
+from clsloc_utils.runs.judging import evaluate
 from clsloc_utils.runs.options import resolve_options
 from clsloc_utils.runs.studies import curve, sweep
 from clsloc_utils.runs.training import TrainResult, train
@@ -28,7 +28,6 @@ __all__ = [
     "curve",
     "evaluate",
     "open_run",
-    "predictor",
     "resolve_options",
     "sweep",
     "train",

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from clsloc_utils import datasets, exporting, recipes, reports, training
+from clsloc_utils import datasets, recipes, reports, training
 from clsloc_utils.paths import InputError
-from clsloc_utils.predicting import Predictor
 from clsloc_utils.runs.folder import Run
 from clsloc_utils.runs.options import whole_path_of_source
 from clsloc_utils.runs.sources import check_split, find_source, tell_how_read
@@ -111,12 +110,3 @@ def _source_for(run: Run, source: str) -> tuple[datasets.SourceInfo, list[str] |
             "source of the same classes."
         )
     return find_source(source, class_names=known), known
-
-
-def predictor(run: Run) -> Predictor:
-    """The model of a run as `clsloc_utils.predicting` asks it, in Keras.
-
-    Args:
-        run: As `open_run` returns it.
-    """
-    return exporting.predictor(run.model, run.config["class_names"])

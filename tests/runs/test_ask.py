@@ -14,12 +14,13 @@ from helpers.folders import Drawn
 from helpers.runs import visible_files, with_one_other_byte
 from PIL import Image
 
-from clsloc_utils import datasets, pipelines, predicting, runs, training
+from clsloc_utils import datasets, exporting, pipelines, predicting, runs, training
 
 
 def answers_of(run, photos):
     """What Keras says of photos."""
-    model = runs.predictor(runs.open_run(run))
+    run = runs.open_run(run)
+    model = exporting.predictor(run.model, run.config["class_names"])
     return [model.predict(photo) for photo in photos]
 
 

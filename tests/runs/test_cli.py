@@ -37,6 +37,12 @@ def test_wrong_usage_is_said_in_one_line(arguments, words, capsys):
     assert "--help" in captured.err
 
 
+def test_the_bounds_themselves_are_allowed():
+    arguments = ["train", "toy_voc", "--epochs", "1", "--seed", "4294967295", "--loss-weight", "0"]
+    parsed = cli.parser().parse_args(arguments)
+    assert (parsed.epochs, parsed.seed, parsed.loss_weight) == (1, 2**32 - 1, 0.0)
+
+
 @pytest.mark.parametrize("command", ["doctor", "prepare", "train", "evaluate", "predict", "sweep", "curve", "progress"])
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
