@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
-import pandas as pd
+import pandas
 from keras import ops
 
 from clsloc_utils import training
@@ -103,8 +103,8 @@ def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> l
         A dict for each number of images, the smallest first: `num_images`, `draws` (how many), and for each measure its
         name, and its name with `_low` and `_high` behind it.
     """
-    by_size = pd.DataFrame(rows).groupby("num_images")
-    summary = pd.DataFrame({"draws": by_size.size()})
+    by_size = pandas.DataFrame(rows).groupby("num_images")
+    summary = pandas.DataFrame({"draws": by_size.size()})
     for name in measures:
         for ending, statistic in (("", "median"), ("_low", "min"), ("_high", "max")):
             summary[f"{name}{ending}"] = by_size[name].agg(statistic)

@@ -22,6 +22,7 @@ class Profile:
         batch_size: Images in a batch.
         augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
         head_epochs: Passes over the cached features while the heads learn.
+        box_dropout: Share of the maps' channels that are hidden from the box head in training, in `clsloc train`.
         fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
         fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
             them, and the highest learning rate.
@@ -46,6 +47,7 @@ class Profile:
     batch_size: int
     augmented_copies: int
     head_epochs: int
+    box_dropout: float
     fine_tune_epochs: int
     fine_tune_stages: tuple[tuple[str, float], ...]
     mixed_precision: bool
@@ -81,16 +83,20 @@ class Profile:
 
 # The last stage first: it costs little, and hands calmer gradients to the layers below when these learn too.
 _LAST_THEN_ALL = (("last", 3e-4), ("all", 1e-4))
-# What follows the kind of the pictures, by task, and then by profile and whether they are drawings.
+# What follows the kind of the pictures, by task, and then by profile and whether they are drawings. Thousands of
+# drawings need no dropout: it only makes their heads learn slower.
 _FIELDS = {
-    "boxes": ("backbone", "image_size", "augmented_copies", "head_epochs", "fine_tune_stages", "sweep_epochs"),
+    "boxes": (
+        *("backbone", "image_size", "augmented_copies", "head_epochs"),
+        *("box_dropout", "fine_tune_stages", "sweep_epochs"),
+    ),
     "pose": ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs"),
 }
 _VALUES = {
-    ("boxes", "fast", True): ("tiny_resnet", 128, 2, 5, _LAST_THEN_ALL, 6),
-    ("boxes", "fast", False): ("efficientnet_lite0", 224, 10, 10, (("all", 3e-4),), 10),
-    ("boxes", "full", True): ("tiny_resnet", 128, 4, 20, _LAST_THEN_ALL, 15),
-    ("boxes", "full", False): ("resnet50", 224, 4, 20, _LAST_THEN_ALL, 15),
+    ("boxes", "fast", True): ("tiny_resnet", 128, 2, 5, 0.0, _LAST_THEN_ALL, 6),
+    ("boxes", "fast", False): ("efficientnet_lite0", 224, 10, 10, 0.3, (("all", 3e-4),), 10),
+    ("boxes", "full", True): ("tiny_resnet", 128, 4, 20, 0.0, _LAST_THEN_ALL, 15),
+    ("boxes", "full", False): ("resnet50", 224, 4, 20, 0.3, _LAST_THEN_ALL, 15),
     ("pose", "fast", True): ("tiny_resnet_people", 160, 2, 15.0, 64, 3),
     ("pose", "fast", False): ("efficientnet_lite0", 224, 10, 40.0, 128, 6),
     ("pose", "full", True): ("tiny_resnet_people", 160, 10, 15.0, 128, 20),

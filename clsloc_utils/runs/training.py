@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import pandas as pd
+import pandas
 import tensorflow as tf
 
 from clsloc_utils import __version__, datasets, distribution, exporting, pipelines, profiles, recipes, reports, training
@@ -30,9 +30,6 @@ from clsloc_utils.runs.judging import best_and_worst, judge, plain_batches
 from clsloc_utils.runs.options import given_otherwise, resolve_options
 from clsloc_utils.runs.sources import check_split, find_source, overlap, tell_how_many, tell_how_read, validation_split
 from clsloc_utils.tasks import TASKS
-
-# Thousands of drawings need none, it only makes their heads learn slower.
-_BOX_DROPOUT_ON_PHOTOGRAPHS = 0.3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +141,7 @@ def model_on(backbone: keras.Model, options: Mapping[str, Any], info: datasets.S
                 info.num_classes,
                 options["box_head"],
                 label_head=options["label_head"],
-                box_dropout=0.0 if info.drawn else _BOX_DROPOUT_ON_PHOTOGRAPHS,
+                box_dropout=profiles.FULL.on(drawn=info.drawn).box_dropout,
             )
     if options["fine_tune"] == "last" and "fine" not in model.get_layer("features").output:
         raise InputError(
@@ -333,4 +330,4 @@ def _write_history(file: Path, histories: Mapping[str, Mapping[str, Sequence[flo
         for stage, history in histories.items()
         for epoch, values in enumerate(zip(*history.values(), strict=True), start=1)
     ]
-    pd.DataFrame(rows).to_csv(file, index=False)
+    pandas.DataFrame(rows).to_csv(file, index=False)

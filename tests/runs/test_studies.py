@@ -3,7 +3,7 @@
 import json
 import re
 
-import pandas as pd
+import pandas
 import pytest
 from helpers.runs import visible_files
 from PIL import Image
@@ -14,7 +14,7 @@ def test_sweep_writes_table_and_figures_and_says_the_choice(voc_folder, tmp_path
     written = clsloc(*sweep)
     assert visible_files(tmp_path) == {"sweep.csv", "sweep.json", "sweep.png", "front.png"}
     assert re.search(r"Features of train\[:85%\]: 100%.* 24/24 ", written.err), "two copies of twelve images"
-    rows = pd.DataFrame(json.loads((tmp_path / "sweep.json").read_text()))
+    rows = pandas.DataFrame(json.loads((tmp_path / "sweep.json").read_text()))
     assert len(rows) == (2 + 2 + 1) * 2
     means = rows.groupby("setting")["clsloc_accuracy_50"].mean()
     assert means[re.search(r"Chosen: (.+?)\. On the test", written.out)[1]] == means.max()
@@ -27,7 +27,7 @@ def test_curve_writes_table_and_figure(voc_folder, tmp_path, clsloc, refused):
     curve = ["curve", voc_folder, "--draws", "1", "--epochs", "1", "--out", tmp_path]
     written = clsloc(*curve)
     assert "without looking" in written.out
-    rows = pd.read_csv(tmp_path / "curve.csv")
+    rows = pandas.read_csv(tmp_path / "curve.csv")
     assert list(rows["num_images"]) == [1, 2, 3, 6, 12]
     assert f"{rows['accuracy'].iloc[-1]:.3f}" in written.out
     with Image.open(tmp_path / "curve.png") as picture:
