@@ -1,6 +1,6 @@
 """Fine-tunes small models on one device or on two; test_distribution.py runs it as processes.
 
-    python tests/training/replicas.py STRATEGY FOLDER [--source SOURCE] [--die-in-epoch EPOCH]
+    python tests/training/replicas.py STRATEGY FOLDER [--source SOURCE] [--shuffled] [--die-in-epoch EPOCH]
 
 TensorFlow cuts the processor into logical devices only before it has started. With a source, `clsloc train` does it.
 """
@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from helpers.models import examples, small_backbone
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("strategy", choices=distribution.STRATEGIES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source")
+    parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--die-in-epoch", type=int)
     arguments = parser.parse_args()
     if arguments.strategy == "mirrored":
@@ -37,16 +39,15 @@ def main() -> int:
         return cli.main(["train", arguments.source, *options, "--out", str(arguments.folder / "run")])
     if arguments.die_in_epoch is not None:
         die_in_the_middle_of(arguments.die_in_epoch)
-    fine_tune(distribution.choose(arguments.strategy), arguments.folder / arguments.strategy)
+    fine_tune(distribution.choose(arguments.strategy), arguments.folder / arguments.strategy, arguments.shuffled)
     return 0
 
 
-def fine_tune(strategy: tf.distribute.Strategy, stem: Path) -> None:
+def fine_tune(strategy: tf.distribute.Strategy, stem: Path, shuffled: bool) -> None:
     """Writes the losses and metrics of a fine-tuning, and the weights that it ended with."""
     images, targets = examples(COUNT)
     data = tf.data.Dataset.from_tensor_slices((images, targets))
-    # Shuffled, so that a pass that is skipped or seen twice shows.
-    batches = data.shuffle(COUNT, seed=0).batch(BATCH_SIZE, drop_remainder=True)
+    batches = (data.shuffle(COUNT, seed=0) if shuffled else data).batch(BATCH_SIZE, drop_remainder=True)
     training.set_seed(0)
     model = models.two_head_model(small_backbone(), 3, dropout=0.0)
     history = training.fine_tune(
@@ -66,11 +67,20 @@ def fine_tune(strategy: tf.distribute.Strategy, stem: Path) -> None:
 def die_in_the_middle_of(epoch: int) -> None:
     """This process is killed in an epoch, counted from 1, before its second batch."""
 
-    def kill(self, batch, logs=None):
-        if self.epochs_done == epoch - 1 and batch == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+    class Killer(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if training_epoch[0] == epoch and batch == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    training.Checkpoint.on_train_batch_end = kill
+    training_epoch = [0]
+    begin = training.Checkpoint.on_epoch_begin
+
+    def count(self, number, logs=None):
+        training_epoch[0] = number + 1
+        begin(self, number, logs)
+
+    training.Checkpoint.on_epoch_begin = count
+    training.Checkpoint.on_train_batch_end = Killer.on_train_batch_end
 
 
 if __name__ == "__main__":
