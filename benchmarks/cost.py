@@ -97,8 +97,8 @@ def prepared(step: str, precision: str, options: argparse.Namespace, folder: str
         return cached
     if step == "heads":
         cache = cached(1)
-        return lambda passes: training.train_heads(model, cache, epochs=passes, show_progress=False)
-    learning = {"layers": step, "precision": precision, "show_progress": False}
+        return lambda passes: training.train_heads(model, cache, epochs=passes, verbose=False)
+    learning = {"layers": step, "precision": precision, "verbose": False}
     return lambda passes: training.fine_tune(model, batches, epochs=passes, **learning)
 
 

@@ -193,7 +193,7 @@ def one_sweep(options: argparse.Namespace, num_settings: int, num_seeds: int) ->
     """Wall-clock and processor seconds of a sweep on features that are already cached, with all it does."""
     source = datasets.info(profiles.FAST.data)
     backbone = backbones.load_backbone(profiles.FAST.backbone, image_size=profiles.FAST.image_size)
-    train = recipes.cache_split(backbone, source, options.sweep_split, copies=profiles.FAST.augmented_copies)
+    train = recipes.cache_split(backbone, source, options.sweep_split, copies=profiles.FAST.copies)
     validation = recipes.cache_split(backbone, source, source.validation_split)
     # The ratio 1 alone, or a grid with its ends.
     settings = [sweeps.Setting()] if num_settings == 1 else sweeps.weight_grid(max(2, num_settings - 2))[:num_settings]

@@ -263,13 +263,13 @@ def _options_in(parsed: argparse.Namespace) -> dict[str, Any]:
     "Measures the model of a run, beside baselines that never look at the image.",
     _RUN,
     _SOURCE,
-    _argument("--eval-split", metavar="SPLIT", help="(default: the run's, or else the source's test images)"),
+    _argument("--test-split", metavar="SPLIT", help="(default: the run's, or else the source's test images)"),
     _argument("--json", action="store_true", help="print the measures as JSON"),
 )
 def _evaluate(parsed: argparse.Namespace, results: TextIO) -> int:
     from clsloc_utils import runs
 
-    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.eval_split, log=_say)
+    metrics = runs.evaluate(runs.open_run(parsed.run), parsed.source, parsed.test_split, log=_say)
     print(json.dumps(metrics, indent=1) if parsed.json else _measures_table(metrics), file=results)
     return DONE
 

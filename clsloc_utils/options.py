@@ -66,7 +66,7 @@ class TrainOptions:
     )
     heatmap_channels: int | None = dataclasses.field(default=None, metadata={"task": "pose"})
     rotation: float | None = dataclasses.field(default=None, metadata={"task": "pose"})
-    loss_weight: float | None = _option(
+    box_weight: float | None = _option(
         "box loss over class loss (default: 1)", task="boxes", default=None, type=finite_number, metavar="W"
     )
     copies: int = _option("versions of each training image, augmented but for one", type=whole_number(1), metavar="N")
@@ -81,7 +81,7 @@ class TrainOptions:
     precision: str | None
     seed: int = _option("of all chance (default: 0)", default=0, type=whole_number(0, 2**32 - 1), metavar="N")
     train_split: str = _option("such as 'train[:80%%]'", metavar="SPLIT")
-    eval_split: str = _option("what the model is judged on, once, at the end", metavar="SPLIT")
+    test_split: str = _option("what the model is judged on, once, at the end", metavar="SPLIT")
     strategy: str = _option(
         "devices of fine-tuning: all GPUs, one, or all (default: auto)",
         default="auto",

@@ -20,8 +20,8 @@ class Profile:
         backbone_is_named: Whether somebody chose the backbone, for boxes and for joints; then no data changes it, and
             images enter it at its own usual size.
         batch_size: Images in a batch.
-        augmented_copies: Augmented versions of every training image whose features are cached, the plain one included.
-        head_epochs: Passes over the cached features while the heads learn.
+        copies: Augmented versions of every training image whose features are cached, the plain one included.
+        epochs: Passes over the cached features while the heads learn.
         box_dropout: Share of the maps' channels that are hidden from the box head in training, in `clsloc train`.
         fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
         fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
@@ -45,8 +45,8 @@ class Profile:
     backbone: str
     image_size: int
     batch_size: int
-    augmented_copies: int
-    head_epochs: int
+    copies: int
+    epochs: int
     box_dropout: float
     fine_tune_epochs: int
     fine_tune_stages: tuple[tuple[str, float], ...]
@@ -87,7 +87,7 @@ _LAST_THEN_ALL = (("last", 3e-4), ("all", 1e-4))
 # drawings need no dropout: it only makes their heads learn slower.
 _FIELDS = {
     "boxes": (
-        *("backbone", "image_size", "augmented_copies", "head_epochs"),
+        *("backbone", "image_size", "copies", "epochs"),
         *("box_dropout", "fine_tune_stages", "sweep_epochs"),
     ),
     "pose": ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs"),

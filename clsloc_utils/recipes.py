@@ -267,8 +267,8 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
         "pipelines_version": pipelines.VERSION,
         "models_version": models.VERSION,
         "backbone": training.backbone_fingerprint(backbone),
-        "copies": profile.augmented_copies,
-        "epochs": profile.head_epochs,
+        "copies": profile.copies,
+        "epochs": profile.epochs,
         "batch_size": profile.batch_size,
         "fine_tuning": [profile.fine_tune_epochs, profile.fine_tune_stages],
         "seed": seed,
@@ -282,9 +282,9 @@ def finished_model(profile: Profile, *, seed: int = 0) -> TwoHeadModel:
     model = models.two_head_model(backbone, source.num_classes)
     training.train_heads(
         model,
-        cache_split(backbone, source, source.train_split, copies=profile.augmented_copies, precision=precision),
+        cache_split(backbone, source, source.train_split, copies=profile.copies, precision=precision),
         cache_split(backbone, source, source.validation_split, precision=precision),
-        epochs=profile.head_epochs,
+        epochs=profile.epochs,
         batch_size=profile.batch_size,
         seed=seed,
         description="Training the heads",

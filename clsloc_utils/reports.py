@@ -129,7 +129,7 @@ def report_page(
     sections = [
         f"<h1>{_text(folder.name)}</h1>",
         f"<p>{_text(_NAMES[headline])}: <strong>{_share(measures[headline])}</strong> of {measures['num_examples']} "
-        f"images ({_text(_from(folder, options['source']))}, {_text(options['eval_split'])}); "
+        f"images ({_text(_from(folder, options['source']))}, {_text(options['test_split'])}); "
         f"{_BASELINE[task]} without looking: {_share(measures['baseline'][headline])}.</p>",
         note if interrupted else "",
         f"<p class='warning'>{_text(poor)}.</p>" if poor else "",

@@ -137,7 +137,7 @@ def test_page_lists_the_commands(capsys):
 # --- Setting up -------------------------------------------------------------------------------------------------------
 
 FIELDS = [
-    ("boxes", ("backbone", "image_size", "augmented_copies", "head_epochs")),
+    ("boxes", ("backbone", "image_size", "copies", "epochs")),
     ("pose", ("pose_backbone", "pose_image_size", "pose_copies", "pose_epochs")),
 ]
 

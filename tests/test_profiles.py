@@ -41,9 +41,9 @@ def test_the_backbone_follows_the_data(name):
 
 
 def test_what_somebody_set_stays():
-    own = dataclasses.replace(profiles.FAST, backbone="net.keras", head_epochs=99)
+    own = dataclasses.replace(profiles.FAST, backbone="net.keras", epochs=99)
     on_photographs = own.on(drawn=False)
-    assert (on_photographs.backbone, on_photographs.head_epochs, on_photographs.image_size) == ("net.keras", 99, 224)
+    assert (on_photographs.backbone, on_photographs.epochs, on_photographs.image_size) == ("net.keras", 99, 224)
     assert on_photographs.on(drawn=True) == own
 
 

@@ -20,9 +20,7 @@ def small_profile(voc_folder, tmp_path, monkeypatch):
     coarse = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(fine)
     file = tmp_path / "backbone.keras"
     keras.Model(inputs, coarse).save(file)
-    return dataclasses.replace(
-        profiles.FAST, data=str(voc_folder), backbone=str(file), augmented_copies=2, head_epochs=2
-    )
+    return dataclasses.replace(profiles.FAST, data=str(voc_folder), backbone=str(file), copies=2, epochs=2)
 
 
 def test_finished_model_is_trained_once_and_then_found(small_profile, monkeypatch):
@@ -36,7 +34,7 @@ def test_finished_model_is_trained_once_and_then_found(small_profile, monkeypatc
 
 def test_another_profile_gets_another_model(small_profile):
     recipes.finished_model(small_profile)
-    recipes.finished_model(dataclasses.replace(small_profile, head_epochs=1))
+    recipes.finished_model(dataclasses.replace(small_profile, epochs=1))
     folder = training.default_cache_directory().parent / "models"
     assert len(list(folder.glob("*.keras"))) == 2
 

@@ -69,7 +69,7 @@ CELLS = [
     backbone = backbones.load_backbone("tiny_resnet", image_size=64)
     caches = [recipes.cache_split(backbone, source, split) for split in ("train", "validation")]
     images, _ = next(iter(pipelines.batches(folder, "validation", image_size=64, batch_size=2)))
-    sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, show_progress=False)
+    sweep = sweeps.run_sweep(*caches, 2, settings=sweeps.weight_grid(3), seeds=[0], epochs=1, verbose=False)
     """,
     "widgets.sweep_slider(sweep, images.numpy(), source.class_names, columns=2)",
     """

@@ -31,12 +31,12 @@ def plain_batches(
 
 def judge(model: keras.Model, batches: tf.data.Dataset, config: Mapping) -> tuple[dict, dict[str, np.ndarray]]:
     """The content of `metrics.json`, and the predictions."""
-    scores, predictions = training.evaluate_and_predict(model, batches, description="Evaluation", show_progress=True)
+    scores, predictions = training.evaluate_and_predict(model, batches, description="Evaluation", verbose=True)
     task = TASKS[config["task"]]
     if not np.isfinite(predictions[task.targets[-1]]).all():
         raise InputError(
             "the training diverged: what the model answers are no numbers; train again with --fine-tune none, another "
-            "--loss-weight or another --backbone."
+            "--box-weight or another --backbone."
         )
     truth = {name: predictions.get(f"true_{name}", predictions.get(name)) for name in task.arrays}
     of_baseline = task.baseline_scores(config["baseline"], truth)
@@ -89,7 +89,7 @@ def evaluate(run: Run, source: str, split: str | None = None, *, log: Callable[[
     info, class_names = _source_for(run, source)
     options = run.config["options"]
     if split is None:
-        split = options["eval_split"] if whole_path_of_source(source) == options["source"] else info.test_split
+        split = options["test_split"] if whole_path_of_source(source) == options["source"] else info.test_split
     check_split(info, split)
     tell_how_read(info, log)
     return judge(run.model, plain_batches(info, split, options, class_names), run.config)[0]

@@ -51,9 +51,9 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         of_task = {
             "box_head": "spatial",
             "label_head": "in_box",
-            "loss_weight": 1.0,
-            "copies": profile.augmented_copies,
-            "epochs": profile.head_epochs,
+            "box_weight": 1.0,
+            "copies": profile.copies,
+            "epochs": profile.epochs,
         }
     else:
         of_task = {
@@ -75,7 +75,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         # Kept, so that a run that is resumed on another machine goes on as it was begun.
         "precision": recipes.precision_of(profile),
         "train_split": _all_that_may_be_learned(source),
-        "eval_split": source.test_split,
+        "test_split": source.test_split,
     }
     chosen = {"source": source.name} | defaults | given
     chosen |= {name: whole_path(chosen[name]) for name, whole_path in _WHOLE_PATHS.items()}

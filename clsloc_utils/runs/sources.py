@@ -61,7 +61,7 @@ def overlap(source: datasets.SourceInfo, first: str, second: str) -> bool:
 def validation_split(source: datasets.SourceInfo, options: Mapping[str, Any], log) -> str | None:
     """The split that the best epoch is chosen on; `None`, with a remark, when there is none to use."""
     split = source.validation_split
-    for role, use in (("train_split", "learned from"), ("eval_split", "judged on")):
+    for role, use in (("train_split", "learned from"), ("test_split", "judged on")):
         if overlap(source, split, options[role]):
             log(f"{options[role]!r} is {use}: no images are left to choose an epoch on, the last one counts.")
             return None

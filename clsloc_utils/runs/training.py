@@ -81,9 +81,9 @@ def train(source: str, folder: str | Path, given: Mapping[str, Any], *, resume: 
             metrics = read_json(folder / METRICS, (*TASKS[info.task].measures, "baseline"))
             log(f"{folder} is complete; nothing is left to do.")
             return TrainResult(metrics, verdict=reports.verdict(stored, metrics))
-    for role in ("train_split", "eval_split"):
+    for role in ("train_split", "test_split"):
         check_split(info, options[role])
-    if overlap(info, options["train_split"], options["eval_split"]):
+    if overlap(info, options["train_split"], options["test_split"]):
         log("The evaluation split shares images with the training split: its measures will flatter the model.")
     with input_errors():
         strategy = distribution.choose(options["strategy"])
@@ -190,7 +190,7 @@ class _Training:
             name=self.options["source"],
             train_split=self.options["train_split"],
             validation_split=self.config["validation_split"] or info.validation_split,
-            test_split=self.options["eval_split"],
+            test_split=self.options["test_split"],
         )
         self.histories: dict[str, dict] = {}
 
@@ -253,7 +253,7 @@ class _Training:
         self.histories |= {f"{layers} layers": history.history for layers, history in histories.items()}
 
     def _losses(self) -> dict[str, float]:
-        return {"box_weight": self.options["loss_weight"]} if "loss_weight" in self.options else {}
+        return {"box_weight": self.options["box_weight"]} if "box_weight" in self.options else {}
 
     def _take_best_so_far(self) -> bool:
         """Gives the model the best weights of the stage that was interrupted; whether any were learned."""

@@ -124,7 +124,7 @@ def run_sweep(
     learning_rate: float | None = None,
     width: int = TRUNK_WIDTH,
     description: str = "sweep",
-    show_progress: bool = True,
+    verbose: bool = True,
 ) -> SweepResult:
     """Trains all settings with all seeds, side by side, and measures them on the validation images.
 
@@ -144,7 +144,7 @@ def run_sweep(
         learning_rate: The rate of the first step; `None` for the optimizer's own in `OPTIMIZERS`.
         width: Width of the trunk that the two heads share; the narrower, the more the tasks compete.
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
 
     Returns:
         The `SweepResult`.
@@ -163,7 +163,7 @@ def run_sweep(
     model = SideBySideHeads(settings, seeds, num_classes, width)
     model.build((None, len(seeds), *batches.strips.shape[1:]))
     model.compile(optimizer=optimizer_of(optimizer, learning_rate, epochs * len(batches)), jit_compile=False)
-    callbacks = [ProgressBar(f"{description}, {len(settings) * len(seeds)} models")] if show_progress else []
+    callbacks = [ProgressBar(f"{description}, {len(settings) * len(seeds)} models")] if verbose else []
     model.fit(batches, epochs=epochs, callbacks=callbacks, shuffle=False, verbose=0)
     outputs = _outputs(model, reducer, validation_cache)
     rows = _rows(model, outputs, optimizer)

@@ -14,7 +14,7 @@ from clsloc_utils.training.features import FeatureCache, forward_of
 
 
 def evaluate(
-    model: keras.Model, batches: Any, *, description: str = "evaluate", show_progress: bool = False
+    model: keras.Model, batches: Any, *, description: str = "evaluate", verbose: bool = False
 ) -> dict[str, float]:
     """Measures a model, batch after batch.
 
@@ -23,7 +23,7 @@ def evaluate(
         batches: `(image, targets)` batches, for poses `(image, targets, weights)`, or a `FeatureCache` (its plain copy
             is used).
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
 
     Returns:
         A dict: `accuracy` of the class, `mean_iou` of the boxes, `box_accuracy_50` (share of boxes of IoU 0.5 or more),
@@ -34,11 +34,11 @@ def evaluate(
     Raises:
         ValueError: There are no examples, or batches without targets.
     """
-    return task_of(model.output).scores(_with_targets(_answers(model, batches, description, show_progress)))
+    return task_of(model.output).scores(_with_targets(_answers(model, batches, description, verbose)))
 
 
 def evaluate_and_predict(
-    model: keras.Model, batches: Any, *, description: str = "evaluate", show_progress: bool = False
+    model: keras.Model, batches: Any, *, description: str = "evaluate", verbose: bool = False
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """What `evaluate` and `predict` return, in a single pass. The outputs of all examples are kept in memory.
 
@@ -46,7 +46,7 @@ def evaluate_and_predict(
         model: As for `evaluate`, like the other arguments.
         batches: As for `evaluate`.
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
 
     Returns:
         The measures, and the predictions.
@@ -54,7 +54,7 @@ def evaluate_and_predict(
     Raises:
         ValueError: As for `evaluate`.
     """
-    answers = list(_with_targets(_answers(model, batches, description, show_progress)))
+    answers = list(_with_targets(_answers(model, batches, description, verbose)))
     return task_of(model.output).scores(answers), _described(model, answers)
 
 
@@ -67,7 +67,7 @@ def _with_targets(answers: Iterable[tuple[dict | None, dict]]) -> Iterator[tuple
 
 
 def predict(
-    model: keras.Model, batches: Any, *, description: str = "predict", show_progress: bool = False
+    model: keras.Model, batches: Any, *, description: str = "predict", verbose: bool = False
 ) -> dict[str, np.ndarray]:
     """What a model says about each image, in order.
 
@@ -76,7 +76,7 @@ def predict(
         batches: `(image, targets)`, for poses `(image, targets, weights)`, or plain image batches, a `FeatureCache`
             (its plain copy is used), or one array of images, float32 RGB 0..255 `[N, S, S, 3]`.
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
 
     Returns:
         A dict of NumPy arrays: `label` int `[N]`, the most probable class; `score` `[N]`, its probability;
@@ -87,7 +87,7 @@ def predict(
     Raises:
         ValueError: There are no examples.
     """
-    described = _described(model, _answers(model, batches, description, show_progress))
+    described = _described(model, _answers(model, batches, description, verbose))
     if not described:
         raise ValueError("predict: there are no examples.")
     return described
@@ -104,9 +104,7 @@ def _described(model: keras.Model, answers: Iterable[tuple[dict | None, dict]]) 
     return {name: np.concatenate(values) for name, values in collected.items()}
 
 
-def _answers(
-    model: keras.Model, batches: Any, description: str, show_progress: bool
-) -> Iterator[tuple[dict | None, dict]]:
+def _answers(model: keras.Model, batches: Any, description: str, verbose: bool) -> Iterator[tuple[dict | None, dict]]:
     """The targets as arrays, or `None`, and the model's outputs, of each batch."""
     if isinstance(batches, FeatureCache):
         model = models.heads_of(model)
@@ -118,7 +116,7 @@ def _answers(
     else:
         sequence, count = batches, None
     forward, task = forward_of(model), task_of(model.output)
-    with progress(total=count, description=description) if show_progress else contextlib.nullcontext() as bar:
+    with progress(total=count, description=description) if verbose else contextlib.nullcontext() as bar:
         for batch in sequence:
             images, targets, weights = keras.utils.unpack_x_y_sample_weight(batch)
             yield None if targets is None else task.to_arrays(targets, weights), forward(images)

@@ -45,7 +45,7 @@ def train_heads(
     seed: int = 0,
     checkpoint: str | Path | None = None,
     description: str = "heads",
-    show_progress: bool = True,
+    verbose: bool = True,
     **losses: Any,
 ) -> keras.callbacks.History:
     """Trains the heads of a two-head or a pose model on cached features.
@@ -66,7 +66,7 @@ def train_heads(
         checkpoint: A file that keeps the state of the training after every epoch; see `Checkpoint`. If it is there
             already, the training goes on from it. Everything else must be as it was then.
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
         **losses: `box_loss`, `box_weight` and `label_weight` of `compile_model`, or `joint_loss` of
             `compile_pose_model`.
 
@@ -88,7 +88,7 @@ def train_heads(
         **losses,
     )
     validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
-    return _fit(heads, batches, validation, epochs, patience, checkpoint, description if show_progress else None)
+    return _fit(heads, batches, validation, epochs, patience, checkpoint, description if verbose else None)
 
 
 def fine_tune(
@@ -106,7 +106,7 @@ def fine_tune(
     checkpoint: str | Path | None = None,
     strategy: tf.distribute.Strategy | None = None,
     description: str = "fine-tune",
-    show_progress: bool = True,
+    verbose: bool = True,
     **losses: Any,
 ) -> keras.callbacks.History:
     """Trains backbone and heads together with a small learning rate, after the heads have been trained.
@@ -135,7 +135,7 @@ def fine_tune(
         strategy: Which devices learn together, as `clsloc_utils.distribution.choose` returns it; `None` for one. With
             several, batches must be of one size that they can share. Sample weights are averaged part by part then.
         description: Words for the progress bar.
-        show_progress: Whether to show one.
+        verbose: Whether to show one.
         **losses: As for `train_heads`.
 
     Returns:
@@ -169,7 +169,7 @@ def fine_tune(
             task.compile(
                 learner, optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer, **losses
             )
-            description = description if show_progress else None
+            description = description if verbose else None
             return _fit(learner, train_batches, validation_batches, epochs, patience, checkpoint, description)
     finally:
         # The optimizer knows weights that learn no more: saved with its state, the model could not be loaded again.

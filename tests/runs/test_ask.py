@@ -38,17 +38,17 @@ def test_evaluate_prints_json_alone_and_the_metrics_of_the_run(finished, voc_fol
 def test_evaluate_judges_on_what_the_run_was_judged_on(changed_run, voc_folder, clsloc):
     def change(content):
         config = json.loads(content)
-        config["options"]["eval_split"] = "train[:5]"
+        config["options"]["test_split"] = "train[:5]"
         return json.dumps(config).encode()
 
     run = changed_run("config.json", change)
     assert json.loads(clsloc("evaluate", run, voc_folder, "--json").out)["num_examples"] <= 5
-    given = clsloc("evaluate", run, voc_folder, "--json", "--eval-split", "validation").out
+    given = clsloc("evaluate", run, voc_folder, "--json", "--test-split", "validation").out
     assert json.loads(given)["num_examples"] == 6
 
 
 def test_evaluate_on_fewer_classes_uses_the_numbers_of_the_run(finished, voc_writer, clsloc, refused):
-    evaluate = ["evaluate", finished, voc_writer.folder, "--eval-split", "train"]
+    evaluate = ["evaluate", finished, voc_writer.folder, "--test-split", "train"]
     voc_writer.add("one", [Drawn("triangle", (10, 10, 40, 44))])
     voc_writer.list("train.txt", ["one"])
     (found,) = answers_of(finished, [voc_writer.image_path("one")])

@@ -21,7 +21,7 @@ def test_without_arguments_it_says_where_the_course_is(clsloc):
         (["train"], "SOURCE"),
         (["train", "toy_voc", "--epochs", "0"], "'0' is no integer of 1 or more"),
         (["train", "toy_voc", "--seed", "4294967296"], "from 0 to 4294967295"),
-        (["train", "toy_voc", "--loss-weight", "nan"], "'nan' is no number of 0 or more"),
+        (["train", "toy_voc", "--box-weight", "nan"], "'nan' is no number of 0 or more"),
         (["train", "toy_voc", "--fine-tune", "some"], "'some'"),
         (["predict", "run"], "IMAGE"),
     ],
@@ -38,9 +38,9 @@ def test_wrong_usage_is_said_in_one_line(arguments, words, capsys):
 
 
 def test_the_bounds_themselves_are_allowed():
-    arguments = ["train", "toy_voc", "--epochs", "1", "--seed", "4294967295", "--loss-weight", "0"]
+    arguments = ["train", "toy_voc", "--epochs", "1", "--seed", "4294967295", "--box-weight", "0"]
     parsed = cli.parser().parse_args(arguments)
-    assert (parsed.epochs, parsed.seed, parsed.loss_weight) == (1, 2**32 - 1, 0.0)
+    assert (parsed.epochs, parsed.seed, parsed.box_weight) == (1, 2**32 - 1, 0.0)
 
 
 @pytest.mark.parametrize("command", ["doctor", "prepare", "train", "evaluate", "predict", "sweep", "curve", "progress"])

@@ -26,7 +26,7 @@ def test_what_is_not_given_comes_from_profile_and_source(source):
         "fine_tune_epochs": 5,
         "fine_tune_stages": [["last", 3e-4], ["all", 1e-4]],
         "train_split": "train",
-        "eval_split": "test",
+        "test_split": "test",
     }
     assert {name: options[name] for name in expected} == expected
     assert runs.resolve_options({}, source, profiles.FAST)["fine_tune"] == "none"
@@ -65,7 +65,7 @@ def test_files_of_backbones_are_kept_with_their_whole_paths(given, kept, source,
 def test_folders_that_are_called_as_options_are_do_not_matter(source, tmp_path, monkeypatch):
     """Names of splits, backbones and heads are no paths, whatever lies in the current folder."""
     monkeypatch.chdir(tmp_path)
-    given = {"backbone": "tiny_resnet", "eval_split": "validation", "box_head": "spatial", "fine_tune": "last"}
+    given = {"backbone": "tiny_resnet", "test_split": "validation", "box_head": "spatial", "fine_tune": "last"}
     for name in given.values():
         (tmp_path / name).mkdir()
     options = runs.resolve_options(given, source, profiles.FAST)

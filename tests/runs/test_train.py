@@ -238,7 +238,7 @@ def test_a_backbone_with_other_weights_is_refused(changed_run, voc_folder, clslo
         (["--backbone", "resnet5000"], "no such name"),
         (["--backbone", "nowhere.keras"], "no such file"),
         (["--train-split", "trian"], "no split 'trian'"),
-        (["--eval-split", "validation[:0]"], "empty"),
+        (["--test-split", "validation[:0]"], "empty"),
         (["--train-split", "train[5:2]"], "empty"),
     ],
 )

@@ -48,7 +48,7 @@ def caches():
 
 
 def sweep(caches, **keywords):
-    arguments = {"settings": SETTINGS, "seeds": (0, 1), "epochs": 3, "batch_size": 32, "show_progress": False}
+    arguments = {"settings": SETTINGS, "seeds": (0, 1), "epochs": 3, "batch_size": 32, "verbose": False}
     return sweeps.run_sweep(*caches, NUM_CLASSES, **(arguments | keywords))
 
 
@@ -278,7 +278,7 @@ def test_what_cannot_be_swept_is_refused(caches):
 
 
 def test_progress_is_shown_on_standard_output(caches, capsys):
-    sweep(caches, epochs=1, show_progress=True, description="weights")
+    sweep(caches, epochs=1, verbose=True, description="weights")
     printed = capsys.readouterr()
     assert "weights, 12 models" in printed.out
     assert "12/12" in printed.out
@@ -400,7 +400,7 @@ def test_table_shows_every_setting(result):
 def test_losses_are_compared_in_units_of_their_baseline(caches):
     names = ("l2", "giou")
     arguments = {"box_losses": names, "num_ratios": 3, "low": 0.1, "high": 10.0, "seeds": [0], "epochs": 1}
-    result = sweeps.compare_losses(*caches, NUM_CLASSES, show_progress=False, **arguments)
+    result = sweeps.compare_losses(*caches, NUM_CLASSES, verbose=False, **arguments)
     true_boxes = caches[0].arrays["box"][:192]
     for index, name in enumerate(names):
         middle = result.settings[3 * index + 1]
@@ -443,7 +443,7 @@ def test_published_weights_come_closer_in_one_unit():
 
 def test_adam_hardly_sees_the_scale_and_sgd_does(caches):
     rows = sweeps.compare_scales(
-        *caches, NUM_CLASSES, scales=(0.001, 1.0), seeds=[0], epochs=8, batch_size=32, show_progress=False
+        *caches, NUM_CLASSES, scales=(0.001, 1.0), seeds=[0], epochs=8, batch_size=32, verbose=False
     )
     measured = {(row["optimizer"], row["scale"]): row["mean_iou"] for row in rows}
     assert set(measured) == {("adam", 0.001), ("adam", 1.0), ("sgd", 0.001), ("sgd", 1.0)}

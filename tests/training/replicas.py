@@ -58,7 +58,7 @@ def fine_tune(strategy: tf.distribute.Strategy, stem: Path, shuffled: bool) -> N
         layers="all",
         checkpoint=f"{stem}.checkpoint.npz",
         strategy=strategy,
-        show_progress=False,
+        verbose=False,
     )
     weights = {f"weight {index}": weight for index, weight in enumerate(model.get_weights())}
     np.savez(f"{stem}.npz", **history.history, **weights)

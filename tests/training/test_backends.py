@@ -33,10 +33,10 @@ def trained(folder: Path, backend: str) -> dict:
         model = keras.saving.load_model(folder / f"{task}.keras")
         cache = training.cache_features(model, batches, {"source": task}, directory=folder / backend)
         # The second call goes on where the first one ended.
-        options = {"batch_size": BATCH_SIZE, "checkpoint": folder / backend / f"{task}.npz", "show_progress": False}
+        options = {"batch_size": BATCH_SIZE, "checkpoint": folder / backend / f"{task}.npz", "verbose": False}
         training.train_heads(model, cache, cache, epochs=EPOCHS, **options)
         heads = training.train_heads(model, cache, cache, epochs=EPOCHS, **options)
-        fine = training.fine_tune(model, batches, batches, epochs=EPOCHS, layers="all", show_progress=False)
+        fine = training.fine_tune(model, batches, batches, epochs=EPOCHS, layers="all", verbose=False)
         measures = {name: [value] for name, value in training.evaluate(model, batches).items()}
         results[task] = {"heads": heads.history, "fine": fine.history, "measures": measures}
     return results

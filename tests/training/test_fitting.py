@@ -18,7 +18,7 @@ def quietly(model, cache):
     """A function that trains the heads without a bar, validated on what they learn from."""
 
     def train(**options):
-        return training.train_heads(model, cache, cache, show_progress=False, **options)
+        return training.train_heads(model, cache, cache, verbose=False, **options)
 
     return train
 
@@ -32,7 +32,7 @@ def test_a_seed_fixes_the_history_bit_for_bit(kind, tmp_path):
         training.set_seed(seed)
         model = models.two_head_model(small_backbone(), 3) if kind is BOXES else models.pose_model(small_backbone())
         cache = training.cache_features(model, kind.batches, KEY, copies=2, directory=tmp_path)
-        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, show_progress=False)
+        history = training.train_heads(model, cache, cache, epochs=2, batch_size=4, seed=seed, verbose=False)
         histories.append(history.history)
     assert histories[0] == histories[1]
     assert histories[0]["loss"] != histories[2]["loss"]
@@ -42,7 +42,7 @@ def test_a_seed_fixes_the_history_bit_for_bit(kind, tmp_path):
 def test_training_the_heads_teaches_the_whole_model_and_leaves_the_backbone(model, cache):
     before = values_of(model.get_layer("features").weights)
     assert training.evaluate(model, BOXES.batches())["mean_iou"] < 0.6
-    training.train_heads(model, cache, epochs=60, batch_size=20, learning_rate=1e-2, show_progress=False)
+    training.train_heads(model, cache, epochs=60, batch_size=20, learning_rate=1e-2, verbose=False)
     # The box alone: averages of ten noisy images through random filters do not tell all classes apart.
     assert training.evaluate(model, BOXES.batches())["mean_iou"] > 0.9
     keras.tree.map_structure(np.testing.assert_array_equal, values_of(model.get_layer("features").weights), before)
@@ -54,7 +54,7 @@ def test_training_teaches_each_joint_head(head, tmp_path):
     model = models.pose_model(small_backbone(), joint_head=head)
     cache = training.cache_features(model, POSE.batches, KEY, directory=tmp_path)
     first = training.evaluate(model, POSE.batches())
-    training.train_heads(model, cache, epochs=60, batch_size=5, learning_rate=5e-3, show_progress=False)
+    training.train_heads(model, cache, epochs=60, batch_size=5, learning_rate=5e-3, verbose=False)
     last = training.evaluate(model, POSE.batches())
     assert last["pck_20"] > first["pck_20"] + 0.3
     assert last["mean_error"] < first["mean_error"] / 2
@@ -206,7 +206,7 @@ def test_fine_tuning_moves_the_backbone_but_no_batch_norm(kind, layers, head, op
     data = tf.data.Dataset.from_tensor_slices(kind.examples()).batch(5)
     features, heads = model.get_layer("features"), model.get_layer("heads")
     before = values_of(model.weights)
-    history = training.fine_tune(model, data, data, epochs=2, layers=layers, show_progress=False, **options)
+    history = training.fine_tune(model, data, data, epochs=2, layers=layers, verbose=False, **options)
     moved = {path for path, value in values_of(model.weights).items() if not np.array_equal(value, before[path])}
     norms = [each for each in (*features.layers, *heads.layers) if isinstance(each, keras.layers.BatchNormalization)]
     assert len(norms) > 2
@@ -224,7 +224,7 @@ def test_fine_tuning_moves_the_backbone_but_no_batch_norm(kind, layers, head, op
 def test_warm_up_then_fall(kind, model, monkeypatch):
     schedules = []
     monkeypatch.setattr(model, "fit", lambda *_, **__: schedules.append(model.optimizer._learning_rate))
-    training.fine_tune(model, kind.batches(), epochs=4, steps_per_epoch=10, learning_rate=1e-3, show_progress=False)
+    training.fine_tune(model, kind.batches(), epochs=4, steps_per_epoch=10, learning_rate=1e-3, verbose=False)
     rates = [float(schedules[0](step)) for step in range(41)]
     assert rates[0] == 0
     assert max(rates) == pytest.approx(1e-3)
@@ -280,7 +280,7 @@ def test_evaluate_agrees_with_the_metrics(model):
 def test_images_and_cache_are_judged_alike(kind, model, cache):
     from_cache = training.evaluate(model, cache)
     assert from_cache["num_examples"] == 10, "augmented copies are no test images"
-    from_images = training.evaluate(model, kind.batches(), show_progress=True)
+    from_images = training.evaluate(model, kind.batches(), verbose=True)
     assert from_cache == {name: pytest.approx(value, abs=0.01) for name, value in from_images.items()}
     assert training.evaluate(model.get_layer("heads"), cache) == from_cache
 
@@ -345,7 +345,7 @@ def test_on_real_photos_heatmaps_beat_the_mean_pose(real_data, real_poses, data_
     train_cache = recipes.cache_split(backbone, source, "train[:300]", copies=2)
     test_cache = recipes.cache_split(backbone, source, "train[800:900]")
     model = models.pose_model(backbone)
-    training.train_heads(model, train_cache, epochs=5, show_progress=False)
+    training.train_heads(model, train_cache, epochs=5, verbose=False)
     found = training.evaluate(model, test_cache)
     mean_pose = baselines.pose_baseline_metrics(train_cache.arrays, test_cache.arrays)
     assert found["num_skipped"] == mean_pose["num_skipped"] < 50

@@ -24,8 +24,8 @@ def profile(voc_folder, tmp_path_factory):
         backbone=f"resnet50:{file}",
         image_size=64,
         batch_size=8,
-        augmented_copies=2,
-        head_epochs=1,
+        copies=2,
+        epochs=1,
         fine_tune_epochs=1,
     )
 
@@ -75,9 +75,7 @@ def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(mo
     before = layer.get_weights()
     batches = tf.data.Dataset.from_tensors((IMAGES, targets))
     # The first step has a rate of 0, and a step whose scaled gradient overflows is left out: hence more than one.
-    history = training.fine_tune(
-        model, batches, epochs=8, layers="last", precision="mixed_float16", show_progress=False
-    )
+    history = training.fine_tune(model, batches, epochs=8, layers="last", precision="mixed_float16", verbose=False)
     assert np.isfinite(history.history["loss"]).all()
     assert not np.array_equal(before[0], layer.get_weights()[0])
     assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
