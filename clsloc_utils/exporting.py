@@ -7,6 +7,7 @@ preprocessing is inside. The names of the classes are not; keep them beside the 
 import os
 import statistics
 import tempfile
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,15 +92,10 @@ def export_lite(model: keras.Model, file: str | os.PathLike, *, quantized: bool 
     except Exception as error:  # Its class is private to TensorFlow.
         if type(error).__name__ != "ConverterError":
             raise
-        raise LiteError(f"LiteRT lacks operations of this model ({_first_words(error)})") from error
+        raise LiteError(f"LiteRT lacks operations of this model ({textwrap.shorten(str(error), 200)})") from error
     with replacing(file) as unfinished:
         unfinished.write_bytes(content)
     return file
-
-
-def _first_words(error: Exception, most: int = 200) -> str:
-    words = " ".join(str(error).split())
-    return words if len(words) <= most else f"{words[:most]}..."
 
 
 def check_same_answer(file: str | os.PathLike, model: keras.Model, image: Any) -> None:
@@ -116,7 +112,7 @@ def check_same_answer(file: str | os.PathLike, model: keras.Model, image: Any) -
     try:
         outputs = open_lite(file)[1](image)
     except (ImportError, RuntimeError, ValueError) as error:
-        raise LiteError(f"it cannot be run here ({_first_words(error)})") from error
+        raise LiteError(f"it cannot be run here ({textwrap.shorten(str(error), 200)})") from error
     for name, expected in keras_answer(model)(image).items():
         if not np.allclose(outputs[name], expected, rtol=1e-3, atol=1e-3):
             raise LiteError(f"its {name} is {outputs[name]} where Keras has {expected}")
@@ -135,18 +131,15 @@ def load_exported(path: str | os.PathLike) -> Answer:
         ValueError: It is none of the three.
     """
     path = Path(path).expanduser()
-    if path.is_dir() and (path / "saved_model.pb").is_file():
+    if (path / "saved_model.pb").is_file():
         return _saved_model(path)
-    loaders = {KERAS_SUFFIX: _keras_file, LITE_SUFFIX: lambda file: open_lite(file)[1]}
-    if path.is_file() and path.suffix in loaders:
-        return loaders[path.suffix](path)
+    if path.is_file() and path.suffix == KERAS_SUFFIX:
+        return keras_answer(keras.saving.load_model(path, compile=False))
+    if path.is_file() and path.suffix == LITE_SUFFIX:
+        return open_lite(path)[1]
     raise ValueError(
         f"{path}: no {KERAS_SUFFIX} file, no {LITE_SUFFIX} file, and no folder with a saved_model.pb; check the path."
     )
-
-
-def _keras_file(file: Path) -> Answer:
-    return keras_answer(keras.saving.load_model(file, compile=False))
 
 
 def predictor(model: keras.Model, class_names: Sequence[str] = ()) -> Predictor:

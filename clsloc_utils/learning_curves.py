@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
+import pandas
 from keras import ops
 
 from clsloc_utils import training
@@ -102,19 +103,12 @@ def summarize(rows: Iterable[Mapping[str, float]], measures: Sequence[str]) -> l
         A dict for each number of images, the smallest first: `num_images`, `draws` (how many), and for each measure its
         name, and its name with `_low` and `_high` behind it.
     """
-    draws_of: dict[float, list[Mapping[str, float]]] = {}
-    for row in rows:
-        draws_of.setdefault(row["num_images"], []).append(row)
-    summary = []
-    for num_images, draws in sorted(draws_of.items()):
-        values = {name: [row[name] for row in draws] for name in measures}
-        summary.append(
-            {"num_images": num_images, "draws": len(draws)}
-            | {name: float(np.median(each)) for name, each in values.items()}
-            | {f"{name}_low": min(each) for name, each in values.items()}
-            | {f"{name}_high": max(each) for name, each in values.items()}
-        )
-    return summary
+    by_size = pandas.DataFrame(rows).groupby("num_images")
+    summary = pandas.DataFrame({"draws": by_size.size()})
+    for name in measures:
+        for ending, statistic in (("", "median"), ("_low", "min"), ("_high", "max")):
+            summary[f"{name}{ending}"] = by_size[name].agg(statistic)
+    return summary.reset_index().to_dict("records")
 
 
 def verdict(summary: Sequence[Mapping[str, float]], measure: str) -> str:

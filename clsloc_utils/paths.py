@@ -1,7 +1,9 @@
 """Where the course's files lie, what a path may stand for, and what a disk that refuses says."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import platformdirs
@@ -42,6 +44,22 @@ def name_and_file(backbone: str) -> tuple[str, str]:
     return (name, file) if is_pair else ("", backbone)
 
 
+def weights_file(file: str | Path, network: str) -> Path:
+    """The path of a file of weights that somebody named.
+
+    Args:
+        file: The path; `~` is the home folder.
+        network: What the weights are of, in words.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+    """
+    file = Path(file).expanduser()
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no such file of weights for {network}.")
+    return file
+
+
 def refusal(error: OSError) -> str | None:
     """What the machine refuses and what to do about it: no room, no right, a file where a folder should be.
 
@@ -56,3 +74,18 @@ def refusal(error: OSError) -> str | None:
     if error.strerror != os.strerror(error.errno):
         return error.strerror  # Whoever raised it has said what to do.
     return f"{error.filename or 'writing'}: {error.strerror}; {_REMEDIES[error.errno]}"
+
+
+class InputError(ValueError):
+    """Something that the user gave cannot be used; the message says what, where, and the remedy."""
+
+
+@contextlib.contextmanager
+def input_errors() -> Iterator[None]:
+    """Turns what the package says about a bad name, file or folder into an `InputError`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(refusal(error) or str(error)) from error
+    except ValueError as error:
+        raise InputError(str(error)) from error

@@ -96,26 +96,19 @@ def draw_boxes(
         ValueError: `image` is `None` and the axes show no image; `labels` or `colours` do not match the boxes.
     """
     boxes = np.asarray(boxes, dtype="float32").reshape(-1, 4)
-    if labels is not None and len(labels) != len(boxes):
-        raise ValueError(f"{len(labels)} labels for {len(boxes)} boxes; give one for each.")
+    colours = colours or (PREDICTED_COLOUR if predicted else TRUE_COLOUR)
+    if isinstance(colours, str):
+        colours = [colours] * len(boxes)
+    for name, values in {"labels": labels, "colours": colours}.items():
+        if values is not None and len(values) != len(boxes):
+            raise ValueError(f"{len(values)} {name} for {len(boxes)} boxes; give one for each.")
     height, width = _image_size_of(axes) if image is None else draw_image(axes, image)
-    for index, (box, colour) in enumerate(zip(boxes, _colour_of_each(colours, len(boxes), predicted), strict=True)):
+    for index, (box, colour) in enumerate(zip(boxes, colours, strict=True)):
         corners = box * (width, height, width, height)
         draw_rectangle(axes, corners, colour, dashed=predicted)
         if labels is not None:
             _draw_label(axes, corners, labels[index], colour, below=predicted)
     return axes
-
-
-def _colour_of_each(colours: Sequence[str] | str | None, count: int, predicted: bool) -> list[str]:
-    """One colour for each box."""
-    if colours is None:
-        colours = PREDICTED_COLOUR if predicted else TRUE_COLOUR
-    if isinstance(colours, str):
-        return [colours] * count
-    if len(colours) != count:
-        raise ValueError(f"{len(colours)} colours for {count} boxes; give one for each, or one for all.")
-    return list(colours)
 
 
 def as_picture(image: Any) -> np.ndarray:

@@ -5,13 +5,12 @@ only as long as both files are those that the run's configuration names by their
 """
 
 import collections
-import contextlib
 import dataclasses
 import glob
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from clsloc_utils import paths, photos, pictures
+from clsloc_utils import photos, pictures
 from clsloc_utils.files import replacing
 from clsloc_utils.options import names_of_task
+from clsloc_utils.paths import InputError, input_errors
 from clsloc_utils.quiet import silent_standard_error
 
 CONFIG, MODEL, LITE_MODEL = "config.json", "model.keras", "model.tflite"
@@ -36,23 +36,8 @@ Answer = Callable[[Any], dict[str, np.ndarray]]
 """From images, float32 RGB 0..255 `[B, S, S, 3]`, to outputs by name."""
 
 
-class InputError(ValueError):
-    """Something that the user gave cannot be used; the message says what, where, and the remedy."""
-
-
 class NoLiteError(ValueError):
     """The LiteRT file of a run cannot answer; the message says why. Its `model.keras` may."""
-
-
-@contextlib.contextmanager
-def input_errors() -> Iterator[None]:
-    """Turns what the package says about a bad name, file or folder into an `InputError`."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(paths.refusal(error) or str(error)) from error
-    except ValueError as error:
-        raise InputError(str(error)) from error
 
 
 # --- the run ----------------------------------------------------------------------------------------------------------
@@ -284,7 +269,8 @@ def _upright(file: str | Path) -> Image.Image:
             ImageOps.exif_transpose(image, in_place=True)
             return photos.as_rgb(image)
     except FileNotFoundError as error:
-        raise InputError(f"{file}: no such file; check its name.") from error
+        reason = "no file matches this pattern" if set("*?[") & set(str(file)) else "no such file"
+        raise InputError(f"{file}: {reason}; check its name.") from error
     except IsADirectoryError as error:
         raise InputError(f"{file}: a folder without photos; name another, or the photos.") from error
     except UnidentifiedImageError as error:

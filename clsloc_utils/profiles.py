@@ -2,8 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Profile:
         batch_size: Images in a batch.
         copies: Augmented versions of every training image whose features are cached, the plain one included.
         epochs: Passes over the cached features while the heads learn.
+        box_dropout: Share of the maps' channels that are hidden from the box head in training, in `clsloc train`.
         fine_tune_epochs: Passes over the images in each stage of fine-tuning; 0 leaves the backbone frozen.
         fine_tune_stages: The stages in their order: which layers learn, as `clsloc_utils.training.fine_tune` takes
             them, and the highest learning rate.
@@ -47,6 +47,7 @@ class Profile:
     batch_size: int
     copies: int
     epochs: int
+    box_dropout: float
     fine_tune_epochs: int
     fine_tune_stages: tuple[tuple[str, float], ...]
     mixed_precision: bool
@@ -73,91 +74,58 @@ class Profile:
             stay as somebody set them.
         """
         base = self.name.split()[0]
-        wanted, other = _ON[base, drawn, task], _ON[base, not drawn, task]
+        wanted, other = _ON[task, base, drawn], _ON[task, base, not drawn]
         changed = {field: value for field, value in wanted.items() if getattr(self, field) == other[field]}
         if self.backbone_is_named:
             changed.pop("backbone" if task == "boxes" else "pose_backbone", None)
         return dataclasses.replace(self, **changed)
 
 
+# The last stage first: it costs little, and hands calmer gradients to the layers below when these learn too.
+_LAST_THEN_ALL = (("last", 3e-4), ("all", 1e-4))
+# What follows the kind of the pictures, by task, and then by profile and whether they are drawings. Thousands of
+# drawings need no dropout: it only makes their heads learn slower.
+_FIELDS = {
+    "boxes": (
+        *("backbone", "image_size", "copies", "epochs"),
+        *("box_dropout", "fine_tune_stages", "sweep_epochs"),
+    ),
+    "pose": ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs"),
+}
+_VALUES = {
+    ("boxes", "fast", True): ("tiny_resnet", 128, 2, 5, 0.0, _LAST_THEN_ALL, 6),
+    ("boxes", "fast", False): ("efficientnet_lite0", 224, 10, 10, 0.3, (("all", 3e-4),), 60),
+    ("boxes", "full", True): ("tiny_resnet", 128, 4, 20, 0.0, _LAST_THEN_ALL, 20),
+    ("boxes", "full", False): ("resnet50", 224, 4, 20, 0.3, _LAST_THEN_ALL, 20),
+    ("pose", "fast", True): ("tiny_resnet_people", 160, 2, 15.0, 64, 3),
+    ("pose", "fast", False): ("efficientnet_lite0", 224, 10, 40.0, 128, 6),
+    ("pose", "full", True): ("tiny_resnet_people", 160, 10, 15.0, 128, 20),
+    ("pose", "full", False): ("resnet50", 224, 10, 40.0, 128, 20),
+}
+_ON = {kind: dict(zip(_FIELDS[kind[0]], values, strict=True)) for kind, values in _VALUES.items()}
+
 FAST = Profile(
     name="fast",
     data="toy_voc",
-    backbone="tiny_resnet",
-    image_size=128,
     batch_size=32,
-    copies=2,
-    epochs=5,
     fine_tune_epochs=0,
-    fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
     mixed_precision=False,
     naive_epochs=1,
-    sweep_epochs=6,
     pose_data="toy_pose",
-    pose_backbone="tiny_resnet_people",
-    pose_image_size=160,
-    pose_copies=2,
-    pose_rotation=15.0,
-    heatmap_channels=64,
-    pose_epochs=3,
+    **_ON["boxes", "fast", True],
+    **_ON["pose", "fast", True],
 )
 FULL = Profile(
     name="full",
     data="voc/2007",
-    backbone="resnet50",
-    image_size=224,
     batch_size=32,
-    copies=4,
-    epochs=20,
     fine_tune_epochs=5,
-    # The last stage first: it costs little, and hands calmer gradients to the layers below when these learn too.
-    fine_tune_stages=(("last", 3e-4), ("all", 1e-4)),
     mixed_precision=True,
     naive_epochs=30,
-    sweep_epochs=20,
     pose_data="lsp",
-    pose_backbone="resnet50",
-    pose_image_size=224,
-    pose_copies=10,
-    pose_rotation=40.0,
-    heatmap_channels=128,
-    pose_epochs=20,
+    **_ON["boxes", "full", False],
+    **_ON["pose", "full", False],
 )
-# What follows the kind of the pictures, by profile, whether they are drawings, and task.
-_OF_BOXES = ("backbone", "image_size", "copies", "epochs", "fine_tune_stages", "sweep_epochs")
-_OF_POSES = ("pose_backbone", "pose_image_size", "pose_copies", "pose_rotation", "heatmap_channels", "pose_epochs")
-
-
-def _fields(profile: Profile, names: Sequence[str], **changed: Any) -> dict[str, Any]:
-    return {name: getattr(profile, name) for name in names} | changed
-
-
-_ON: Mapping[tuple[str, bool, str], Mapping[str, Any]] = {
-    ("fast", True, "boxes"): _fields(FAST, _OF_BOXES),
-    ("fast", False, "boxes"): {
-        "backbone": "efficientnet_lite0",
-        "image_size": 224,
-        "copies": 10,
-        "epochs": 10,
-        "fine_tune_stages": (("all", 3e-4),),
-        "sweep_epochs": 60,
-    },
-    ("fast", True, "pose"): _fields(FAST, _OF_POSES),
-    ("fast", False, "pose"): {
-        "pose_backbone": "efficientnet_lite0",
-        "pose_image_size": 224,
-        "pose_copies": 10,
-        "pose_rotation": 40.0,
-        "heatmap_channels": 128,
-        "pose_epochs": 6,
-    },
-    ("full", True, "boxes"): _fields(FULL, _OF_BOXES, backbone="tiny_resnet", image_size=128),
-    ("full", False, "boxes"): _fields(FULL, _OF_BOXES),
-    ("full", True, "pose"): _fields(
-        FULL, _OF_POSES, pose_backbone="tiny_resnet_people", pose_image_size=160, pose_rotation=15.0
-    ),
-    ("full", False, "pose"): _fields(FULL, _OF_POSES),
-}
 DRAWN_SOURCES = ("toy_voc", "toy_pose")
 """The sources of drawings by name; all others hold photographs, except the folders that the course itself draws."""
 PROFILES = {profile.name: profile for profile in (FAST, FULL)}

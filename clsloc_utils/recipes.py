@@ -29,9 +29,7 @@ def choose_backbone(profile: Profile, source: datasets.SourceInfo) -> keras.Mode
         As `backbones.load_backbone` returns it; the side of its images is `backbone.input_shape[1]`.
 
     Raises:
-        FileNotFoundError: As `backbones.load_backbone`, like the next two.
-        ConnectionError: See there.
-        ValueError: See there.
+        FileNotFoundError, ConnectionError, ValueError: As `backbones.load_backbone` says.
     """
     name, image_size = backbone_of(profile, source)
     print(reason_for_backbone(name, source))

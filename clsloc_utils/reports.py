@@ -1,13 +1,15 @@
 """The report of a run: one HTML file with curves, examples, measures and configuration, and nothing outside of it."""
 
 import html
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from clsloc_utils import metrics, plotting
+from clsloc_utils import metrics, paths, plotting
 from clsloc_utils.backbones import pretrained_on
 from clsloc_utils.boxes import iou
 
@@ -21,9 +23,8 @@ _NAMES = {
     "pcp_strict": "PCP, strict: limbs right",
     "num_examples": "images",
 }
-_HEADLINE = {"boxes": "clsloc_accuracy_50", "pose": "pck_20"}
 _BASELINE = {"boxes": "majority class and mean box", "pose": "mean pose"}
-# A model that looks should beat the baselines in each of these.
+# A model that looks should beat the baselines in each of these; the last one is the headline.
 _JUDGED_BY = {"boxes": ("accuracy", "mean_iou", "clsloc_accuracy_50"), "pose": ("pck_20",)}
 _CURVES = {
     "boxes": ("loss", "label_accuracy", "box_mean_iou", "clsloc_accuracy_50"),
@@ -99,7 +100,7 @@ def verdict(config: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
 
 
 def report_page(
-    name: str,
+    folder: Path,
     config: Mapping[str, Any],
     measures: Mapping[str, Any],
     histories: Mapping[str, Mapping[str, Sequence[float]]],
@@ -110,7 +111,7 @@ def report_page(
     """The report of a run.
 
     Args:
-        name: The run's name.
+        folder: The run's. Paths are shown as they lead there from it: the page is passed on, the machine is not.
         config: The content of `config.json`.
         measures: The content of `metrics.json`.
         histories: Losses and metrics by epoch, of each stage.
@@ -122,13 +123,13 @@ def report_page(
         HTML.
     """
     task, options = config["task"], config["options"]
-    headline = _HEADLINE[task]
+    headline = _JUDGED_BY[task][-1]
     note = "<p class='note'>The training was stopped early; these are the results of the best epoch until then.</p>"
     poor = verdict(config, measures)
     sections = [
-        f"<h1>{_text(name)}</h1>",
+        f"<h1>{_text(folder.name)}</h1>",
         f"<p>{_text(_NAMES[headline])}: <strong>{_share(measures[headline])}</strong> of {measures['num_examples']} "
-        f"images ({_text(options['source'])}, {_text(options['test_split'])}); "
+        f"images ({_text(_from(folder, options['source']))}, {_text(options['test_split'])}); "
         f"{_BASELINE[task]} without looking: {_share(measures['baseline'][headline])}.</p>",
         note if interrupted else "",
         f"<p class='warning'>{_text(poor)}.</p>" if poor else "",
@@ -143,11 +144,11 @@ def report_page(
         "<h2>All images</h2>",
         _overview(predictions, config["class_names"]),
         "<h2>Configuration</h2>",
-        _configuration_table(config),
+        _configuration_table(folder, config),
     ]
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{_text(name)}</title>\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{_text(folder.name)}</title>\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(sections) + "\n</main>\n</body>\n</html>\n"
     )
 
@@ -228,9 +229,9 @@ def _image(figure: Figure, alt: str) -> str:
     return f"<p>{plotting.image_element(figure, alt)}</p>"
 
 
-def _configuration_table(config: Mapping[str, Any]) -> str:
+def _configuration_table(folder: Path, config: Mapping[str, Any]) -> str:
     rows = {
-        **config["options"],
+        **{name: _in_words(folder, value) for name, value in config["options"].items()},
         "best epoch chosen on": config["validation_split"] or "nothing: the last one counts",
         "classes": ", ".join(config["class_names"]) or "14 joints",
         "images": config["data"],
@@ -238,13 +239,22 @@ def _configuration_table(config: Mapping[str, Any]) -> str:
         "versions": ", ".join(f"{name} {version}" for name, version in config["versions"].items()),
     }
     cells = "".join(
-        f"<tr><th scope='row'>{_text(name)}</th><td>{_text(_in_words(value))}</td></tr>" for name, value in rows.items()
+        f"<tr><th scope='row'>{_text(name)}</th><td>{_text(value)}</td></tr>" for name, value in rows.items()
     )
     return f"<table><tbody>{cells}</tbody></table>"
 
 
-def _in_words(value: Any) -> Any:
+def _in_words(folder: Path, value: Any) -> Any:
     """An option without Python's brackets and `None`."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
-    return "default" if value is None else value
+    return "default" if value is None else _from(folder, value)
+
+
+def _from(folder: Path, value: Any) -> Any:
+    """A path, also in `NAME:FILE`, relative to a folder; any other option as it is."""
+    name, file = paths.name_and_file(str(value))
+    if not os.path.isabs(file):
+        return value
+    relative = os.path.relpath(file, folder.resolve())
+    return f"{name}:{relative}" if name else relative

@@ -23,19 +23,11 @@ def test_majority_class():
     assert isinstance(majority_class([0]), int)
 
 
-@pytest.mark.parametrize("labels", [[], [0.5, 1.0], [[1], [2]], [-1, 2]])
-def test_majority_class_refuses_what_is_no_label(labels):
-    with pytest.raises(ValueError, match="non-negative integers"):
-        majority_class(labels)
-
-
 def test_mean_box():
     box = mean_box(TRAIN["box"])
     assert box.dtype == np.float32
     np.testing.assert_allclose(box, [0.0, 0.1, 0.5, 0.6], atol=1e-7)
-
-
-def test_mean_box_stays_in_the_image():
+    # It stays in the image.
     np.testing.assert_allclose(mean_box([[-0.2, 0.1, 0.5, 1.0], [0.1, 0.1, 0.7, 1.4]]), [0.0, 0.1, 0.6, 1.0], atol=1e-7)
 
 
@@ -46,10 +38,14 @@ def test_mean_box_keeps_its_digits_over_many_boxes():
     np.testing.assert_allclose(mean_box(many), [0.1, 0.1, 0.7, 0.7], rtol=1e-6)
 
 
-@pytest.mark.parametrize("boxes", [np.zeros((0, 4)), np.zeros(4), np.zeros((3, 5)), []])
-def test_mean_box_refuses_what_is_no_list_of_boxes(boxes):
-    with pytest.raises(ValueError, match=r"\[N, 4\]"):
-        mean_box(boxes)
+@pytest.mark.parametrize(
+    ("baseline", "wrong", "words"),
+    [(majority_class, labels, "non-negative integers") for labels in ([], [0.5, 1.0], [[1], [2]], [-1, 2])]
+    + [(mean_box, boxes, r"\[N, 4\]") for boxes in ([], np.zeros((0, 4)), np.zeros(4), np.zeros((3, 5)))],
+)
+def test_what_is_no_label_and_no_box_is_refused(baseline, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        baseline(wrong)
 
 
 def test_baseline_metrics_by_hand():

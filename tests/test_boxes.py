@@ -110,29 +110,12 @@ def test_pairwise_iou_agrees_with_pycocotools(first, second):
     np.testing.assert_allclose(boxes.pairwise_iou(first, second), expected, rtol=1e-6)
 
 
-def test_element_wise_iou_agrees_with_pycocotools_on_relative_boxes():
-    first, second = overlapping_boxes(500)
-    as_xywh = [np.concatenate([b[:, :2], b[:, 2:] - b[:, :2]], axis=1) for b in (first, second)]
-    expected = np.diag(coco_mask.iou(as_xywh[0], as_xywh[1], [0] * 500))
-    assert 0 < expected.min() < 0.5
-    assert expected.max() > 0.9
-    np.testing.assert_allclose(boxes.iou(first, second), expected, atol=2e-6)
-
-
 @pytest.mark.parametrize("make_pairs", [overlapping_boxes, lambda n: (random_boxes(n, 1), random_boxes(n, 2))])
 @pytest.mark.parametrize(("ours", "reference"), [(boxes.giou, reference_giou), (boxes.ciou, reference_ciou)])
 def test_giou_and_ciou_follow_their_papers(ours, reference, make_pairs):
     first, second = make_pairs(300)
     expected = [reference(a, b) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
     np.testing.assert_allclose(ours(first, second), expected, atol=1e-5)
-
-
-@PROPERTY
-@given(grid_boxes(), grid_boxes())
-def test_giou_and_ciou_follow_their_papers_on_a_grid(first, second):
-    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
-    np.testing.assert_allclose(boxes.giou(first, second), [reference_giou(a, b) for a, b in pairs], atol=1e-5)
-    np.testing.assert_allclose(boxes.ciou(first, second), [reference_ciou(a, b) for a, b in pairs], atol=1e-5)
 
 
 # Properties
@@ -160,25 +143,12 @@ def test_scale_and_translation_change_nothing(first, second, scale, shift_x, shi
         np.testing.assert_allclose(function(moved_first, moved_second), function(first, second), atol=3e-4)
 
 
-def test_swapping_x_and_y_of_one_box_is_noticed():
-    box = [[0.1, 0.2, 0.9, 0.4]]
-    swapped = [[0.2, 0.1, 0.4, 0.9]]
-    assert float(boxes.iou(box, swapped)[0]) == pytest.approx(0.04 / 0.28)
-    assert float(boxes.ciou(box, swapped)[0]) < float(boxes.iou(box, swapped)[0])
-
-
 def test_tiny_relative_boxes_overlap_themselves_entirely_where_keras_says_less():
     box = np.array([[0.5, 0.5, 0.501, 0.501]], "float32")
     keras_iou = keras.utils.bounding_boxes.compute_iou(box, box, "xyxy")
     assert float(keras_iou[0, 0]) == pytest.approx(0.91, abs=0.01)
     for function in (boxes.iou, boxes.giou, boxes.ciou):
         assert float(function(box, box)[0]) == pytest.approx(1.0, abs=1e-6)
-
-
-def test_pixel_boxes_agree_with_keras():
-    first, second = (pair * 500 for pair in overlapping_boxes(50))
-    expected = keras.utils.bounding_boxes.compute_iou(first, second, "xyxy")
-    np.testing.assert_allclose(boxes.pairwise_iou(first, second), expected, atol=1e-6)
 
 
 # Degenerate boxes
@@ -310,15 +280,13 @@ SAME_BOX = {
 }
 
 
-def test_the_table_of_formats_is_complete():
-    assert set(SAME_BOX) == set(boxes.BOX_FORMATS)
-
-
 @pytest.mark.parametrize("source", boxes.BOX_FORMATS)
 @pytest.mark.parametrize("target", boxes.BOX_FORMATS)
 def test_every_format_into_every_other(source, target):
     converted = boxes.convert([SAME_BOX[source]], source, target, image_shape=IMAGE_SHAPE)
     np.testing.assert_allclose(converted, [SAME_BOX[target]], rtol=1e-5)
+    if source.startswith("rel_") and target.startswith("rel_"):
+        np.testing.assert_allclose(boxes.convert([SAME_BOX[source]], source, target.upper()), converted, rtol=1e-6)
 
 
 @settings(PROPERTY, max_examples=25)
@@ -327,11 +295,6 @@ def test_round_trips(first, source, target, width):
     shape = (GRID, width)
     there = boxes.convert(first, source, target, shape)
     np.testing.assert_allclose(boxes.convert(there, target, source, shape), first, rtol=1e-4, atol=1e-3)
-
-
-def test_relative_formats_need_no_image_among_themselves():
-    converted = boxes.convert([SAME_BOX["rel_yxyx"]], "rel_yxyx", "REL_xyxy")
-    np.testing.assert_allclose(converted, [SAME_BOX["rel_xyxy"]], rtol=1e-6)
 
 
 def test_convert_errors_say_what_to_do():

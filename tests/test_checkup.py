@@ -3,7 +3,7 @@
 import errno
 import importlib.metadata
 import os
-from pathlib import Path
+import types
 
 import pytest
 from packaging.requirements import Requirement
@@ -19,40 +19,30 @@ def test_this_machine_is_ready():
     assert "pytest" not in subjects, "what only the tests need is not asked for"
 
 
-def test_old_python_is_told_what_to_do():
-    finding = checkup.check_python((3, 9, 18))
-    assert not finding.ok
-    assert str(finding) == "Python: 3.9.18: install Python 3.11 or newer and set the course up again with it"
-    assert checkup.check_python((3, 12, 1)).ok
-
-
-def test_missing_and_old_packages_name_the_command():
-    missing = checkup.check_package(Requirement("no-such-package-of-ours>=1.5"))
-    assert missing.found == "not installed"
-    assert missing.remedy == 'run  pip install "no-such-package-of-ours>=1.5"'
-    old = checkup.check_package(Requirement("numpy>=99"))
-    assert old.found == importlib.metadata.version("numpy")
-    assert 'pip install "numpy>=99"' in old.remedy
-
-
-def test_full_disk(monkeypatch):
-    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda folder: type("usage", (), {"free": 10**9})())
-    folder = Path("/a/folder/that/does/not/exist/yet")
-    finding = checkup.check_disk(folder)
-    assert not finding.ok
-    assert finding.found == f"1.0 GB free for {folder}"
-    assert "CLSLOC_DATA_DIR" in finding.remedy
+def test_old_python_and_missing_and_old_packages_name_the_remedy():
+    old_python = checkup.check_python((3, 9, 18))
+    assert not old_python.ok
+    assert str(old_python) == "Python: 3.9.18: install Python 3.11 or newer and set the course up again with it"
+    assert checkup.check_python((3, 11, 0)).ok
+    for requirement, found in (
+        ("no-such-package-of-ours>=1.5", "not installed"),
+        ("numpy>=99", importlib.metadata.version("numpy")),
+    ):
+        finding = checkup.check_package(Requirement(requirement))
+        assert (finding.found, finding.remedy) == (found, f'run  pip install "{requirement}"')
 
 
 def test_disk_is_looked_at_where_the_data_goes(monkeypatch, tmp_path):
-    monkeypatch.setenv("CLSLOC_DATA_DIR", str(tmp_path / "data"))
-    assert str(tmp_path / "data") in checkup.check_disk().found
+    folder = tmp_path / "data" / "that" / "is not there yet"
+    monkeypatch.setenv("CLSLOC_DATA_DIR", str(folder))
+    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda _: types.SimpleNamespace(free=10**9))
+    for allowed, found in ((True, f"1.0 GB free for {folder}"), (False, f"{tmp_path} is a folder that you may not")):
+        monkeypatch.setattr(checkup.os, "access", lambda *_, allowed=allowed: allowed)
+        finding = checkup.check_disk()
+        assert finding.found.startswith(found)
+        assert "CLSLOC_DATA_DIR" in finding.remedy
     (tmp_path / "data").touch()
     assert checkup.check_disk().found == f"{tmp_path / 'data'} is no folder"
-    (tmp_path / "data").unlink()
-    monkeypatch.setattr(checkup.os, "access", lambda *_: False)
-    assert checkup.check_disk().found == f"{tmp_path} is a folder that you may not write to"
-    assert "CLSLOC_DATA_DIR" in checkup.check_disk().remedy
 
 
 def test_variables_that_name_nothing_are_told(tmp_path):
@@ -85,21 +75,25 @@ def test_what_the_machine_refuses_is_told_with_a_remedy(number, words):
     assert paths.refusal(OSError(errno.EBADF, os.strerror(errno.EBADF))) is None, "that would be our fault"
 
 
-def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(monkeypatch):
-    monkeypatch.setattr(checkup, "_gpus_of_driver", lambda: ["Fast Card, 24576 MiB"])
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: [])
+@pytest.mark.parametrize(
+    ("of_driver", "of_tensorflow", "found", "remedy"),
+    [
+        (["Fast Card, 24576 MiB"], [], "Fast Card, 24576 MiB, which TensorFlow cannot use", "tensorflow[and-cuda]"),
+        (["Fast Card, 24576 MiB"], ["GPU:0"], "Fast Card, 24576 MiB", ""),
+        ([], [], "none", ""),
+    ],
+)
+def test_a_gpu_that_only_the_driver_sees_is_told_what_to_do(of_driver, of_tensorflow, found, remedy, monkeypatch):
+    monkeypatch.setattr(checkup, "_gpus_of_driver", lambda: of_driver)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: of_tensorflow)
     finding = checkup.check_gpu()
-    assert finding.found == "Fast Card, 24576 MiB, which TensorFlow cannot use"
-    assert "tensorflow[and-cuda]" in finding.remedy
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: ["GPU:0"])
-    assert checkup.check_gpu() == checkup.Finding("GPU", "Fast Card, 24576 MiB")
-    monkeypatch.setattr(checkup, "_gpus_of_driver", list)
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind=None: [])
-    assert checkup.check_gpu().ok, "the fast profile needs none"
+    assert finding.found == found
+    assert finding.ok == (not remedy)
+    assert remedy in finding.remedy
 
 
 def test_little_memory_and_missing_weights(monkeypatch, tmp_path):
-    few = type("memory", (), {"available": 10**9, "total": 4 * 10**9})()
+    few = types.SimpleNamespace(available=10**9, total=4 * 10**9)
     monkeypatch.setattr(checkup.psutil, "virtual_memory", lambda: few)
     assert checkup.check_memory().found == "1.0 GB free of 4.0 GB"
     assert not checkup.check_memory().ok

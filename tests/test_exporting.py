@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers.models import small_backbone
 
 from clsloc_utils import exporting, models
 
@@ -16,13 +17,9 @@ SIZE = 32
 
 @pytest.fixture(scope="module")
 def model():
-    """A two-head model of three classes on a backbone of two layers."""
+    """A two-head model of three classes."""
     keras.utils.set_random_seed(0)
-    image = keras.Input((SIZE, SIZE, 3))
-    scaled = keras.layers.Rescaling(1 / 255)(image)
-    fine = keras.layers.Conv2D(8, 4, strides=4, activation="relu", name="fine")(scaled)
-    coarse = keras.layers.Conv2D(16, 2, strides=2, activation="relu", name="coarse")(fine)
-    return models.two_head_model(keras.Model(image, coarse), 3)
+    return models.two_head_model(small_backbone(SIZE), 3)
 
 
 @pytest.fixture(scope="module")
@@ -66,21 +63,16 @@ def test_quantized_is_smaller_and_close(exported, images, reference):
     assert sizes["quantized"] < 0.5 * sizes["lite"]
 
 
-def test_size_of_a_folder_is_that_of_its_files(exported):
-    files = [path for path in exported["saved_model"].rglob("*") if path.is_file()]
-    assert exporting.size_in_bytes(exported["saved_model"]) == sum(path.stat().st_size for path in files) > 0
-
-
-def test_nothing_unfinished_is_left(exported):
-    names = [path.name for path in exported["keras"].parent.iterdir()]
+def test_nothing_unfinished_is_left_and_no_folder_replaced(model, exported):
+    folder = exported["saved_model"]
+    names = [path.name for path in folder.parent.iterdir()]
     assert sorted(names) == ["model.keras", "model.tflite", "quantized.tflite", "saved_model"]
-
-
-def test_an_export_does_not_replace_a_folder(model, exported):
-    before = exporting.size_in_bytes(exported["saved_model"])
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    before = exporting.size_in_bytes(folder)
+    assert before == sum(path.stat().st_size for path in files) > 0
     with pytest.raises(ValueError, match="exists already; remove it"):
-        exporting.export_saved_model(model, exported["saved_model"])
-    assert exporting.size_in_bytes(exported["saved_model"]) == before
+        exporting.export_saved_model(model, folder)
+    assert exporting.size_in_bytes(folder) == before
 
 
 def test_a_failed_conversion_keeps_the_old_file(model, tmp_path, monkeypatch):
@@ -144,10 +136,7 @@ def test_what_litert_lacks_is_said_and_what_differs_is_found(model, exported, im
 
 @pytest.mark.parametrize("head", list(models.JOINT_HEADS))
 def test_joints_are_exported_too(head, images, tmp_path):
-    image = keras.Input((SIZE, SIZE, 3))
-    fine = keras.layers.Conv2D(8, 4, strides=4)(image)
-    coarse = keras.layers.Conv2D(8, 2, strides=2)(fine)
-    model = models.pose_model(keras.Model(image, coarse), joint_head=head)
+    model = models.pose_model(small_backbone(SIZE), joint_head=head)
     reference = model.predict_on_batch(images)
     for exported in (
         exporting.export_lite(model, tmp_path / "pose.tflite"),
@@ -162,10 +151,9 @@ def test_differences_are_the_largest_and_need_the_same_shapes():
     reference = {"label": np.zeros((2, 3)), "box": np.zeros((2, 4))}
     outputs = {"box": np.full((2, 4), 0.25), "label": np.array([[0, -3, 1], [0, 0, 2]])}
     assert exporting.largest_differences(outputs, reference) == {"box": 0.25, "label": 3.0}
-    with pytest.raises(ValueError, match="compare answers to the same images"):
-        exporting.largest_differences({"label": np.zeros((1, 3)), "box": np.zeros((2, 4))}, reference)
-    with pytest.raises(ValueError, match="compare answers to the same images"):
-        exporting.largest_differences({"label": np.zeros((2, 3))}, reference)
+    for other in ({"label": np.zeros((1, 3)), "box": np.zeros((2, 4))}, {"label": np.zeros((2, 3))}):
+        with pytest.raises(ValueError, match="compare answers to the same images"):
+            exporting.largest_differences(other, reference)
 
 
 def test_seconds_are_the_median_without_the_first_call(monkeypatch):

@@ -52,23 +52,20 @@ def pip(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("origin", "expected"),
+    ("name", "origin", "expected"),
     [
-        (FROM_GIT, True),
-        ({"url": "file:///clsloc_utils-1.0-py3-none-any.whl", "archive_info": {}}, True),
-        (FROM_FOLDER, False),
-        ({"url": "file:///course", "dir_info": {}}, False),
-        (None, False),
+        ("clsloc_utils", FROM_GIT, True),
+        ("clsloc_utils", {"url": "file:///clsloc_utils-1.0-py3-none-any.whl", "archive_info": {}}, True),
+        ("clsloc_utils", FROM_FOLDER, False),
+        ("clsloc_utils", {"url": "file:///course", "dir_info": {}}, False),
+        ("clsloc_utils", None, False),
+        ("another", FROM_GIT, False),
     ],
-    ids=["git", "archive", "editable", "folder", "index"],
+    ids=["git", "archive", "editable", "folder", "index", "not installed"],
 )
-def test_only_a_package_that_came_from_an_address_makes_a_host(packages, origin, expected):
-    packages("clsloc_utils", origin=origin)
+def test_only_a_package_that_came_from_an_address_makes_a_host(packages, name, origin, expected):
+    packages(name, origin=origin)
     assert host.came_from_an_address() is expected
-
-
-def test_a_package_that_is_not_installed_at_all_makes_no_host(packages):
-    assert host.came_from_an_address() is False
 
 
 def test_where_the_course_was_installed_by_hand_nothing_happens(packages, pip, monkeypatch, capsys):
@@ -103,18 +100,14 @@ def test_a_left_behind_folder_is_skipped_whoever_answers_for_the_metadata(monkey
     assert host.installed_versions() == {}
 
 
-def test_where_nothing_is_missing_pip_is_not_called(packages, pip):
-    packages("clsloc_utils", origin=FROM_GIT, requires=["here>=2"])
-    packages("here", "1.0")
-    host.install_missing()
-    assert pip.calls == ()
-
-
-def test_pips_own_words_are_kept_when_it_fails(packages, pip):
-    packages("clsloc_utils", origin=FROM_GIT, requires=["missing>=2"])
+def test_pips_own_words_are_kept_and_where_nothing_is_missing_it_is_not_called(packages, pip):
+    packages("clsloc_utils", origin=FROM_GIT, requires=["needed>=2"])
     pip.returncode = 1
-    with pytest.raises(RuntimeError, match=r"needs missing>=2, .*: no matching distribution"):
+    with pytest.raises(RuntimeError, match=r"needs needed>=2, .*: no matching distribution"):
         host.install_missing()
+    packages("needed", "1.0")
+    host.install_missing()
+    assert len(pip.calls) == 1
 
 
 @pytest.fixture
@@ -127,22 +120,23 @@ def bare_host(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
-    [({}, "full"), ({"CLSLOC_PROFILE": ""}, "full"), ({"CLSLOC_PROFILE": "fast"}, "fast")],
+    ("has_gpu", "before", "after"),
+    [
+        (True, {}, "full"),
+        (True, {"CLSLOC_PROFILE": ""}, "full"),
+        (True, {"CLSLOC_PROFILE": "fast"}, "fast"),
+        (False, {}, None),
+    ],
 )
-def test_full_profile_where_there_is_a_gpu_and_nobody_chose(bare_host, monkeypatch, before, after):
-    monkeypatch.setattr(host, "has_gpu", lambda: True)
+def test_full_profile_where_there_is_a_gpu_and_nobody_chose_and_what_is_too_old_is_named(
+    bare_host, monkeypatch, capsys, has_gpu, before, after
+):
+    monkeypatch.setattr(host, "has_gpu", lambda: has_gpu)
     host.prepare(before)
-    assert before["CLSLOC_PROFILE"] == after
-
-
-def test_without_a_gpu_the_profile_stays_open_and_what_is_too_old_is_named(bare_host, monkeypatch, capsys):
-    monkeypatch.setattr(host, "has_gpu", lambda: False)
-    environment = {}
-    host.prepare(environment)
-    assert environment == {}
-    numpy_version = importlib.metadata.version("numpy")
-    assert capsys.readouterr().out == f'numpy: {numpy_version}: run  pip install "numpy>=99"\n'
+    assert before.get("CLSLOC_PROFILE") == after
+    printed = capsys.readouterr().out
+    assert printed.startswith(f'numpy: {importlib.metadata.version("numpy")}: run  pip install "numpy>=99"\n')
+    assert ("There is a GPU" in printed) == (after == "full")
 
 
 def test_gpu_is_what_tensorflow_sees(monkeypatch):

@@ -1,13 +1,10 @@
 """Learning curves: which images each training sees, what a curve says, and the command."""
 
-import csv
-
 import numpy as np
 import pytest
 from helpers.models import small_backbone
-from PIL import Image
 
-from clsloc_utils import cli, learning_curves, models, plotting, training
+from clsloc_utils import learning_curves, models, plotting, training
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +21,6 @@ def caches(tmp_path_factory):
         )
 
     return cache(32, 2, "train"), cache(16, 1, "test")
-
-
-def test_batches_of_some_images_hold_all_their_copies_and_nothing_else(caches):
-    train_cache, _ = caches
-    some = train_cache.of_images([3, 5, 31])
-    assert some.num_examples == 3
-    np.testing.assert_array_equal(some.rows(2), [3, 5, 31, 35, 37, 63])
-    rows = np.concatenate([features["coarse"] for features, _ in some.batches(4, seed=1)])
-    expected = train_cache.arrays["coarse"][some.rows(2)]
-    assert len(rows) == 6
-    assert {row.tobytes() for row in rows} == {row.tobytes() for row in expected}
-    plain = np.concatenate([features["coarse"] for features, _ in some.batches(2, copies=1)])
-    np.testing.assert_array_equal(plain, train_cache.arrays["coarse"][[3, 5, 31]])
 
 
 def test_each_part_is_drawn_anew_and_holds_the_smaller_one(caches, monkeypatch):
@@ -92,21 +76,3 @@ def test_what_a_curve_says(half, whole, words):
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.get_xticklabels()] == ["8", "16"]
     assert [line.get_ydata()[0] for line in axes.lines if line.get_label() == "without looking"] == [0.3]
-
-
-@pytest.mark.slow
-def test_the_command_writes_table_and_figure(voc_folder, data_dir, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("CLSLOC_DATA_DIR", str(data_dir))
-    small_backbone(64).save(tmp_path / "small.keras")
-    command = ["curve", str(voc_folder), "--backbone", str(tmp_path / "small.keras"), "--draws", "1", "--epochs", "1"]
-    assert cli.main([*command, "--out", str(tmp_path / "curve")]) == 0
-    printed = capsys.readouterr().out
-    assert "without looking" in printed
-    with open(tmp_path / "curve" / "curve.csv", encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert [int(each["num_images"]) for each in rows] == [1, 2, 3, 6, 12]
-    assert rows[-1]["accuracy"][:4] in printed
-    with Image.open(tmp_path / "curve" / "curve.png") as picture:
-        assert picture.size[0] == 960
-    assert cli.main([*command, "--out", str(tmp_path / "curve")]) == 2
-    assert "holds a curve already" in capsys.readouterr().err

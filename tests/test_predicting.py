@@ -54,13 +54,3 @@ def test_a_drawing_has_bounds_whatever_the_photo(size, expected, tmp_path):
     assert np.prod(shown.get_array().shape) <= 3 * 960 * 1920
     rectangle = drawn.axes[0].patches[0]
     assert (rectangle.get_width(), rectangle.get_height()) == pytest.approx(shown.get_array().shape[1::-1])
-
-
-def test_a_folder_stands_for_the_photos_in_it(tmp_path):
-    for name in ("b.jpg", "sub/a.PNG", "notes.txt", "._b.jpg"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    remarks = []
-    found = predicting.find_photos([str(tmp_path)], log=remarks.append)
-    assert found == [str(tmp_path / "b.jpg"), str(tmp_path / "sub" / "a.PNG")]
-    assert remarks == [f"{tmp_path}: 2 files left out, as their names are not those of photos: .jpg 1, .txt 1."]

@@ -53,50 +53,51 @@ def test_cached_split_holds_the_split(small_profile):
     np.testing.assert_allclose(cache.arrays["coarse"][: len(images)], features, rtol=2e-3, atol=2e-2)
 
 
-def test_other_pixels_are_cached_anew(small_profile, monkeypatch):
+def test_other_pixels_are_cached_anew(small_profile, people, monkeypatch):
     source = datasets.info(small_profile.data)
     backbone = recipes.load_backbone(small_profile.backbone)
     first, again = (recipes.cache_split(backbone, source, source.test_split).path for _ in range(2))
     monkeypatch.setattr(pipelines, "VERSION", pipelines.VERSION + 1)
     changed = recipes.cache_split(backbone, source, source.test_split).path
     assert first == again != changed
+    usual, same, other = (
+        recipes.cache_split(backbone, people, "train", **reading).path
+        for reading in ({}, {"margin": 0.15}, {"margin": 0.3})
+    )
+    assert usual == same != other
 
 
-@pytest.mark.filterwarnings("error:Your input ran out of data")
-def test_fine_tuning_moves_the_backbone_on_the_training_images_and_freezes_it_again(small_profile):
-    source = datasets.info(small_profile.data)
-    model = models.two_head_model(recipes.load_backbone(small_profile.backbone), source.num_classes)
-    features = model.get_layer("features")
-    before = [weight.numpy() for weight in features.weights]
-    history = recipes.fine_tune(model, source, epochs=2, batch_size=2)
-    assert len(history.history["loss"]) == 2
-    assert "val_clsloc_accuracy_50" in history.history
-    changed = [not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True)]
-    assert all(changed)
-    assert not features.trainable_weights
-
-
-@pytest.mark.filterwarnings("error:Your input ran out of data")
-def test_fine_tuning_on_people_moves_the_backbone_with_the_margin_asked_for(small_profile, tmp_path, monkeypatch):
+@pytest.fixture
+def people(tmp_path):
     writer = LspWriter(tmp_path / "people", extended=True)
     writer.write(10)
-    source = datasets.info(writer.folder)
-    model = models.pose_model(recipes.load_backbone(small_profile.backbone))
+    return datasets.info(writer.folder)
+
+
+@pytest.mark.filterwarnings("error:Your input ran out of data")
+@pytest.mark.parametrize("task", ["boxes", "pose"])
+def test_fine_tuning_moves_the_backbone_as_it_is_asked_and_freezes_it_again(task, small_profile, people, monkeypatch):
+    backbone = recipes.load_backbone(small_profile.backbone)
+    if task == "boxes":
+        source, model = datasets.info(small_profile.data), models.two_head_model(backbone, 3)
+        reader, reading, little = "batches", {"difficult": "exclude"}, pipelines.Augmentation(flip=False)
+    else:
+        source, model = people, models.pose_model(backbone)
+        reader, reading, little = "pose_batches", {"margin": 0.3}, pipelines.PoseAugmentation(rotation=5.0)
+    read, asked = getattr(pipelines, reader), []
+
+    def note(name, split, **options):
+        asked.append((split, options[next(iter(reading))], options.get("augmented", False), options["image_size"]))
+        return read(name, split, **options)
+
+    monkeypatch.setattr(pipelines, reader, note)
     features = model.get_layer("features")
     before = [weight.numpy() for weight in features.weights]
-    asked = []
-    pose_batches = pipelines.pose_batches
-
-    def note(source, split, **options):
-        asked.append((split, options["margin"], options.get("augmented", False), options["image_size"]))
-        return pose_batches(source, split, **options)
-
-    monkeypatch.setattr(recipes.pipelines, "pose_batches", note)
-    little = pipelines.PoseAugmentation(rotation=5.0)
-    history = recipes.fine_tune(model, source, epochs=2, batch_size=2, augmentation=little, reading={"margin": 0.3})
-    assert asked == [("train[:70%]", 0.3, little, 32), ("train[70%:85%]", 0.3, False, 32)]
+    history = recipes.fine_tune(model, source, epochs=2, batch_size=2, augmentation=little, reading=reading)
+    (value,) = reading.values()
+    assert asked == [(source.train_split, value, little, 32), (source.validation_split, value, False, 32)]
     assert len(history.history["loss"]) == 2
-    assert "val_pck_20" in history.history
+    assert {"boxes": "val_clsloc_accuracy_50", "pose": "val_pck_20"}[task] in history.history
     assert all(not np.array_equal(old, new.numpy()) for old, new in zip(before, features.weights, strict=True))
     assert not features.trainable_weights
 

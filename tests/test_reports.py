@@ -1,5 +1,6 @@
-"""What a report says of a model that is no better than an answer without looking."""
+"""What a report says of a model that is no better than an answer without looking, and which answers are the best."""
 
+import numpy as np
 import pytest
 
 from clsloc_utils import cli, reports
@@ -42,3 +43,22 @@ def test_poses_are_judged_by_pck():
     measures = {"pck_20": 0.04, "pck_10": 0.2, "pcp_strict": 0.3, "num_examples": 9}
     told = reports.verdict(config("pose"), {**measures, "baseline": measures | {"pck_10": 0.3}})
     assert "(pck_20 0.040, without looking 0.040)" in told
+
+
+def test_boxes_are_in_order_of_their_iou_behind_all_others_where_the_class_is_wrong():
+    widths = np.array([0.5, 1.0, 0.25, 0.75])
+    found = np.stack([np.zeros(4), np.zeros(4), widths, np.ones(4)], axis=1)
+    predictions = {"label": np.array([0, 1, 0, 0]), "true_label": np.zeros(4, int), "box": found}
+    predictions["true_box"] = np.tile([0.0, 0.0, 1.0, 1.0], (4, 1))
+    assert reports.in_order_of_quality(predictions).tolist() == [3, 0, 2, 1]
+
+
+@pytest.mark.parametrize(("torsos", "order"), [([1, 1, 0, 1], [3, 1, 0]), ([0, 0, 0, 0], [0, 1, 2, 3])])
+def test_people_are_in_order_of_their_error_without_those_that_have_no_torso(torsos, order):
+    true = np.random.default_rng(0).uniform(0.2, 0.8, (4, 14, 2))
+    found = true + np.array([0.3, 0.2, 0.1, 0.0])[:, None, None]
+    weight = np.ones((4, 14))
+    weight[np.array(torsos) == 0, 2] = 0  # a hip
+    true[:, 2], true[:, 9] = (0.3, 0.7), (0.6, 0.3)
+    predictions = {"true_joints": true, "joints": found, "weight": weight}
+    assert reports.in_order_of_quality(predictions).tolist() == order

@@ -10,6 +10,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from clsloc_utils.paths import weights_file
+
 APPLICATION_IMAGE_SIZE = 224
 
 
@@ -89,9 +91,7 @@ def _with_imagenet_weights(build: Callable, function_name: str) -> keras.Model:
 
 def load_application_weights(model: keras.Model, file: str | Path, function_name: str) -> None:
     """Reads the weights of a network of `keras.applications` from a file that somebody has."""
-    file = Path(file).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file of weights for {function_name}.")
+    file = weights_file(file, function_name)
     try:
         model.load_weights(file)
     except (OSError, ValueError, KeyError, IndexError) as error:

@@ -117,7 +117,13 @@ def load_backbone(
             )
         return fixed_size(_saved_model(text), image_size, text, weights)
     if text.endswith(paths.WEIGHTS_SUFFIXES) and weights == "default":
-        text, weights = _name_and_weights(text)
+        name, file = paths.name_and_file(text)
+        if not name:
+            raise ValueError(
+                f"backbone {text!r}: this file holds weights only. Name their network too: NAME:FILE, such as "
+                f"resnet50:{text}."
+            )
+        text, weights = name, file
     name = text.lower().replace("_", "")
     own_names = {own.replace("_", ""): own for own in OWN_NETWORKS}
     if name in own_names:
@@ -142,17 +148,6 @@ def _saved_model(file: str) -> keras.Model:
             f"backbone {file!r}: cannot be loaded ({reason}). Save it again, whole, with model.save in Keras 3; a "
             "layer of your own must be registered with keras.saving.register_keras_serializable before it is loaded."
         ) from error
-
-
-def _name_and_weights(text: str) -> tuple[str, str]:
-    """The parts of `NAME:FILE`; a file alone is refused."""
-    name, file = paths.name_and_file(text)
-    if not name:
-        raise ValueError(
-            f"backbone {text!r}: this file holds weights only. Name their network too: NAME:FILE, such as "
-            f"resnet50:{text}."
-        )
-    return name, file
 
 
 def _own_backbone(name: str, image_size: int | None, weights: str | Path | None) -> keras.Model:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from clsloc_utils.files import arrays_in
+from clsloc_utils.paths import weights_file
 
 
 def save_weights(model: keras.Model, file: str | Path) -> None:
@@ -39,9 +40,7 @@ def load_weights(model: keras.Model, file: str | Path) -> None:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, or has other names or shapes than the model's weights; the model keeps its own.
     """
-    file = Path(file).expanduser()
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no such file of weights for {model.name}.")
+    file = weights_file(file, model.name)
     weights = _named_weights(model)
     try:
         arrays = arrays_in(file)

@@ -13,9 +13,8 @@ as a whole.
 """
 
 from clsloc_utils.runs.folder import HISTORY, METRICS, REPORT, STAGES, Run, open_run
-from clsloc_utils.runs.judging import evaluate, predict, predictor
+from clsloc_utils.runs.judging import evaluate
 from clsloc_utils.runs.options import resolve_options
-from clsloc_utils.runs.sources import find_source, prepare
 from clsloc_utils.runs.studies import curve, sweep
 from clsloc_utils.runs.training import TrainResult, train
 
@@ -28,11 +27,7 @@ __all__ = [
     "TrainResult",
     "curve",
     "evaluate",
-    "find_source",
     "open_run",
-    "predict",
-    "predictor",
-    "prepare",
     "resolve_options",
     "sweep",
     "train",

@@ -11,9 +11,9 @@ from typing import Any
 import filelock
 import keras
 
-from clsloc_utils import datasets
 from clsloc_utils.files import replacing
-from clsloc_utils.predicting import CONFIG, MODEL, REMEDY, InputError, config_of_finished, input_errors, read_config
+from clsloc_utils.paths import InputError, input_errors
+from clsloc_utils.predicting import CONFIG, MODEL, REMEDY, config_of_finished, read_config
 
 METRICS, HISTORY, REPORT = "metrics.json", "history.csv", "report.html"
 STAGES = ("heads", "last layers", "all layers")
@@ -21,46 +21,34 @@ _LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keeps a second process off a run, and clears away what a killed one left half written."""
     with input_errors():
-        run.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(run / _LOCK, timeout=0):
-            for left_over in run.glob("*.part-*"):
+        with filelock.FileLock(folder / _LOCK, timeout=0):
+            for left_over in folder.glob("*.part-*"):
                 left_over.unlink()
             yield
     except filelock.Timeout as error:
-        raise InputError(f"{run}: another process is training it; wait for its end, or stop it.") from error
+        raise InputError(f"{folder}: another process is training it; wait for its end, or stop it.") from error
 
 
-def check_keras_file(file: Path) -> None:
-    """Raises an `InputError` unless a run's `.keras` file is whole."""
-    with input_errors():
-        fault = datasets.archives.fault_of(file, datasets.Archive(file.name, ()))
-        if not fault:
-            with zipfile.ZipFile(file) as archive:
-                missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
-            fault = f"is no model of Keras: it holds no {min(missing)}" if missing else ""
-    if fault:
-        raise InputError(f"{file} {fault}; {REMEDY}.")
-
-
-def stored_config(run: Path) -> dict | None:
+def stored_config(folder: Path) -> dict | None:
     """The configuration of a run, `None` for a new one.
 
     Raises:
         InputError: The folder holds something else.
     """
-    if (run / CONFIG).is_file():
-        return read_config(run)
-    if run.exists() and (not run.is_dir() or any(_foreign_files(run))):
-        raise InputError(f"{run}: exists and is no run, it has no {CONFIG}; name another folder with --out.")
+    if (folder / CONFIG).is_file():
+        return read_config(folder)
+    if folder.exists() and not (folder.is_dir() and all(_is_passing(file.name) for file in folder.iterdir())):
+        raise InputError(f"{folder}: exists and is no run, it has no {CONFIG}; name another folder with --out.")
     return None
 
 
-def _foreign_files(run: Path) -> Iterator[Path]:
-    return (file for file in run.iterdir() if file.name != _LOCK and ".part-" not in file.name)
+def _is_passing(name: str) -> bool:
+    return name == _LOCK or ".part-" in name
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -68,13 +56,13 @@ def write_json(file: Path, content: Any) -> None:
         unfinished.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def checkpoint_of(run: Path, stage: str) -> Path:
-    return run / f"{stage.replace(' ', '_')}.checkpoint.npz"
+def checkpoint_of(folder: Path, stage: str) -> Path:
+    return folder / f"{stage.replace(' ', '_')}.checkpoint.npz"
 
 
-def checkpoints_of(run: Path) -> dict[str, Path]:
+def checkpoints_of(folder: Path) -> dict[str, Path]:
     """The checkpoints that are there, by the stages' names, in their order."""
-    return {stage: file for stage in STAGES if (file := checkpoint_of(run, stage)).exists()}
+    return {stage: file for stage in STAGES if (file := checkpoint_of(folder, stage)).exists()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +91,9 @@ def open_run(folder: str | Path) -> Run:
     """
     folder = Path(folder).expanduser()
     config = config_of_finished(folder)
-    check_keras_file(folder / MODEL)
-    with input_errors():
-        model = keras.saving.load_model(folder / MODEL, compile=False)
+    file = folder / MODEL
+    try:
+        model = keras.saving.load_model(file, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file}: cannot be loaded ({str(error).strip().splitlines()[0]}); {REMEDY}.") from error
     return Run(folder, config, model)

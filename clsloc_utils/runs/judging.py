@@ -1,16 +1,15 @@
 """What the model of a run says about images, and how good that is."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from clsloc_utils import datasets, exporting, recipes, reports, training
-from clsloc_utils.predicting import InputError, Predictor
+from clsloc_utils import datasets, recipes, reports, training
+from clsloc_utils.paths import InputError
 from clsloc_utils.runs.folder import Run
 from clsloc_utils.runs.options import whole_path_of_source
 from clsloc_utils.runs.sources import check_split, find_source, tell_how_read
@@ -41,15 +40,12 @@ def judge(model: keras.Model, batches: tf.data.Dataset, config: Mapping) -> tupl
         )
     truth = {name: predictions.get(f"true_{name}", predictions.get(name)) for name in task.arrays}
     of_baseline = task.baseline_scores(config["baseline"], truth)
-    return {
-        **_chosen(scores, task.measures),
-        "baseline": _chosen(of_baseline, task.measures),
-    }, predictions
-
-
-def _chosen(scores: Mapping[str, float], measures: Iterable[str]) -> dict[str, float | int | None]:
-    """The measures by name; `None` where there was nothing to measure with."""
-    return {name: None if math.isnan(scores[name]) else scores[name] for name in measures}
+    # JSON has no NaN, which stands where there was nothing to measure with.
+    chosen, chosen_of_baseline = (
+        {name: None if math.isnan(each[name]) else each[name] for name in task.measures}
+        for each in (scores, of_baseline)
+    )
+    return {**chosen, "baseline": chosen_of_baseline}, predictions
 
 
 def best_and_worst(
@@ -114,29 +110,3 @@ def _source_for(run: Run, source: str) -> tuple[datasets.SourceInfo, list[str] |
             "source of the same classes."
         )
     return find_source(source, class_names=known), known
-
-
-def predictor(run: Run) -> Predictor:
-    """The model of a run as `clsloc_utils.predicting` asks it, in Keras.
-
-    Args:
-        run: As `open_run` returns it.
-    """
-    return exporting.predictor(run.model, run.config["class_names"])
-
-
-def predict(run: Run, files: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """What the model of a run says about photos.
-
-    Args:
-        run: As `open_run` returns it.
-        files: The photos. For poses, one person should fill the photo.
-
-    Returns:
-        A dict for each, as `clsloc_utils.predicting.Predictor.predict` returns it.
-
-    Raises:
-        InputError: A photo cannot be read.
-    """
-    model = predictor(run)
-    return [model.predict(file) for file in files]

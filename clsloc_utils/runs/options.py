@@ -7,7 +7,7 @@ from typing import Any
 
 from clsloc_utils import datasets, paths, profiles, recipes
 from clsloc_utils.options import TrainOptions, names_of_task
-from clsloc_utils.predicting import InputError
+from clsloc_utils.paths import InputError
 
 # Of each stage, by whether the images are drawn, where the profile fine-tunes nothing by itself.
 _FINE_TUNE_EPOCHS = {True: profiles.FULL.fine_tune_epochs, False: 30}

@@ -6,38 +6,13 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from clsloc_utils import datasets, pipelines
-from clsloc_utils.predicting import InputError, input_errors
+from clsloc_utils.paths import InputError, input_errors
 
 
 def find_source(name: str, class_names: Sequence[str] | None = None) -> datasets.SourceInfo:
-    """What `datasets.info` says of a source.
-
-    Args:
-        name: A name or a folder.
-        class_names: Classes for a folder in VOC layout.
-
-    Raises:
-        InputError: There is no such source, or it cannot be read or prepared.
-    """
+    """What `datasets.info` says of a source that a user named."""
     with input_errors():
         return datasets.info(name, class_names=class_names)
-
-
-def prepare(source: str, from_folder: str | None = None) -> datasets.SourceInfo:
-    """Prepares a data source, from files that were fetched by hand if asked.
-
-    Args:
-        source: A name or a folder.
-        from_folder: Folder of the files.
-
-    Returns:
-        What `datasets.info` says of it.
-
-    Raises:
-        InputError: There is no such source, or it cannot be prepared.
-    """
-    with input_errors():
-        return datasets.prepare(source, from_folder=from_folder)
 
 
 def tell_how_read(source: datasets.SourceInfo, log: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from helpers.folders import write_official_weights
 
-from clsloc_utils import datasets, models, profiles, recipes, training
+from clsloc_utils import models, profiles, recipes, training
 from clsloc_utils.backbones import load_backbone
 
 
@@ -81,25 +81,28 @@ def test_half_precision_of_resnet50_trains_and_leaves_single_precision_behind(mo
     assert {weight.dtype for weight in model.weights if "float" in weight.dtype} == {"float32"}
 
 
-def source_of(task):
-    return datasets.SourceInfo("some", (), {}, "train", "validation", "test", "x", task)
-
-
-@pytest.mark.parametrize("task", ["boxes", "pose"])
-def test_stages_are_those_of_the_profile(model, monkeypatch, task):
+def test_stages_are_those_of_the_profile(model, monkeypatch):
     calls = []
     monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: calls.append(options))
     checkpoints = {"last": "one.npz", "all": "other.npz"}
-    histories = recipes.fine_tune_in_stages(
-        model, source_of(task), profiles.FULL, seed=7, precision="mixed_float16", checkpoints=checkpoints
-    )
-    assert list(histories) == ["last", "all"]
-    assert [call["checkpoint"] for call in calls] == ["one.npz", "other.npz"]
-    assert [call["layers"] for call in calls] == ["last", "all"]
-    assert [call["learning_rate"] for call in calls] == [rate for _, rate in profiles.FULL.fine_tune_stages]
-    assert [call["epochs"] for call in calls] == [profiles.FULL.fine_tune_epochs] * 2
-    assert [call["precision"] for call in calls] == ["mixed_float16"] * 2
+    recipes.fine_tune_in_stages(model, None, profiles.FULL, seed=7, precision="mixed_float16", checkpoints=checkpoints)
+    expected = [
+        {
+            "layers": layers,
+            "learning_rate": rate,
+            "checkpoint": checkpoints[layers],
+            "epochs": profiles.FULL.fine_tune_epochs,
+            "precision": "mixed_float16",
+        }
+        for layers, rate in profiles.FULL.fine_tune_stages
+    ]
+    assert [{name: call[name] for name in expected[0]} for call in calls] == expected
     assert len({call["seed"] for call in calls}) == 2
+    assert recipes.fine_tune_in_stages(model, None, profiles.FAST) == {}, "the backbone stays frozen"
+    inputs = keras.Input((32, 32, 3))
+    backbone = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=16, padding="same")(inputs))
+    without_fine_map = models.two_head_model(backbone, 3, "pooled")
+    assert list(recipes.fine_tune_in_stages(without_fine_map, None, profiles.FULL)) == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -121,15 +124,3 @@ def test_half_precision_is_for_machines_that_are_fast_at_it(monkeypatch, tmp_pat
     monkeypatch.setattr(recipes.tf.config, "list_physical_devices", lambda kind: gpus)
     assert recipes.precision_of(profiles.FULL) == precision
     assert recipes.precision_of(profiles.FAST) is None
-
-
-def test_a_backbone_without_a_fine_map_has_no_stage_of_last_layers(monkeypatch):
-    inputs = keras.Input((32, 32, 3))
-    backbone = keras.Model(inputs, keras.layers.Conv2D(8, 3, strides=16, padding="same")(inputs))
-    model = models.two_head_model(backbone, 3, "pooled")
-    monkeypatch.setattr(recipes, "fine_tune", lambda *_, **options: options["layers"])
-    assert recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FULL) == {"all": "all"}
-
-
-def test_fast_profile_leaves_the_backbone_frozen(model):
-    assert recipes.fine_tune_in_stages(model, source_of("boxes"), profiles.FAST) == {}
