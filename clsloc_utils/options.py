@@ -51,7 +51,7 @@ class TrainOptions:
         "a file of its weights (resnet50:FILE.h5), or a .keras file (default: one pretrained on such pictures)",
         metavar="NAME|FILE",
     )
-    image_size: int = _option("side of the images, in pixels", type=whole_number(1), metavar="N")
+    image_size: int | None = _option("side of the images, in pixels", type=whole_number(1), metavar="N")
     box_head: str | None = _option(
         "for boxes (default: spatial)", task="boxes", default=None, choices=["pooled", "flatten", "spatial"]
     )

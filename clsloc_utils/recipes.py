@@ -77,7 +77,7 @@ def cache_split(
     *,
     copies: int = 1,
     augmentation: pipelines.Augmentation | pipelines.PoseAugmentation | None = None,
-    batch_size: int = 64,
+    batch_size: int = training.FORWARD_BATCH_SIZE,
     precision: str | None = None,
     **reading: Any,
 ) -> training.FeatureCache:

@@ -34,9 +34,10 @@ def weight_sweep(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASUR
         measures: Which to draw.
 
     Returns:
-        A figure with one axes. The ratio of the weights on a logarithmic axis, the single-task ends beyond its gaps;
-        lines for the means over the seeds, bands from the worst to the best seed; learned weights as large empty
-        markers at the ratio that they ended with.
+        A figure with two axes, one above the other: what lies between the ends on a close scale, and everything from 0
+        to 1. The ratio of the weights on a logarithmic axis, the single-task ends beyond its gaps; lines for the means
+        over the seeds, bands from the worst to the best seed; learned weights as large empty markers at the ratio that
+        they ended with.
 
     Raises:
         ValueError: The rows are of several box losses, or hold no weight ratio.
@@ -49,25 +50,30 @@ def weight_sweep(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASUR
     gap = max(0.3, (high - low) / 8)
     grid.sort(key=lambda row: _place_of_ratio(row["ratio"], low - gap, high + gap))
     places = [_place_of_ratio(row["ratio"], low - gap, high + gap) for row in grid]
-    axes = new_figure(height=4.2).subplots()
-    for measure, colour, (marker, style) in zip(measures, PALETTE, _LINE_STYLES, strict=False):
-        _draw_measure(axes, places, grid, measure, (colour, marker, style), inner=(low, high))
-        for row in learned:
-            place = _place_of_ratio(row["ratio"], low - gap, high + gap)
-            size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
-            axes.errorbar(place, row[measure], _spread([row], measure), fmt=marker, color=colour, **size)
+    close, whole = new_figure(height=6.4).subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    for axes in (close, whole):
+        for measure, colour, (marker, style) in zip(measures, PALETTE, _LINE_STYLES, strict=False):
+            _draw_measure(axes, places, grid, measure, (colour, marker, style), inner=(low, high))
+            for row in learned:
+                place = _place_of_ratio(row["ratio"], low - gap, high + gap)
+                size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
+                axes.errorbar(place, row[measure], _spread([row], measure), fmt=marker, color=colour, **size)
+        axes.grid(alpha=0.3)
+    inner = [row for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
+    lowest = min(row[f"{measure}_low"] for row in inner for measure in measures)
+    close.set_ylim(lowest - 0.02, 1)
+    whole.set_ylim(0, 1)
     # A grid's ends are seldom a power of ten to the last digit.
     ticks = list(range(math.ceil(low - 0.01), math.floor(high + 0.01) + 1))
     ends = [(low - gap, "class\nonly"), (high + gap, "box\nonly")]
-    axes.set_xticks(
+    whole.set_xticks(
         [*ticks, *(place for place, _ in ends)], [*(f"{10.0**tick:g}" for tick in ticks), *(word for _, word in ends)]
     )
-    axes.set(xlabel="weight of the box loss over weight of the class loss", ylim=(0, 1))
-    axes.grid(alpha=0.3)
+    whole.set_xlabel("weight of the box loss over weight of the class loss")
     if learned:
-        axes.plot([], [], "o", color="black", markersize=12, markerfacecolor="none", label="learned weights")
-    legend_above(axes, columns=4)
-    return axes.figure
+        close.plot([], [], "o", color="black", markersize=12, markerfacecolor="none", label="learned weights")
+    legend_above(close, columns=4)
+    return close.figure
 
 
 def _rows_of_one_loss(rows: Iterable[Mapping]) -> tuple[list[dict], list[dict]]:

@@ -23,8 +23,8 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
         profile: Where the defaults come from.
 
     Returns:
-        The fields of `options.TrainOptions` of this task, as JSON can hold them: files with whole paths, `image_size` 0
-        for the backbone's own.
+        The fields of `options.TrainOptions` of this task, as JSON can hold them: files with whole paths, `image_size`
+        `None` for the backbone's own.
 
     Raises:
         InputError: An option does not fit the task, or another option.
@@ -66,7 +66,7 @@ def resolve_options(given: Mapping[str, Any], source: datasets.SourceInfo, profi
     defaults = {
         "backbone": backbone,
         # A network that the profile does not know has a size of its own.
-        "image_size": (image_size or 0) if given.get("backbone", backbone) == backbone else 0,
+        "image_size": image_size if given.get("backbone", backbone) == backbone else None,
         **of_task,
         "batch_size": profile.batch_size,
         "fine_tune": fine_tune,

@@ -120,9 +120,9 @@ def _check_same_run(folder: Path, stored: Mapping, given: Mapping[str, Any], inf
 def load_backbone_of(options: Mapping[str, Any]) -> keras.Model:
     """The backbone that a run's options name."""
     with input_errors():
-        backbone = load_backbone(options["backbone"], image_size=options["image_size"] or None)
+        backbone = load_backbone(options["backbone"], image_size=options["image_size"])
     size = backbone.input_shape[1]
-    if options["image_size"] not in (0, size):
+    if options["image_size"] not in (None, size):
         raise InputError(
             f"backbone {options['backbone']}: its images have a side of {size}, not of {options['image_size']}; leave "
             "--image-size out."

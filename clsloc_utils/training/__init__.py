@@ -15,6 +15,7 @@ from clsloc_utils.training.callbacks import (
 from clsloc_utils.training.evaluation import evaluate, evaluate_and_predict, predict
 from clsloc_utils.training.features import (
     CACHE_FORMAT,
+    FORWARD_BATCH_SIZE,
     FeatureBatches,
     FeatureCache,
     FeatureCacheError,
@@ -32,6 +33,7 @@ from clsloc_utils.training.fitting import (
 
 __all__ = [
     "CACHE_FORMAT",
+    "FORWARD_BATCH_SIZE",
     "HEAD_LEARNING_RATE",
     "HEAD_WEIGHT_DECAY",
     "BestEpoch",

@@ -10,7 +10,7 @@ import numpy as np
 from clsloc_utils import models
 from clsloc_utils.progress import progress
 from clsloc_utils.tasks import task_of
-from clsloc_utils.training.features import FeatureCache, forward_of
+from clsloc_utils.training.features import FORWARD_BATCH_SIZE, FeatureCache, forward_of
 
 
 def evaluate(
@@ -108,11 +108,12 @@ def _answers(model: keras.Model, batches: Any, description: str, verbose: bool) 
     """The targets as arrays, or `None`, and the model's outputs, of each batch."""
     if isinstance(batches, FeatureCache):
         model = models.heads_of(model)
-        batches = batches.batches(256, levels=tuple(model.input), copies=1)
+        batches = batches.batches(FORWARD_BATCH_SIZE, levels=tuple(model.input), copies=1)
     if isinstance(batches, keras.utils.PyDataset):
         sequence, count = (batches[index] for index in range(len(batches))), len(batches)
     elif isinstance(batches, np.ndarray):
-        sequence, count = (batches[start : start + 64] for start in range(0, len(batches), 64)), -(-len(batches) // 64)
+        starts = range(0, len(batches), FORWARD_BATCH_SIZE)
+        sequence, count = (batches[start : start + FORWARD_BATCH_SIZE] for start in starts), len(starts)
     else:
         sequence, count = batches, None
     forward, task = forward_of(model), task_of(model.output)

@@ -25,6 +25,8 @@ from clsloc_utils.progress import progress
 from clsloc_utils.tasks import TASKS, task_of
 
 CACHE_FORMAT = 2
+FORWARD_BATCH_SIZE = 64
+"""Images in a batch where nothing learns: features, validation, evaluation."""
 _TARGETS = {name: dtype for task in TASKS.values() for name, dtype in task.arrays.items()}
 
 

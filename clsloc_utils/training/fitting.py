@@ -10,7 +10,7 @@ import tensorflow as tf
 from clsloc_utils import distribution, models
 from clsloc_utils.tasks import task_of
 from clsloc_utils.training.callbacks import BestEpoch, Checkpoint, ProgressBar
-from clsloc_utils.training.features import FeatureBatches, FeatureCache
+from clsloc_utils.training.features import FORWARD_BATCH_SIZE, FeatureBatches, FeatureCache
 
 HEAD_LEARNING_RATE = 2e-3
 """The rate of the first step of heads on cached features."""
@@ -87,7 +87,9 @@ def train_heads(
         steps_per_execution=_HEAD_STEPS_PER_EXECUTION if epochs * len(batches) >= _STEPS_WORTH_A_LOOP else 1,
         **losses,
     )
-    validation = None if validation_cache is None else validation_cache.batches(256, levels=levels, copies=1)
+    validation = None
+    if validation_cache is not None:
+        validation = validation_cache.batches(FORWARD_BATCH_SIZE, levels=levels, copies=1)
     return _fit(heads, batches, validation, epochs, patience, checkpoint, description if verbose else None)
 
 

@@ -397,7 +397,8 @@ def sweep_rows(box_loss="l1", learned=True, seeds=(0, 1)):
 
 
 def test_weight_sweep_draws_means_over_the_ratio_and_ends_apart():
-    (axes,) = plotting.weight_sweep(sweep_rows(), ["accuracy"]).axes
+    close, axes = plotting.weight_sweep(sweep_rows(), ["accuracy"]).axes
+    assert close.get_ylim() == pytest.approx((0.68, 1.0)), "what lies between the ends, the worst seed at 0.7"
     line = axes.lines[0]
     np.testing.assert_allclose(line.get_xdata(), [-1, 0, 1], atol=1e-4)
     np.testing.assert_allclose(line.get_ydata(), [0.90, 0.88, 0.72], atol=1e-6)
