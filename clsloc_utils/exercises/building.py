@@ -1,25 +1,13 @@
-"""Exercises in which a model is built: two heads, two losses on a trunk, and the naive recipe repaired."""
+"""Exercises in which a model is built: two heads, two losses on a trunk, and the naive recipe repaired.
+
+Keras takes seconds to import, so only the checks do.
+"""
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from clsloc_utils.exercises.core import Exercise, Failure, outcome_of
-from clsloc_utils.exercises.model_check import (
-    CLASS_LOSS,
-    MAP_SHAPE,
-    NUM_CLASSES,
-    NUM_IMAGES,
-    built,
-    complaint_of_learning,
-    complaint_of_loss,
-    complaint_of_outputs,
-    made_up_maps,
-    made_up_objects,
-    shares_a_weight,
-)
 
 # --- 03.build ---------------------------------------------------------------------------------------------------------
 
@@ -35,11 +23,18 @@ def build_heads(map_shape, num_classes):
 
 
 def _check_heads(answer: Any) -> str:
-    complaint, models = built(answer, {"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES})
+    import keras
+    from keras import ops
+
+    from clsloc_utils.exercises import model_check
+
+    complaint, models = model_check.built(
+        answer, {"map_shape": model_check.MAP_SHAPE, "num_classes": model_check.NUM_CLASSES}
+    )
     if complaint:
         return complaint
-    (model,), (maps, targets) = models, made_up_maps()
-    complaint = complaint_of_outputs(model, maps)
+    (model,), (maps, targets) = models, model_check.made_up_maps()
+    complaint = model_check.complaint_of_outputs(model, maps)
     if complaint:
         return complaint
     box = ops.convert_to_numpy(model(10 * np.random.default_rng(2).normal(size=maps.shape))["box"])
@@ -48,8 +43,8 @@ def _check_heads(answer: Any) -> str:
             "  For some maps xmin comes out larger than xmax, or ymin than ymax. Take the smaller of two numbers for "
             "the one and the larger for the other."
         )
-    model.compile(keras.optimizers.Adam(0.01), loss={"label": CLASS_LOSS, "box": "mae"})
-    return complaint_of_learning(model, maps, targets)
+    model.compile(keras.optimizers.Adam(0.01), loss={"label": model_check.CLASS_LOSS, "box": "mae"})
+    return model_check.complaint_of_learning(model, maps, targets)
 
 
 HEADS = Exercise(
@@ -89,8 +84,11 @@ def repair(network, num_classes):
 """
 
 
-def _network() -> keras.Model:
+def _network() -> Any:
     """A small network that finds colours: what stands for a pretrained one here."""
+    import keras
+    from keras import layers
+
     images = keras.Input((_SIDE, _SIDE, 3))
     outputs = layers.Rescaling(1 / 127.5, offset=-1)(images)
     outputs = layers.AveragePooling2D(4)(outputs)
@@ -100,21 +98,29 @@ def _network() -> keras.Model:
 
 def _coloured_images() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Grey noise with a rectangle in the colour of its class, float32 0..255."""
-    labels, boxes, covered = made_up_objects(_SIDE)
-    images = np.random.default_rng(3).normal(100, 10, (NUM_IMAGES, _SIDE, _SIDE, 3))
-    images[np.arange(NUM_IMAGES), :, :, labels] += 100 * covered
+    from clsloc_utils.exercises import model_check
+
+    labels, boxes, covered = model_check.made_up_objects(_SIDE)
+    images = np.random.default_rng(3).normal(100, 10, (model_check.NUM_IMAGES, _SIDE, _SIDE, 3))
+    images[np.arange(model_check.NUM_IMAGES), :, :, labels] += 100 * covered
     return images.clip(0, 255).astype("float32"), {"label": labels, "box": boxes}
 
 
 def _check_repair(answer: Any) -> str:
+    import keras
+
+    from clsloc_utils.exercises import model_check
+
     keras.utils.set_random_seed(1)
     network = _network()
     before = network.get_weights()
-    complaint, models = built(answer, {"network": network, "num_classes": NUM_CLASSES})
+    complaint, models = model_check.built(answer, {"network": network, "num_classes": model_check.NUM_CLASSES})
     if complaint:
         return complaint
     (model,), (images, targets) = models, _coloured_images()
-    complaint = complaint_of_outputs(model, images) or complaint_of_loss(model, images, targets, box_weight=1.0)
+    complaint = model_check.complaint_of_outputs(model, images) or model_check.complaint_of_loss(
+        model, images, targets, box_weight=1.0
+    )
     if complaint:
         return complaint
     measures = outcome_of(
@@ -126,7 +132,7 @@ def _check_repair(answer: Any) -> str:
         return "  The box is still measured by accuracy, an argmax over four coordinates. Take metrics.MeanBoxIoU()."
     if not any("iou" in name for name in measures):
         return f"  The box has no measure of its own: {', '.join(measures)}. Take metrics.MeanBoxIoU()."
-    complaint = complaint_of_learning(model, images, targets)
+    complaint = model_check.complaint_of_learning(model, images, targets)
     if not all(np.array_equal(*pair) for pair in zip(before, network.get_weights(), strict=True)):
         return (
             "  While the heads were trained, the network's weights changed, or the averages of its BatchNorm layer. "
@@ -170,17 +176,22 @@ def build(map_shape, num_classes, box_weight):
 
 
 def _check_trunk(answer: Any) -> str:
-    calls = [{"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES, "box_weight": weight} for weight in (0.5, 4.0)]
-    complaint, models = built(answer, *calls)
+    from clsloc_utils.exercises import model_check
+
+    calls = [
+        {"map_shape": model_check.MAP_SHAPE, "num_classes": model_check.NUM_CLASSES, "box_weight": weight}
+        for weight in (0.5, 4.0)
+    ]
+    complaint, models = model_check.built(answer, *calls)
     if complaint:
         return complaint
-    maps, targets = made_up_maps()
+    maps, targets = model_check.made_up_maps()
     for model, call in zip(models, calls, strict=True):
-        complaint = complaint or complaint_of_outputs(model, maps)
-        complaint = complaint or complaint_of_loss(model, maps, targets, call["box_weight"])
-    if not complaint and not shares_a_weight(models[0], maps):
+        complaint = complaint or model_check.complaint_of_outputs(model, maps)
+        complaint = complaint or model_check.complaint_of_loss(model, maps, targets, call["box_weight"])
+    if not complaint and not model_check.shares_a_weight(models[0], maps):
         complaint = "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
-    return complaint or complaint_of_learning(models[1], maps, targets)
+    return complaint or model_check.complaint_of_learning(models[1], maps, targets)
 
 
 TRUNK = Exercise(

@@ -10,10 +10,10 @@ from PIL import Image
 
 
 def test_sweep_writes_table_and_figures_and_says_the_choice(voc_folder, tmp_path, clsloc, refused):
-    sweep = ["sweep", voc_folder, "--copies", "2", "--epochs", "1", "--ratios", "2", "--seeds", "2", "--out", tmp_path]
+    sweep = ["sweep", voc_folder, "--epochs", "1", "--ratios", "2", "--seeds", "2", "--out", tmp_path]
     written = clsloc(*sweep)
-    assert visible_files(tmp_path) == {"sweep.csv", "sweep.json", "sweep.png", "front.png"}
-    assert re.search(r"Features of train\[:85%\]: 100%.* 24/24 ", written.err), "two copies of twelve images"
+    assert visible_files(tmp_path) == {"sweep.csv", "sweep.json", "sweep.png", "pareto_front.png"}
+    assert re.search(r"Features of train\[:85%\]: 100%.* 12/12 ", written.err), "twelve plain images"
     rows = pandas.DataFrame(json.loads((tmp_path / "sweep.json").read_text()))
     assert len(rows) == (2 + 2 + 1) * 2
     means = rows.groupby("setting")["clsloc_accuracy_50"].mean()
