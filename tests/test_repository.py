@@ -41,9 +41,9 @@ def test_conda_environment_installs_what_make_installs():
     assert from_conda == [f"python{PROJECT['requires-python']}", "pip"]
     assert from_pip == {"pip": ["--editable .[tests]"]}
     assert "--editable '.[tests]'" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    # One extra brings the next: the tests all of them.
+    # One extra brings the next: the tests all but JAX.
     extras = PROJECT["optional-dependencies"]
-    assert "clsloc_utils[benchmarks,site]" in extras["tests"]
+    assert "clsloc_utils[site]" in extras["tests"]
     assert "clsloc_utils[notebooks]" in extras["site"]
 
 
