@@ -1,4 +1,4 @@
-"""Measures what the course's way saves: against the naive recipe, one training for each setting, and plain loops.
+"""Measures what the course's way saves: against the naive recipe, a graph for each setting, and plain loops.
 
     python benchmarks/speed.py                                  # all parts that need nothing but the embedded data
     python benchmarks/speed.py --parts recipe
@@ -12,7 +12,7 @@ its picture are made again from all numbers there are. Run it on a machine that 
 - `recipe`: the naive recipe in every epoch, or features computed once for the heads; ResNet-50 with random weights, in
   float32 and in the half precision that the full profile takes where the machine is fast at it.
 - `photos`: the mean IoU that both reach on a folder of photos, over time, and that of plain Keras.
-- `sweep`: the loss weights of notebook 04 side by side, against one of them trained alone.
+- `sweep`: the loss weights of notebook 04 in one program, against a single one of them.
 - `pipeline`: each stage of it, against plain decoding and a loop that decodes everything first.
 - `cost`: time and memory of each step with ResNet-50.
 """
@@ -97,7 +97,7 @@ def recipe(options: argparse.Namespace) -> dict:
 
 
 def sweep(options: argparse.Namespace) -> dict:
-    """Sweeps of more and more models side by side, the last one that of the course, each in a process of its own."""
+    """Sweeps of more and more models, each sweep in a process of its own."""
     return {"rows": [measurements.in_new_process(one_sweep, options, *size) for size in options.sweeps]}
 
 
@@ -212,7 +212,7 @@ def run_stage(stage: str, split: str, times: int) -> dict:
 
 HEAD = """# How fast, compared with what?
 
-What does it save to compute features once, to train many settings side by side, to look at annotations before images?
+What does it save to compute features once, to train many settings in one graph, to look at annotations before images?
 `make bench` measures it and writes this page; all numbers are in `docs/speed.json`."""
 
 GROWTH = """## With 16 times the images
@@ -268,18 +268,18 @@ instructions for it; heads learn in float32 in any case."""
 
 def sweep_words(numbers: dict) -> str:
     """The part `sweep`."""
-    names = {"models": "models side by side", "cpu_seconds": "processor seconds"}
+    names = {"cpu_seconds": "processor seconds"}
     table = pandas.DataFrame(numbers["rows"]).rename(columns=names)
-    table["seconds a model"] = table["seconds"] / table["models side by side"]
+    table["seconds a model"] = table["seconds"] / table["models"]
     layouts = {"seconds": "{:.1f}", "processor seconds": "{:.1f}", "seconds a model": "{:.2f}"}
     alone, together = numbers["rows"][0], numbers["rows"][-1]
     count, first = together["models"], alone["seconds"]
     more = (together["seconds"] - first) / (count - alone["models"])
     return f"""{measurements.markdown(table, layouts, words=0)}
 
-The last row is the grid of the course: nine ratios, both ends, three seeds. The first model costs {first:.1f} s,
-{first - more:.1f} s of which for what all share; each further one {more:.2f} s. {count} trainings one after the other
-would take {count * first / together["seconds"]:.1f} times as long."""
+The last row is a grid of nine ratios, both ends, three seeds. The first model costs {first:.1f} s, {first - more:.1f} s
+of which for what all share, above all the graph; each further one {more:.2f} s. {count} models with a graph each would
+take {count * first / together["seconds"]:.1f} times as long."""
 
 
 def pipeline_words(numbers: dict) -> str:
