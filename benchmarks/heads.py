@@ -68,8 +68,8 @@ PARTS: dict[str, tuple[str, str, dict]] = {
     ),
     "toy_pose": (
         "Drawn people",
-        "`toy_pose`, drawn by the course, each cropped to the person. *Flip-averaged*, or asked twice: image and "
-        "mirror image, of the heatmap head the heatmaps averaged before they are read, of the others the joints.",
+        "`toy_pose`, drawn by the course, each cropped to the person. *Flip-averaged*, test-time augmentation: image "
+        "and mirror image, of the heatmap head the heatmaps averaged before they are read, of the others the joints.",
         JOINTS | {"data": "toy_pose", "backbone": "tiny_resnet_people", "copies": 2, "epochs": 4},
     ),
     "lspet": (

@@ -1,156 +1,77 @@
-"""Exercises and questions of notebook 05: joints, mirrors, masks, PCK, PCP."""
+"""Exercises and questions of notebook 05: mirrors, PCK, OKS, and a fit that hears no joint without a label."""
 
 from typing import Any
 
 import numpy as np
 
-from clsloc_utils.exercises.core import Exercise, Mistake, function_check, value_check
+from clsloc_utils.exercises.core import Exercise, Mistake, function_check
+from clsloc_utils.exercises.joint_fit import FIT
 from clsloc_utils.exercises.quizzes import Option, Question
-from clsloc_utils.joints import FLIP_ORDER, NUM_JOINTS, TORSO
-
-
-def _person(seed: int) -> np.ndarray:
-    """Fourteen joints somewhere in the image, float64 [14, 2]."""
-    return np.random.default_rng(seed).uniform(0.2, 0.8, (NUM_JOINTS, 2)).round(2)
-
-
-# --- 05.numbers -------------------------------------------------------------------------------------------------------
-
-NUMBERS = Exercise(
-    key="05.numbers",
-    title="How many numbers is a hand",
-    level="warm-up",
-    minutes=2,
-    lesson="An x and a y for each: as 14 joints are 28 numbers.",
-    check=value_check(
-        42,
-        mistakes=(
-            Mistake("One number cannot say where a joint is: there is an x and a y.", 21),
-            Mistake("That is the body with its 14 joints. A hand has 21.", 28),
-            Mistake("Whether a joint is visible is a weight in training. The model answers with x and y only.", 63),
-            Mistake("Four numbers are a box. A joint is a point, with an x and a y.", 84),
-        ),
-        hint="An x and a y for each of the 21 joints.",
-        tolerance=1e-6,
-    ),
-)
+from clsloc_utils.joints import JOINT_NAMES, NUM_JOINTS, TORSO
 
 # --- 05.flip ----------------------------------------------------------------------------------------------------------
 
+_COCO = (
+    "nose",
+    *(
+        f"{side} {part}"
+        for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
+)
+_OTHER_SIDE = {"left": "right", "right": "left"}
+
 
 def _flip_cases() -> list[dict[str, Any]]:
-    standing = np.stack([np.linspace(0.1, 0.75, NUM_JOINTS), np.linspace(0.9, 0.05, NUM_JOINTS)], axis=1).round(2)
-    return [{"points": standing}, {"points": _person(1)}]
+    # In random orders too: partners are then neither neighbours nor at mirrored places of the list.
+    generator = np.random.default_rng(5)
+    shuffled = [generator.permutation(names).tolist() for names in (JOINT_NAMES, _COCO) for _ in range(20)]
+    bright = ["tip of the left thumb", "bright spot", "tip of the right thumb"]
+    return [{"names": list(names)} for names in (JOINT_NAMES, _COCO, *shuffled, bright)]
 
 
-def _mirrored(joints):
-    return np.stack([1 - joints[:, 0], joints[:, 1]], axis=1)
+def _order(names, change=lambda name: " ".join(_OTHER_SIDE.get(word, word) for word in name.split())):
+    return [names.index(change(name)) if change(name) in names else row for row, name in enumerate(names)]
 
 
 FLIP = Exercise(
     key="05.flip",
-    title="A person in the mirror",
-    level="core",
+    title="A mirror for any skeleton",
+    level="warm-up",
     minutes=8,
-    lesson="x becomes 1 - x, and each left joint takes the row of its right one. Keypoint tutorials forget the second.",
+    lesson="Each left joint takes the row of its right one, and those in the middle stay, whatever the skeleton.",
     check=function_check(
-        lambda joints: _mirrored(joints)[list(FLIP_ORDER)],
+        _order,
         _flip_cases,
         mistakes=(
             Mistake(
-                "The points have moved, but a left hand is still in the row of the left hand: in the mirror it is a "
-                "right one. Reorder the rows with FLIP_ORDER.",
-                _mirrored,
+                "All rows stay where they are: a left hand would still be a left one.", lambda names: _order(names, str)
             ),
             Mistake(
-                "The rows are swapped and the points have not moved: x becomes 1 - x.",
-                lambda joints: joints[list(FLIP_ORDER)],
+                "You turn the whole list around. Only partners change places; what is in the middle stays.",
+                lambda names: list(range(len(names)))[::-1],
             ),
             Mistake(
-                "You turn the person upside down: y stays, x becomes 1 - x.",
-                lambda joints: np.stack([joints[:, 0], 1 - joints[:, 1]], axis=1)[list(FLIP_ORDER)],
+                "The left rows come from themselves. After two replacements in turn, what became right is left again.",
+                lambda names: _order(names, lambda name: name.replace("left", "right").replace("right", "left")),
             ),
             Mistake(
-                "Both coordinates are mirrored. y stays.",
-                lambda joints: (1 - joints)[list(FLIP_ORDER)],
+                "The left rows have found their partners; the right ones have to find theirs, too.",
+                lambda names: _order(names, lambda name: name.replace("left", "right")),
             ),
             Mistake(
-                "All rows in reverse? An ankle would become a head. Joints change places with their other side only.",
-                lambda joints: _mirrored(joints)[::-1],
+                "Neighbours do not always belong together: look for the partner by its name.",
+                lambda names: [
+                    row if {"left", "right"}.isdisjoint(name.split()) else min(row ^ 1, len(names) - 1)
+                    for row, name in enumerate(names)
+                ],
             ),
             Mistake(
-                "x and y have changed places. A mirror changes x to 1 - x.",
-                lambda joints: joints[:, ::-1][list(FLIP_ORDER)],
-            ),
-            Mistake(
-                "-x is outside of the image. Relative coordinates are mirrored by 1 - x.",
-                lambda joints: (joints * [-1, 1])[list(FLIP_ORDER)],
+                "Rows in the middle are missing: the list needs a number for each name.",
+                lambda names: [row for row in _order(names) if not {"left", "right"}.isdisjoint(names[row].split())],
             ),
         ),
-        hint="1 - x, the same y, and the rows in the order of FLIP_ORDER.",
-    ),
-)
-
-# --- 05.mask ----------------------------------------------------------------------------------------------------------
-
-
-def _mask_cases() -> list[dict[str, Any]]:
-    true = np.array([[0.2, 0.3], [0.5, 0.5], [0.8, 0.1]])
-    predicted = np.array([[0.3, 0.3], [0.5, 0.9], [0.6, 0.2]])
-    junk, unknown = true.copy(), true.copy()
-    junk[1], unknown[1] = -40.0, np.nan
-    return [
-        {"true": true, "predicted": predicted, "weight": np.array([1.0, 1.0, 1.0])},
-        {"true": junk, "predicted": predicted, "weight": np.array([1.0, 0.0, 1.0])},
-        {"true": unknown, "predicted": predicted, "weight": np.array([1.0, 0.0, 1.0])},
-    ]
-
-
-def _mask(true, predicted, weight):
-    labelled = weight > 0
-    return np.abs(true - predicted)[labelled].mean()
-
-
-MASK = Exercise(
-    key="05.mask",
-    title="Do not learn from what nobody saw",
-    level="core",
-    minutes=10,
-    lesson="What stands in place of an unlabelled joint cannot be heard any more, not even NaN.",
-    check=function_check(
-        _mask,
-        _mask_cases,
-        mistakes=(
-            Mistake(
-                "Joints without a label take part: their coordinates are junk. Leave out those with weight 0.",
-                lambda true, predicted, weight: np.abs(true - predicted).mean(),
-            ),
-            Mistake(
-                "Masked, but divided by all joints: with few labels the error looks small. Divide by labelled ones.",
-                lambda true, predicted, weight: np.where(weight[:, None] > 0, np.abs(true - predicted), 0).mean(),
-            ),
-            Mistake(
-                "Masked, but divided by all joints, and 0 times NaN is NaN. Pick the labelled ones, divide by them.",
-                lambda true, predicted, weight: (np.abs(true - predicted) * weight[:, None]).mean(),
-            ),
-            Mistake(
-                "0 times NaN is NaN: a weight of 0 does not silence it. Pick the labelled joints first, or use where.",
-                lambda true, predicted, weight: (np.abs(true - predicted) * weight[:, None]).sum() / (2 * weight.sum()),
-            ),
-            Mistake(
-                "A joint is two numbers: you divide the sum over both by the number of joints, and get twice the mean.",
-                lambda true, predicted, weight: 2 * _mask(true, predicted, weight),
-            ),
-            Mistake(
-                "That is the squared error; the absolute error is asked for.",
-                lambda true, predicted, weight: np.square(true - predicted)[weight > 0].mean(),
-            ),
-            Mistake(
-                "Those are the ones without a label. Weight 0 means: not labelled.",
-                lambda true, predicted, weight: np.abs(true - predicted)[weight == 0].mean(),
-            ),
-        ),
-        hint="The mean of |true - predicted| over both coordinates of the labelled joints.",
+        hint="For each name: swap the word left for right or right for left, and say in which row the new name stands.",
     ),
 )
 
@@ -158,37 +79,52 @@ MASK = Exercise(
 
 
 def _pck_cases() -> list[dict[str, Any]]:
-    true = _person(7)
-    true[TORSO[0]], true[TORSO[1]] = [0.45, 0.65], [0.55, 0.35]
-    everything = np.ones(NUM_JOINTS)
-    some = everything.copy()
-    some[[0, 5, 13]] = 0.0
-    small = 0.5 + 0.3 * (true - 0.5)
-    short_torso = true + _offsets(0.05)
-    short_torso[TORSO[0]] = true[TORSO[0]] + 0.3 * (true[TORSO[1]] - true[TORSO[0]])
-    return [
-        {"true": true, "predicted": true + _offsets(0.02, 0.06, 0.067, 0.08, 0.12), "weight": everything},
-        {"true": true, "predicted": true + _offsets(0.3, 0.0, 0.05), "weight": some},
-        {"true": small, "predicted": small + _offsets(0.015, 0.018, 0.021, 0.04), "weight": everything},
-        {"true": true, "predicted": short_torso, "weight": everything},
-    ]
+    """Errors on both sides of 0.2 torsos, in all directions; junk or NaN in place of unlabelled joints."""
+    generator = np.random.default_rng(6)
+
+    def case(count: int, num_without_label: int, junk: float) -> dict[str, Any]:
+        true = generator.uniform(0.1, 0.9, (count, NUM_JOINTS, 2))
+        # Sizes differ by ten, so that no one ruler does for all.
+        centre, size = generator.uniform(0.3, 0.7, (2, count, 1, 1))
+        true = centre + size**2 * (true - centre)
+        turn = generator.uniform(0, 2 * np.pi, (count, NUM_JOINTS))
+        far = generator.choice([0.0, 0.12, 0.185, 0.215, 0.26, 0.8], (count, NUM_JOINTS))
+        torso = np.linalg.norm(true[:, TORSO[0]] - true[:, TORSO[1]], axis=-1)
+        away = (far * torso[:, None])[..., None] * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+        weight = np.ones((count, NUM_JOINTS))
+        for person in weight:
+            person[generator.permutation(NUM_JOINTS)[:num_without_label]] = 0
+        weight[0, list(TORSO)] = 1  # somebody is left to be measured
+        predicted = true + away
+        # In half of the gaps the prediction is just what is written there.
+        as_written = (weight == 0) & (generator.uniform(size=weight.shape) < 0.5)
+        predicted[as_written] = np.nan_to_num(junk)
+        true = np.where(weight[..., None] > 0, true, junk)
+        return {
+            name: each.astype("float32")
+            for name, each in {"true": true, "predicted": predicted, "weight": weight}.items()
+        }
+
+    settings = [(1, 0, 0.0), (2, 3, 0.5), (3, 4, -1.0), (4, 5, np.nan)] * 10
+    return [case(*setting) for setting in settings]
 
 
-def _offsets(*lengths: float) -> np.ndarray:
-    """Errors of these lengths in turn, to the right and a little down, [14, 2]."""
-    along = np.resize(np.array(lengths), NUM_JOINTS)
-    return along[:, None] * np.array([0.8, 0.6])
+def _pck(true, predicted, weight, ends=TORSO, ruler=None, masked=True, distance=np.linalg.norm):
+    """PCK@0.2; `ruler` takes the place of the torso, `masked` says whether joints without a label are left out."""
+    measured = weight[:, list(TORSO)].min(axis=1) > 0
+    torso = np.linalg.norm(true[:, ends[0]] - true[:, ends[1]], axis=-1) if ruler is None else ruler
+    correct = distance(true - predicted, axis=-1) <= 0.2 * torso[:, None]
+    counts = measured[:, None] & (weight > 0 if masked else np.ones_like(weight, bool))
+    return correct[counts].mean()
 
 
-def _pck(true, predicted, weight, ends=TORSO, relative: bool = True, masked: bool = True):
-    size = np.linalg.norm(true[ends[0]] - true[ends[1]]) if relative else 1.0
-    correct = np.linalg.norm(true - predicted, axis=1) <= 0.2 * size
-    return correct[weight > 0].mean() if masked else correct.mean()
+def _error_by_axis(difference, axis):
+    return np.abs(difference).max(axis=axis)
 
 
 PCK = Exercise(
     key="05.pck",
-    title="PCK of one person",
+    title="PCK of many people",
     level="core",
     minutes=15,
     lesson="Errors in torsos, labelled joints only: now a child and a giant are judged alike.",
@@ -201,135 +137,169 @@ PCK = Exercise(
                 lambda true, predicted, weight: _pck(true, predicted, weight, masked=False),
             ),
             Mistake(
-                "0.2 of the image is not 0.2 of the torso: measure each error with this person's torso.",
-                lambda true, predicted, weight: _pck(true, predicted, weight, relative=False),
+                "0.2 of the image is not 0.2 of the torso: measure each error with that person's torso.",
+                lambda true, predicted, weight: _pck(true, predicted, weight, ruler=np.ones(len(true))),
+            ),
+            Mistake(
+                "One torso for all: measure each error with the torso of its own person.",
+                lambda true, predicted, weight: _pck(
+                    true,
+                    predicted,
+                    weight,
+                    ruler=np.full(
+                        len(true), np.nanmean(np.linalg.norm(true[:, TORSO[0]] - true[:, TORSO[1]], axis=-1))
+                    ),
+                ),
             ),
             Mistake(
                 "Joints without a label count as wrong: you divide by all 14. Divide by the labelled ones.",
-                lambda true, predicted, weight: _pck(true, predicted, weight, masked=True) * np.mean(weight > 0),
+                lambda true, predicted, weight: (
+                    _pck(true, predicted, weight) * np.mean(weight[weight[:, list(TORSO)].min(axis=1) > 0] > 0)
+                ),
             ),
             Mistake(
-                "That torso is along one side, from the right hip to the right shoulder. Ours runs across, to the "
-                "*left* shoulder.",
+                "Of somebody without a right hip or a left shoulder the torso is not known. Leave such people out.",
+                lambda true, predicted, weight: (
+                    np.linalg.norm(true - predicted, axis=-1)
+                    <= 0.2 * np.linalg.norm(true[:, TORSO[0]] - true[:, TORSO[1]], axis=-1)[:, None]
+                )[weight > 0].mean(),
+            ),
+            Mistake(
+                "That torso ends in row 8, the right shoulder. Ours runs across, to the *left* shoulder.",
                 lambda true, predicted, weight: _pck(true, predicted, weight, ends=(2, 8)),
             ),
             Mistake(
-                "That torso is along one side, from the left hip to the left shoulder. Ours runs across, from the "
-                "*right* hip.",
+                "That torso begins in row 3, the left hip. Ours runs across, from the *right* hip.",
                 lambda true, predicted, weight: _pck(true, predicted, weight, ends=(3, 9)),
             ),
             Mistake(
                 "You measure the torso of the prediction. The true one is the ruler.",
-                lambda true, predicted, weight: np.mean(
-                    np.linalg.norm(true - predicted, axis=1)[weight > 0]
-                    <= 0.2 * np.linalg.norm(predicted[TORSO[0]] - predicted[TORSO[1]])
+                lambda true, predicted, weight: _pck(
+                    true,
+                    predicted,
+                    weight,
+                    ruler=np.linalg.norm(predicted[:, TORSO[0]] - predicted[:, TORSO[1]], axis=-1),
                 ),
             ),
             Mistake(
-                "You compare each coordinate for itself. The error of a joint is its distance, over x and y together.",
-                lambda true, predicted, weight: np.mean(
-                    np.abs(true - predicted)[weight > 0] <= 0.2 * np.linalg.norm(true[TORSO[0]] - true[TORSO[1]])
+                "You compare x and y one by one. The error of a joint is its distance, over x and y together.",
+                lambda true, predicted, weight: _pck(true, predicted, weight, distance=_error_by_axis),
+            ),
+            Mistake(
+                "You add the differences in x and y. The error of a joint is its distance: the root of their squares.",
+                lambda true, predicted, weight: _pck(
+                    true, predicted, weight, distance=lambda difference, axis: np.abs(difference).sum(axis=axis)
                 ),
             ),
             Mistake(
-                "That is the mean error. PCK is a share: how many joints are near enough?",
-                lambda true, predicted, weight: np.mean(np.linalg.norm(true - predicted, axis=1)[weight > 0]),
+                "A mean of each person's share lets somebody with few labels count as much as one with many: "
+                "take all joints together.",
+                lambda true, predicted, weight: np.mean(
+                    [
+                        _pck(true[[row]], predicted[[row]], weight[[row]])
+                        for row in np.flatnonzero(weight[:, list(TORSO)].min(axis=1) > 0)
+                    ]
+                ),
             ),
         ),
-        hint="The share of labelled joints whose distance from the truth is at most 0.2 of the torso, rows 2 and 9.",
+        hint="Of the labelled joints of all people who have rows 2 and 9: how many are within 0.2 of their own torso?",
     ),
 )
 
-# --- 05.pcp -----------------------------------------------------------------------------------------------------------
+# --- 05.oks -----------------------------------------------------------------------------------------------------------
 
 
-def _pcp_cases() -> list[dict[str, Any]]:
-    # Eighths and their like: sums and lengths are exact, so that "at most half" is no matter of rounding.
-    limb = np.array([[0.25, 0.25], [0.25, 0.5]])
+def _oks_cases() -> list[dict[str, Any]]:
+    generator = np.random.default_rng(7)
 
-    def case(near_error: float, far_error: float) -> dict[str, Any]:
-        return {"true": limb, "predicted": limb + np.array([[near_error, 0.0], [0.0, far_error]])}
+    def case(count: int, num_without_label: int, junk: float) -> dict[str, Any]:
+        true = generator.uniform(10, 300, (count, 2))
+        area, sigmas = generator.uniform(2e3, 4e4), generator.uniform(0.03, 0.11, count)
+        predicted = true + generator.normal(0, 0.2 * area**0.5 * sigmas.mean() * 8, (count, 2))
+        weight = np.ones(count)
+        weight[generator.permutation(count)[:num_without_label]] = 0
+        true[weight == 0] = junk
+        arrays = {"true": true, "predicted": predicted, "weight": weight, "area": area, "sigmas": sigmas}
+        return {name: np.float32(each) for name, each in arrays.items()}
 
-    errors = [
-        (1 / 32, 1 / 16),
-        (1 / 16, 9 / 64),
-        (1 / 32, 3 / 16),
-        (3 / 16, 1 / 64),
-        (5 / 32, 3 / 16),
-        (1 / 8, 1 / 8),
-        (5 / 16, 3 / 8),
-        (1 / 64, 5 / 16),
-    ]
-    return [case(*ends) for ends in errors]
+    settings = [(3, 0, 0.0), (5, 2, -1.0), (17, 6, np.nan), (12, 3, 50.0)] * 10
+    return [case(*setting) for setting in settings]
 
 
-def _end_errors(true, predicted):
-    """Distance of both ends from the truth, in lengths of the true limb, [2]."""
-    return np.linalg.norm(true - predicted, axis=1) / np.linalg.norm(true[0] - true[1])
+def _similarities(true, predicted, area, sigmas, factor=2.0, power=2, half=0.5):
+    """The OKS of each joint, before the mean."""
+    distances = np.linalg.norm(true - predicted, axis=1)
+    return np.exp(-half * distances**power / (area * (factor * sigmas) ** 2))
 
 
-def _pcp(true, predicted):
-    errors = _end_errors(true, predicted) - 1e-6
-    return [errors.max() <= 0.5, errors.mean() <= 0.5]
+def _oks(true, predicted, weight, area, sigmas, **changes):
+    return _similarities(true, predicted, area, sigmas, **changes)[weight > 0].mean()
 
 
-PCP = Exercise(
-    key="05.pcp",
-    title="A limb, strict and loose",
+OKS = Exercise(
+    key="05.oks",
+    title="OKS from its formula",
     level="stretch",
-    minutes=12,
-    lesson="Strict is never the higher one. Whoever reports PCP has to say which.",
+    minutes=15,
+    lesson="Exact joints score 1, and one lost joint costs its share and no more.",
     check=function_check(
-        _pcp,
-        _pcp_cases,
+        _oks,
+        _oks_cases,
         mistakes=(
             Mistake(
-                "Strict and loose have changed places: strict asks both ends, loose their mean.",
-                lambda true, predicted: _pcp(true, predicted)[::-1],
+                "Joints without a label take part. Leave out those with weight 0.",
+                lambda true, predicted, weight, area, sigmas: _similarities(true, predicted, area, sigmas).mean(),
             ),
             Mistake(
-                "Your strict one is satisfied with a single end. Both have to be near.",
-                lambda true, predicted: [_end_errors(true, predicted).min() <= 0.5, _pcp(true, predicted)[1]],
+                "The unlabelled joints add nothing, and yet you divide by all. Divide by the labelled ones.",
+                lambda true, predicted, weight, area, sigmas: (
+                    _oks(true, predicted, weight, area, sigmas) * np.mean(weight > 0)
+                ),
             ),
             Mistake(
-                "The bar is half of the limb's length, not all of it.",
-                lambda true, predicted: [
-                    _end_errors(true, predicted).max() <= 1,
-                    _end_errors(true, predicted).mean() <= 1,
-                ],
+                "0 times NaN is NaN. Pick the labelled joints before you compute, instead of multiplying by weight.",
+                lambda true, predicted, weight, area, sigmas: (
+                    (weight * _similarities(true, predicted, area, sigmas)).sum() / weight.sum()
+                ),
             ),
             Mistake(
-                "Loose means the *mean* of both errors. You ask for one end alone.",
-                lambda true, predicted: [_pcp(true, predicted)[0], _end_errors(true, predicted).min() <= 0.5],
+                "The scale of a joint is 2 sigma, and that squared.",
+                lambda true, predicted, weight, area, sigmas: _oks(true, predicted, weight, area, sigmas, factor=1.0),
             ),
             Mistake(
-                "Both of your answers are the strict one.",
-                lambda true, predicted: [_pcp(true, predicted)[0]] * 2,
+                "The distance has to be squared.",
+                lambda true, predicted, weight, area, sigmas: _oks(true, predicted, weight, area, sigmas, power=1),
             ),
             Mistake(
-                "Both of your answers are the loose one.",
-                lambda true, predicted: [_pcp(true, predicted)[1]] * 2,
+                "The 2 below the fraction is missing: half of the squared distance.",
+                lambda true, predicted, weight, area, sigmas: _oks(true, predicted, weight, area, sigmas, half=1.0),
             ),
             Mistake(
-                "An end exactly at half of the length is right: at most half.",
-                lambda true, predicted: [
-                    _end_errors(true, predicted).max() < 0.5 - 1e-6,
-                    _end_errors(true, predicted).mean() < 0.5 - 1e-6,
-                ],
+                "The area is a square already: do not square it again.",
+                lambda true, predicted, weight, area, sigmas: _oks(true, predicted, weight, area**2, sigmas),
             ),
             Mistake(
-                "0.5 of the image is not half of the limb: measure with the length of the true limb.",
-                lambda true, predicted: [
-                    np.linalg.norm(true - predicted, axis=1).max() <= 0.5,
-                    np.linalg.norm(true - predicted, axis=1).mean() <= 0.5,
-                ],
+                "Without the minus the exponential grows with the distance.",
+                lambda true, predicted, weight, area, sigmas: _oks(true, predicted, weight, area, sigmas, half=-0.5),
+            ),
+            Mistake(
+                "That is the sum over the labelled joints; their mean is asked for.",
+                lambda true, predicted, weight, area, sigmas: _similarities(true, predicted, area, sigmas)[
+                    weight > 0
+                ].sum(),
+            ),
+            Mistake(
+                "First the exponential of each joint, then the mean: not the exponential of a mean.",
+                lambda true, predicted, weight, area, sigmas: np.exp(
+                    np.log(_similarities(true, predicted, area, sigmas))[weight > 0].mean()
+                ),
             ),
         ),
-        hint="[strict, loose]: both ends within half of the true limb's length; the mean of both errors within it.",
+        hint="The mean of exp(-d**2 / (2 * area * (2 * sigma)**2)) over the joints with a label.",
     ),
 )
 
-EXERCISES = (NUMBERS, FLIP, PCK, PCP, MASK)
+EXERCISES = (FLIP, OKS, PCK, FIT)
 
 QUESTIONS = (
     Question(
@@ -346,7 +316,10 @@ QUESTIONS = (
     Question(
         "A model is trained on mirrored images whose left and right joints were not swapped. What will it do?",
         (
-            Option("Nothing worse, it sees more data", "In half of its examples every left is called right."),
+            Option(
+                "Find left and right as well as before, since it has seen twice as many images",
+                "In half of its examples every left is called right.",
+            ),
             Option(
                 "Confuse left with right",
                 "For the same picture of a leg both answers were taught, so it settles between them.",
@@ -360,31 +333,35 @@ QUESTIONS = (
     Question(
         "Why are errors of joints measured in torsos and not in pixels?",
         (
+            Option("The torso is a ruler that grows with the person.", "So the same error counts alike.", right=True),
             Option(
-                "A pixel is a lot for a small person and little for a large one.",
-                "The torso is a ruler that comes with each person.",
-                right=True,
+                "A pixel is less for someone far away than for someone close by.",
+                "It is more: ten pixels are a whole head of someone far away.",
             ),
-            Option("Pixels are whole numbers.", "Positions between pixels are no trouble."),
-            Option("Torsos are all equally long.", "In a picture they are not. That is the point."),
+            Option(
+                "The torso is visible in every picture, so nobody is left out.",
+                "Whose hip or shoulder has no label is left out, and so is who is seen along the spine.",
+            ),
         ),
     ),
     Question(
-        "A person with a torso of 0.7 pixels scores PCK 0. What do you do?",
+        "A batch of 32 people has 448 joints, 112 of them labelled. What does Keras's L1 divide by, given weights of 0 "
+        "and 1 and no other argument?",
         (
-            Option("Leave the person out and say so", "A torso that short is no measure.", right=True),
-            Option("Count the person as a failure", "Two annotators would fail as well: 0.2 of 0.7 pixels."),
-            Option("Measure that person in pixels", "Then two things are added that cannot be compared."),
+            Option("By 448", "The loss is a quarter of what it should be, and with it the gradient.", right=True),
+            Option("By 112, the sum of the weights", 'That is what reduction="mean_with_sample_weight" does.'),
+            Option("By 32, the number of people", "Weights of the shape [32, 14] count joint by joint."),
         ),
     ),
     Question(
         "A file holds joints as an array [3, 14, 2000], and the flag of one joint is 1. What do you know?",
         (
-            Option("It has a label.", "That is what the flag says in LSP-extended, whose arrays are [14, 3, N]."),
-            Option("It is visible.", "The other way round: in LSP, which has this shape, 1 says hidden."),
             Option(
-                "It is hidden, and has a position all the same.", "In LSP a 1 says hidden. Train on it.", right=True
+                "It has a label, and whether it is visible is unknown.",
+                "That is what the flag says in LSP-extended, whose arrays are [14, 3, N].",
             ),
+            Option("It is visible.", "The other way round: in LSP, which has this shape, 1 says hidden."),
+            Option("It is hidden, and has a position.", "In LSP a 1 says hidden. Train on it.", right=True),
         ),
     ),
 )

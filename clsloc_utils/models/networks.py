@@ -172,7 +172,7 @@ def pose_model(
 
 
 def flip_averaged(model: keras.Model) -> keras.Model:
-    """The same pose model, asked twice: what it sees in the image and in its mirror image, averaged.
+    """The same pose model with test-time augmentation: what it sees in the image and in its mirror image, averaged.
 
     The flip test of Newell et al. 2016 (arXiv 1603.06937). Two looks make different mistakes, some of which their mean
     forgives. It takes twice the time of the model. Where there are heatmaps, they are averaged (as shares) and read

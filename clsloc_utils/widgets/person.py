@@ -1,5 +1,6 @@
 """A person whose predicted joints can be moved, and what PCK says about them."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ def movable_joints(
 ) -> Touchable:
     """A person with predicted joints to be moved over the true ones, and PCK@0.1 and PCK@0.2 beside them.
 
-    Where nothing can move, the person is drawn twice: as predicted, and with the worst joint put where it belongs.
+    Where nothing can move, the person is drawn twice, with circles around the true place of the worst joint: as
+    predicted, and with that joint put where it belongs.
 
     Args:
         image: RGB, 0..255, `[side, side, 3]`.
@@ -48,8 +50,10 @@ def movable_joints(
     worst = int(np.argmax(np.where(weights > 0, _errors(true, predicted), -1)))
     mended = predicted.copy()
     mended[worst] = true[worst]
-    figure, words = _still(image, true, {"as predicted": predicted, f"{JOINT_NAMES[worst]} mended": mended}, weights)
-    text = f"A person's predicted joints with circles of 0.2 torsos around the true ones: {words}."
+    guesses = {"as predicted": predicted, f"{JOINT_NAMES[worst]} mended": mended}
+    figure, words = _still(image, true, guesses, weights, worst)
+    rings = f"circles of 0.1 and 0.2 torsos around the true {JOINT_NAMES[worst]}"
+    text = f"A person's predicted joints, {rings}: {words}."
     page = plotting.image_element(figure, text)
     return Touchable(lambda: _widget(image, true, predicted, weights, worst), "anywidget", page, text, still)
 
@@ -70,8 +74,10 @@ def _errors(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.linalg.norm(true - predicted, axis=-1) / _torso(true)
 
 
-def _still(image: Any, true: np.ndarray, guesses: dict[str, np.ndarray], weights: np.ndarray) -> tuple[Any, str]:
-    """A figure with a panel for each guess, and its scores in words."""
+def _still(
+    image: Any, true: np.ndarray, guesses: dict[str, np.ndarray], weights: np.ndarray, worst: int
+) -> tuple[Any, str]:
+    """A figure with a panel for each guess, circles around the true place of one joint, and its scores in words."""
     words = {
         title: ", ".join(f"{name} {value:.2f}" for name, value in _scores(true, joints, weights).items())
         for title, joints in guesses.items()
@@ -86,10 +92,9 @@ def _still(image: Any, true: np.ndarray, guesses: dict[str, np.ndarray], weights
     )
     side = np.shape(image)[0]
     for axes in figure.axes:
-        for joint in np.flatnonzero(weights):
-            for colour, line in (("black", 2.5), ("white", 1.0)):
-                circle = Circle(true[joint] * side, 0.2 * _torso(true) * side, fill=False, color=colour, linewidth=line)
-                axes.add_patch(circle)
+        for threshold, (colour, line) in itertools.product(THRESHOLDS, (("black", 2.5), ("white", 1.0))):
+            radius = threshold * _torso(true) * side
+            axes.add_patch(Circle(true[worst] * side, radius, fill=False, color=colour, linewidth=line))
     return figure, "; ".join(f"{title}: {scores}" for title, scores in words.items())
 
 

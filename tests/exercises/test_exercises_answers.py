@@ -99,7 +99,7 @@ def solution_with(key, changes=None):
         for old, new in (changes or {}).items():
             assert old in source, old
             source = source.replace(old, new)
-        names = {"tf": tf, "keras": keras, "layers": layers, "ops": ops, "metrics": metrics}
+        names = {"np": np, "tf": tf, "keras": keras, "layers": layers, "ops": ops, "metrics": metrics}
         exec(compile(source, "answer", "exec"), names)
         return names[re.search(r"^def (\w+)", source, re.MULTILINE)[1]]
 
@@ -230,32 +230,69 @@ def learned_by_grid(box_loss):
 # --- 05 ---------------------------------------------------------------------------------------------------------------
 
 
-def joints_flipped_in_a_loop(points):
-    return [[1 - float(points[row][0]), float(points[row][1])] for row in FLIP_ORDER]
-
-
-def mask_in_tensorflow(y_true, y_pred, w):
-    import tensorflow as tf
-
-    keep = w > 0
-    return tf.reduce_mean(tf.abs(tf.boolean_mask(y_true, keep) - tf.boolean_mask(y_pred, keep)))
+def partners_by_slots(names):
+    """By what is left of a name without its side."""
+    rows = {}
+    for row, name in enumerate(names):
+        side = next((word for word in ("left", "right") if word in name.split()), "")
+        rows.setdefault(tuple(word for word in name.split() if word != side), {})[side] = row
+    order = np.arange(len(names))
+    for each in rows.values():
+        if "left" in each:
+            order[each["left"]], order[each["right"]] = each["right"], each["left"]
+    return order
 
 
 def pck_of_the_package(joints, found, labelled):
     from clsloc_utils.metrics import PCK
 
-    pck = PCK(0.2)
-    pck.update_state(joints[None], found[None], labelled[None])
+    pck = PCK(0.2, min_torso=0.0)
+    pck.update_state(joints, found, labelled)
     return pck.result()
 
 
-def pcp_in_keras(limb, found):
+def pck_in_tensorflow(joints, found, labelled):
+    import tensorflow as tf
+
+    labelled = labelled * tf.reduce_min(tf.gather(labelled, [2, 9], axis=1), axis=1, keepdims=True)
+    torso = tf.norm(joints[:, 2] - joints[:, 9], axis=-1, keepdims=True)
+    found_in = tf.cast(tf.norm(joints - found, axis=-1) <= 0.2 * torso, tf.float32)
+    return tf.reduce_sum(found_in * labelled) / tf.reduce_sum(labelled)
+
+
+def oks_in_a_loop(joints, found, labelled, area, sigmas):
+    known = [row for row in range(len(joints)) if labelled[row]]
+    squares = [((joints[row] - found[row]) ** 2).sum() for row in known]
+    each = [np.exp(-square / (8 * area * sigmas[row] ** 2)) for row, square in zip(known, squares, strict=True)]
+    return sum(each) / len(known)
+
+
+def oks_in_keras(joints, found, labelled, area, sigmas):
     from keras import ops
 
-    errors = ops.norm(ops.cast(limb - found, "float32"), axis=1) / ops.cast(
-        np.linalg.norm(limb[0] - limb[1]), "float32"
-    )
-    return np.array([ops.max(errors) <= 0.50001, ops.mean(errors) <= 0.50001])
+    squares = ops.sum(ops.square(ops.where(labelled[:, None] > 0, joints - found, 0.0)), axis=-1)
+    return ops.sum(labelled * ops.exp(-squares / (2 * area * (2 * sigmas) ** 2))) / ops.sum(labelled)
+
+
+def learn_by_own_loss():
+    """The mask travels in the targets, and what is written for an unlabelled joint never reaches them."""
+    import keras
+    from keras import layers, ops
+
+    def learn(maps, points, weight):
+        targets = np.concatenate([np.nan_to_num(points) * weight[..., None], weight[..., None]], axis=-1)
+
+        def masked(true, predicted):
+            return ops.sum(true[..., 2:] * ops.abs(true[..., :2] - predicted)) / ops.sum(true[..., 2:])
+
+        inputs = keras.Input((6, 6, 4))
+        numbers = layers.Dense(8)(layers.Flatten()(layers.Conv2D(8, 3, padding="same", activation="relu")(inputs)))
+        model = keras.Model(inputs, layers.Reshape((4, 2))(numbers))
+        model.compile("adam", masked)
+        model.fit(maps, targets, epochs=80, batch_size=8, verbose=0)
+        return model
+
+    return learn
 
 
 # Key -> right answers, each in another way than the one of the solutions, which are run as notebooks.
@@ -289,11 +326,10 @@ RIGHT = {
     "04.choose": [choose_in_a_loop],
     "04.difference": [difference_in_a_loop],
     "04.learned": [np.log, learned_by_grid],
-    "05.numbers": [42, 21 * 2.0],
-    "05.flip": [joints_flipped_in_a_loop],
-    "05.mask": [mask_in_tensorflow],
-    "05.pck": [pck_of_the_package],
-    "05.pcp": [pcp_in_keras],
+    "05.flip": [partners_by_slots],
+    "05.oks": [oks_in_a_loop, oks_in_keras],
+    "05.pck": [pck_of_the_package, pck_in_tensorflow],
+    "05.fit": [solution_with("05.fit"), learn_by_own_loss],
 }
 # Wrong answers as learners write them, and words of what they are told.
 WRONG = [
@@ -373,10 +409,20 @@ WRONG = [
     ("04.learned", lambda loss: np.log(loss) + np.log(2), "classification formula"),
     ("04.learned", lambda loss: -np.log(loss), "sign is wrong"),
     ("04.learned", lambda loss: np.log(loss) - np.log(2), "halves cancel"),
-    ("05.numbers", 4, "each of the 21"),
-    ("05.flip", lambda joints: [[1 - x, y] for x, y in joints][::-1], "An ankle would become a head"),
-    ("05.mask", lambda true, predicted, weight: np.abs(true - predicted).mean(), "coordinates are junk"),
-    ("05.pck", lambda t, p, w: np.mean(np.sqrt(((t - p) ** 2).sum(1))[w > 0]), "mean error"),
+    ("05.flip", lambda names: list(FLIP_ORDER), "swap the word left for right"),
+    ("05.pck", lambda t, p, w: np.nanmean(np.sqrt(((t - p) ** 2).sum(-1))), "rows 2 and 9"),
+    ("05.oks", lambda t, p, w, area, s: np.exp(-(((t - p) ** 2).sum(1)) / area)[w > 0].mean(), "The mean of exp"),
+    ("05.fit", solution_with("05.fit", {"sample_weight=weight, ": ""}), "in place of a joint"),
+    (
+        "05.fit",
+        solution_with("05.fit", {"weight[..., None] > 0": "np.isfinite(points)", "sample_weight=weight, ": ""}),
+        "in place of a joint",
+    ),
+    ("05.fit", solution_with("05.fit", {"known, sample_weight": "points, sample_weight"}), "0 times NaN"),
+    ("05.fit", solution_with("05.fit", {"layers.Flatten()": "layers.GlobalAveragePooling2D()"}), "all places"),
+    ("05.fit", solution_with("05.fit", {"epochs=60": "epochs=1"}), "longer"),
+    ("05.fit", solution_with("05.fit", {"return model": "return keras.Model(inputs, numbers)"}), "should give joints"),
+    ("05.fit", solution_with("05.fit", {"layers.Dense(": "layers.Denze("}), "AttributeError"),
     ("04.front", lambda accuracy, mean_iou: [[0], [1, 2]], "yours: [[0], [1, 2]]"),
     ("04.front", lambda accuracy, mean_iou: {0, "x"}, "yours:"),
     ("03.wiring", wiring(loss_weights=lambda _: {"label": 1, "box": "five"}), "one number for each"),
@@ -386,7 +432,7 @@ WRONG = [
 
 def handed_in(key, answer):
     """The answer as `check` takes it: what needs Keras is made only now."""
-    return answer() if key in ("02.pipeline", "03.build", "03.repair", "03.wiring", "04.build") else answer
+    return answer() if key in ("02.pipeline", "03.build", "03.repair", "03.wiring", "04.build", "05.fit") else answer
 
 
 @pytest.mark.parametrize("key", exercises.EXERCISES)

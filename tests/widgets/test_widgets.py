@@ -269,6 +269,7 @@ def test_a_joint_without_a_label_is_neither_shown_nor_counted(true_joints, squar
 def test_a_person_stands_still_as_predicted_and_mended(true_joints, square):
     still = widgets.movable_joints(square, true_joints, with_joint(true_joints, WRIST, 0.0, 0.2), still=True)
     mended = "as predicted: PCK@0.1 0.93, PCK@0.2 0.93; right wrist mended: PCK@0.1 1.00, PCK@0.2 1.00."
+    assert "circles of 0.1 and 0.2 torsos around the true right wrist" in str(still)
     assert str(still).endswith(mended)
     assert still.page.startswith(f'<img alt="{html.escape(str(still))}"')
 
