@@ -1,17 +1,19 @@
-"""Exercises that ask for a model: what they have in common is that the model is built, looked at, and trained."""
+"""Exercises that ask for a model: what they have in common is that the model is built, looked at, and trained.
+
+Keras is imported where it is needed: whoever only reads the list of exercises does not wait for it.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras import ops
 
 from clsloc_utils.exercises.core import Failure, outcome_of, raise_if_not_tried, raise_if_placeholder, shown
 
+if TYPE_CHECKING:
+    import keras
+
 MAP_SHAPE, NUM_CLASSES, NUM_IMAGES = (6, 6, 5), 3, 64
-CLASS_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def made_up_objects(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,6 +48,8 @@ def built(answer: Any, *calls: Mapping[str, Any]) -> tuple[str, list[Any]]:
     Raises:
         NotTriedError: It is not written yet.
     """
+    import keras
+
     raise_if_placeholder(answer)
     if not callable(answer):
         return f"  Hand over the function itself, without parentheses after its name; this is {shown(answer)}.", []
@@ -60,8 +64,10 @@ def built(answer: Any, *calls: Mapping[str, Any]) -> tuple[str, list[Any]]:
     return "", models
 
 
-def complaint_of_outputs(model: keras.Model, inputs: np.ndarray) -> str:
+def complaint_of_outputs(model: "keras.Model", inputs: np.ndarray) -> str:
     """Whether the outputs are a dict of scores and of a box within 0..1."""
+    from keras import ops
+
     outputs = outcome_of(model, {"inputs": inputs})
     if isinstance(outputs, Failure):
         return f"  The model does not take {len(inputs)} inputs of shape {inputs.shape[1:]}: {outputs}"
@@ -79,9 +85,12 @@ def complaint_of_outputs(model: keras.Model, inputs: np.ndarray) -> str:
 
 
 def complaint_of_loss(
-    model: keras.Model, inputs: np.ndarray, targets: Mapping[str, np.ndarray], box_weight: float
+    model: "keras.Model", inputs: np.ndarray, targets: Mapping[str, np.ndarray], box_weight: float
 ) -> str:
     """Whether the compiled loss is the cross-entropy of logits plus the weighted L1 of the box."""
+    import keras
+    from keras import ops
+
     if not model.compiled:
         return "  The model is not compiled: optimizer, losses and their weights are missing."
     outputs = model(inputs)
@@ -89,7 +98,10 @@ def complaint_of_loss(
     total = outcome_of(lambda _: float(model.compute_loss(inputs, targets, outputs)), {"outputs": outputs})
     if isinstance(total, Failure):
         return f"  Keras cannot compute the compiled loss: {total}"
-    wanted = float(CLASS_LOSS(targets["label"], outputs["label"])) + box_weight * box_loss
+    wanted = (
+        float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets["label"], outputs["label"]))
+        + box_weight * box_loss
+    )
     if np.isclose(total, wanted, rtol=1e-4):
         return ""
     of_probabilities = float(keras.losses.SparseCategoricalCrossentropy()(targets["label"], outputs["label"]))
@@ -103,8 +115,11 @@ def complaint_of_loss(
     )
 
 
-def shares_a_weight(model: keras.Model, inputs: np.ndarray) -> bool:
+def shares_a_weight(model: "keras.Model", inputs: np.ndarray) -> bool:
     """Whether something that learns is read by both outputs."""
+    import tensorflow as tf
+    from keras import ops
+
     variables = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape(persistent=True) as tape:
         sums = [ops.sum(ops.square(output)) for output in model(inputs).values()]
@@ -112,11 +127,15 @@ def shares_a_weight(model: keras.Model, inputs: np.ndarray) -> bool:
     return any(map(all, zip(*reached, strict=True)))
 
 
-def complaint_of_learning(model: keras.Model, inputs: np.ndarray, targets: Mapping[str, np.ndarray]) -> str:
+def complaint_of_learning(model: "keras.Model", inputs: np.ndarray, targets: Mapping[str, np.ndarray]) -> str:
     """Whether 60 passes over the images teach the compiled model both tasks."""
-    fitted = outcome_of(
-        lambda _: model.fit(inputs, targets, batch_size=16, epochs=60, verbose=0).history, {"inputs": inputs}
-    )
+    from keras import ops
+
+    # As one long epoch: sixty short ones take three times as long, most of it between them.
+    generator = np.random.default_rng(5)
+    order = np.concatenate([generator.permutation(len(inputs)) for _ in range(60)])
+    data = {"x": inputs[order], "y": {name: values[order] for name, values in targets.items()}}
+    fitted = outcome_of(lambda _: model.fit(**data, batch_size=16, shuffle=False, verbose=0).history, {"data": None})
     if isinstance(fitted, Failure):
         return f"  model.fit fails: {fitted}"
     outputs = {name: ops.convert_to_numpy(values) for name, values in model(inputs).items()}
