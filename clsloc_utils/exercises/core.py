@@ -202,8 +202,11 @@ class _FunctionCheck:
         found += self._outcomes(answer, form, begin=len(found))
         pairs = list(zip(found, self._expected, strict=True))
         wrong = [index for index, pair in enumerate(pairs) if not same(*pair, self.tolerance)]
-        advice = self._known_mistake(found) or _advice_on_form([pairs[index] for index in wrong], self.tolerance)
-        return _report(*self._clearest(wrong, pairs), advice, self.hint)
+        clearest = self._clearest(wrong)
+        advice = self._known_mistake(found) or _advice_on_none(pairs[clearest][0])
+        if not advice and all(_same(*pairs[index], self.tolerance, squeezed=True) for index in wrong):
+            advice = "The numbers are right, but they stand in more brackets, or in fewer, than is asked for."
+        return _report(self._inputs[clearest], *pairs[clearest], advice, self.hint)
 
     @functools.cached_property
     def _inputs(self) -> list[Mapping[str, Any]]:
@@ -269,12 +272,11 @@ class _FunctionCheck:
                     return mistake.hint
         return ""
 
-    def _clearest(self, wrong: Sequence[int], pairs: Sequence[tuple[Any, Any]]) -> tuple[Mapping[str, Any], Any, Any]:
-        """The first of the wrong ones that can be read, or else the shortest: its input, its outcome, what is right."""
-        index = wrong[0]
-        if index >= self._num_readable:
-            index = min(wrong, key=lambda each: len("".join(map(_written, self._inputs[each].values()))))
-        return self._inputs[index], *pairs[index]
+    def _clearest(self, wrong: Sequence[int]) -> int:
+        """The first of the inputs that went wrong, if that can be read, or else the shortest."""
+        if wrong[0] < self._num_readable:
+            return wrong[0]
+        return min(wrong, key=lambda each: len("".join(map(_written, self._inputs[each].values()))))
 
 
 def value_check(
@@ -502,14 +504,12 @@ def _progress(outcomes: Sequence[Any]) -> tuple[int, bool]:
     return len(outcomes), not isinstance(outcomes[-1], Failure)
 
 
-def _advice_on_form(pairs: Sequence[tuple[Any, Any]], tolerance: float) -> str:
-    """What to tell of outcomes that are wrong in what they are, not in their numbers; empty for others."""
-    if all(outcome is None for outcome, _ in pairs):
+def _advice_on_none(outcome: Any) -> str:
+    """What to tell of an outcome that is `None` or holds one; empty for others."""
+    if outcome is None:
         return "Your function returns None here: one of its ways ends without a return."
-    if all(_holds(outcome, lambda each: each is None) for outcome, _ in pairs):
+    if _holds(outcome, lambda each: each is None):
         return "There is a None in what you return: nothing has been computed there."
-    if all(_same(outcome, right, tolerance, squeezed=True) for outcome, right in pairs):
-        return "The numbers are right, but they stand in more brackets, or in fewer, than is asked for."
     return ""
 
 

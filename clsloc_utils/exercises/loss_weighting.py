@@ -180,10 +180,6 @@ FRONT = Exercise(
                 lambda accuracy, mean_iou: ~_dominated(accuracy, mean_iou),
             ),
             Mistake(
-                "np.nonzero and np.where give a tuple, an array for each axis. Return the first of it, [0].",
-                lambda accuracy, mean_iou: np.nonzero(~_dominated(accuracy, mean_iou)),
-            ),
-            Mistake(
                 "Those are the dominated ones. The front is the rest.",
                 lambda accuracy, mean_iou: np.flatnonzero(_dominated(accuracy, mean_iou)),
             ),

@@ -276,7 +276,7 @@ def _metrics_complaint(wiring: Mapping[str, Any]) -> str:
     names = [each for each in box if isinstance(each, str)]
     unknown = [name for name in names if isinstance(outcome_of(keras.metrics.get, {"name": name}), Failure)]
     if unknown:
-        return f"Keras knows no metric of the name {unknown[0]!r}: hand over the metric itself, `metrics.MeanBoxIoU()`."
+        return f"Keras makes no metric of the name {unknown[0]!r} alone: hand over the object, `metrics.MeanBoxIoU()`."
     inputs = keras.Input((11,))
     model = keras.Model(inputs, {"label": inputs[:, :7], "box": inputs[:, 7:]})
 

@@ -17,7 +17,7 @@ from notebook_runs import run_notebook
 
 from clsloc_utils import exercises
 from clsloc_utils.exercises import Status, record
-from clsloc_utils.exercises.core import LEVELS, Mistake, function_check, same, shown, value_check
+from clsloc_utils.exercises.core import LEVELS, Mistake, NotTriedError, function_check, same, shown, value_check
 from clsloc_utils.exercises.quizzes import Option, Question
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -118,6 +118,65 @@ def test_an_answer_may_change_its_input_or_generate(check):
     assert check(spoiling) == ""
     assert check(lambda value: (2 * each for each in value) if np.ndim(value) else 2 * value) == ""
     assert "ZeroDivisionError" in check(lambda value: (1 / 0 for _ in [value]))
+
+
+@pytest.fixture
+def drawing_check():
+    """The check of an exercise that asks for the largest of some numbers; one input can be read, fifty are drawn."""
+    shared = np.array([1.0, 0.1])
+    return function_check(
+        np.max,
+        lambda: [{"numbers": shared}, {"numbers": shared}],
+        mistakes=(Mistake("That is the first one.", lambda numbers: numbers[0]),),
+        hint="The largest of them.",
+        drawn=lambda generator: {"numbers": generator.normal(size=generator.integers(1, 6))},
+        draws=50,
+    )
+
+
+def test_inputs_are_handed_over_in_the_form_that_an_answer_wants(drawing_check):
+    import tensorflow as tf
+
+    assert drawing_check(lambda numbers: numbers[numbers.index(max(numbers))]) == "", "a list"
+    assert drawing_check(lambda numbers: numbers.numpy().max()) == "", "a tensor"
+    assert drawing_check(lambda numbers: tf.reduce_max(numbers * tf.constant(1.0))) == "", "float32"
+    assert drawing_check(lambda numbers: tf.reduce_max(numbers * tf.constant(1.0, tf.float64))) == "", "float64"
+    seen = []
+    drawing_check(lambda numbers: seen.append(numbers.dtype) or numbers.max())
+    assert set(seen) == {np.dtype("float32")}, "as in the notebooks"
+
+
+def test_every_call_gets_an_input_of_its_own(drawing_check):
+    def spoiling(numbers):
+        numbers[0], largest = -np.inf, numbers.max()
+        return largest
+
+    assert drawing_check(spoiling) == ""
+
+
+def test_drawn_inputs_find_what_readable_ones_do_not(drawing_check):
+    message = drawing_check(lambda numbers: numbers[0])
+    assert message.splitlines()[0].count(",") == 1, "the shortest of the inputs that went wrong"
+    assert message.endswith("That is the first one.")
+    assert drawing_check(lambda numbers: numbers[0] if len(numbers) < 4 else numbers.max()).endswith("largest of them.")
+
+
+def test_what_an_answer_prints_is_heard_for_readable_inputs_only(drawing_check, capsys):
+    def printing(numbers):
+        print("heard")
+        return numbers.max()
+
+    assert drawing_check(printing) == ""
+    assert capsys.readouterr().out == "heard\n" * 2
+
+
+def test_a_none_that_comes_and_goes_is_an_answer_and_a_wrong_one(drawing_check):
+    assert "one of its ways ends without a return" in drawing_check(
+        lambda numbers: numbers[0] if numbers[0] < 0 else None
+    )
+    assert "There is a None" in drawing_check(lambda numbers: [None, numbers[0]])
+    with pytest.raises(NotTriedError):
+        drawing_check(lambda numbers: None)
 
 
 def test_an_exception_is_told_with_its_input_and_line_but_no_traceback(check):
