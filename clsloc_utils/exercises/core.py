@@ -21,6 +21,17 @@ from typing import Any
 import numpy as np
 
 from clsloc_utils import quiet
+from clsloc_utils.exercises.forms import (
+    FORMS,
+    NEED_TENSORFLOW,
+    Fresh,
+    called_with,
+    converted,
+    holds,
+    holds_array,
+    in_long_floats,
+    in_short_floats,
+)
 
 LEVELS = ("warm-up", "core", "stretch")
 _TOLERANCE = 1e-4
@@ -132,19 +143,6 @@ class Failure:
         return f"{text}\n  in the line: {self.line}" if self.line else text
 
 
-@dataclasses.dataclass(frozen=True)
-class Fresh:
-    """An argument that is made anew for each call, since it cannot be copied.
-
-    Attributes:
-        make: Makes it.
-        text: How a message shows it.
-    """
-
-    make: Callable[[], Any]
-    text: str
-
-
 def function_check(
     reference: Callable,
     cases: Callable[[], Sequence[Mapping[str, Any]]],
@@ -213,7 +211,7 @@ class _FunctionCheck:
         """Those that can be read, then those drawn: the same ones each time, so that nobody is judged by luck."""
         generator = np.random.default_rng(0)
         drawn = (self.drawn(generator) for _ in range(self.draws if self.drawn else 0))
-        return [_converted(arguments, _in_short_floats) for arguments in (*self.cases(), *drawn)]
+        return [converted(arguments, in_short_floats) for arguments in (*self.cases(), *drawn)]
 
     @functools.cached_property
     def _num_readable(self) -> int:
@@ -221,18 +219,18 @@ class _FunctionCheck:
 
     @functools.cached_property
     def _expected(self) -> list[Any]:
-        return list(self._outcomes(self.reference, _in_long_floats))
+        return list(self._outcomes(self.reference, in_long_floats))
 
     @functools.cached_property
     def _forms(self) -> tuple[Callable, ...]:
-        return _FORMS if any(map(_holds_array, self._inputs)) else _FORMS[:1]
+        return FORMS if any(map(holds_array, self._inputs)) else FORMS[:1]
 
     def _outcomes(self, answer: Callable, form: Callable, begin: int = 0) -> Iterator[Any]:
         """What an answer gives, input by input. What it writes is heard only for inputs that can be read."""
         for index, arguments in enumerate(self._inputs[begin:], begin):
-            heard = form is _FORMS[0] and index < self._num_readable
+            heard = form is FORMS[0] and index < self._num_readable
             with contextlib.nullcontext() if heard else _silence():
-                outcome = outcome_of(answer, _called_with(arguments, form), self.read)
+                outcome = outcome_of(answer, called_with(arguments, form), self.read)
             yield outcome
 
     def _attempt(self, answer: Callable, form: Callable) -> list[Any]:
@@ -253,10 +251,10 @@ class _FunctionCheck:
         for form in self._forms[1:]:
             if self._is_right(found):
                 break
-            if form in _NEED_TENSORFLOW and "tensorflow" not in sys.modules:
+            if form in NEED_TENSORFLOW and "tensorflow" not in sys.modules:
                 continue  # An answer that needs it has imported it by now.
             # Whoever gets wrong numbers out of arrays gets no right ones out of lists; only rounding may do that.
-            if isinstance(found[-1], Failure) or form is _in_long_floats:
+            if isinstance(found[-1], Failure) or form is in_long_floats:
                 attempt = self._attempt(answer, form)
                 if _progress(attempt) > _progress(found):
                     best, found = form, attempt
@@ -403,21 +401,12 @@ def _same_sequence(actual: Any, expected: tuple, tolerance: float, squeezed: boo
 def _numbers(value: Any) -> np.ndarray | None:
     """Numbers as a float array; None for what is no number."""
     # NumPy reads numbers out of texts, and takes None for NaN.
-    if _holds(value, lambda each: each is None or isinstance(each, (str, bytes))):
+    if holds(value, lambda each: each is None or isinstance(each, (str, bytes))):
         return None
     try:
         return np.asarray(value, dtype="float64")
     except (TypeError, ValueError):
         return None
-
-
-def _holds(value: Any, is_meant: Callable[[Any], bool]) -> bool:
-    """Whether a value, or something in it, is meant."""
-    if isinstance(value, Mapping):
-        return any(_holds(item, is_meant) for item in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(_holds(item, is_meant) for item in value)
-    return is_meant(value)
 
 
 def _written(value: Any) -> str:
@@ -446,57 +435,11 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 4]} ..."
 
 
-# --- The forms of an input --------------------------------------------------------------------------------------------
-
-
-def _in_short_floats(array: np.ndarray) -> np.ndarray:
-    """As the notebooks have their arrays."""
-    return array.astype("float32") if array.dtype.kind == "f" else array.copy()
-
-
-def _in_long_floats(array: np.ndarray) -> np.ndarray:
-    return array.astype("float64") if array.dtype.kind == "f" else array.copy()
-
-
-def _in_tensorflow(array: np.ndarray) -> Any:
-    import tensorflow as tf
-
-    return tf.constant(_in_short_floats(array))
-
-
-def _in_tensorflow_with_short_integers(array: np.ndarray) -> Any:
-    return _in_tensorflow(array.astype("int32") if array.dtype == np.int64 else array)
-
-
-# An answer that is right for one of them on every input is right. NumPy first: the notebooks hand over NumPy.
-_NEED_TENSORFLOW = (_in_tensorflow, _in_tensorflow_with_short_integers)
-_FORMS = (_in_short_floats, *_NEED_TENSORFLOW, np.ndarray.tolist, _in_long_floats)
-
-
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Without what an answer prints, and what TensorFlow writes on an input that it cannot take."""
     with contextlib.redirect_stdout(io.StringIO()), quiet.silent_standard_error():
         yield
-
-
-def _converted(value: Any, form: Callable[[np.ndarray], Any]) -> Any:
-    """A copy of a value with all arrays in it in another form."""
-    if isinstance(value, np.ndarray):
-        return form(value)
-    if isinstance(value, Mapping):
-        return {name: _converted(item, form) for name, item in value.items()}
-    return [_converted(item, form) for item in value] if isinstance(value, list) else value
-
-
-def _called_with(arguments: Mapping[str, Any], form: Callable[[np.ndarray], Any]) -> dict[str, Any]:
-    """A copy of the arguments of one call, for whoever may change them."""
-    made = {name: each.make() if isinstance(each, Fresh) else each for name, each in arguments.items()}
-    return _converted(made, form)
-
-
-def _holds_array(arguments: Mapping[str, Any]) -> bool:
-    return _holds(arguments, lambda each: isinstance(each, np.ndarray))
 
 
 def _progress(outcomes: Sequence[Any]) -> tuple[int, bool]:
@@ -508,7 +451,7 @@ def _advice_on_none(outcome: Any) -> str:
     """What to tell of an outcome that is `None` or holds one; empty for others."""
     if outcome is None:
         return "Your function returns None here: one of its ways ends without a return."
-    if _holds(outcome, lambda each: each is None):
+    if holds(outcome, lambda each: each is None):
         return "There is a None in what you return: nothing has been computed there."
     return ""
 
@@ -532,7 +475,7 @@ def outcome_of(function: Callable, arguments: Mapping[str, Any], read: Callable 
     # A learner's code may raise anything, and whatever it is, the learner is to be told.
     except Exception as error:
         return Failure(error, _line_of(error))
-    return output if _holds(output, lambda each: each is None or _is_placeholder(each)) else read(output)
+    return output if holds(output, lambda each: each is None or _is_placeholder(each)) else read(output)
 
 
 def _line_of(error: Exception) -> str:
@@ -544,7 +487,7 @@ def _line_of(error: Exception) -> str:
 
 def _is_placeholder(value: Any) -> bool:
     """Whether a value is, or holds, what stands for an answer before there is one."""
-    return value is None or _holds(value, lambda each: each is ... or each is NotImplemented)
+    return value is None or holds(value, lambda each: each is ... or each is NotImplemented)
 
 
 def _report(arguments: Mapping[str, Any], outcome: Any, expected: Any, advice: str, hint: str) -> str:
