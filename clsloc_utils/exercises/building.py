@@ -1,25 +1,13 @@
-"""Exercises in which a model is built: two heads, two losses on a trunk, and the naive recipe repaired."""
+"""Exercises in which a model is built: two heads, two losses on a trunk, and the naive recipe repaired.
 
-from typing import TYPE_CHECKING, Any
+Keras takes seconds to import, so only the checks do.
+"""
+
+from typing import Any
 
 import numpy as np
 
 from clsloc_utils.exercises.core import Exercise, Failure, outcome_of
-from clsloc_utils.exercises.model_check import (
-    MAP_SHAPE,
-    NUM_CLASSES,
-    NUM_IMAGES,
-    built,
-    complaint_of_learning,
-    complaint_of_loss,
-    complaint_of_outputs,
-    made_up_maps,
-    made_up_objects,
-    shares_a_weight,
-)
-
-if TYPE_CHECKING:
-    import keras  # Only who hands in a model waits for it.
 
 # --- 03.build ---------------------------------------------------------------------------------------------------------
 
@@ -38,11 +26,15 @@ def _check_heads(answer: Any) -> str:
     import keras
     from keras import ops
 
-    complaint, models = built(answer, {"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES})
+    from clsloc_utils.exercises import model_check
+
+    complaint, models = model_check.built(
+        answer, {"map_shape": model_check.MAP_SHAPE, "num_classes": model_check.NUM_CLASSES}
+    )
     if complaint:
         return complaint
-    (model,), (maps, targets) = models, made_up_maps()
-    complaint = complaint_of_outputs(model, maps)
+    (model,), (maps, targets) = models, model_check.made_up_maps()
+    complaint = model_check.complaint_of_outputs(model, maps)
     if complaint:
         return complaint
     box = ops.convert_to_numpy(model(10 * np.random.default_rng(2).normal(size=maps.shape))["box"])
@@ -51,9 +43,8 @@ def _check_heads(answer: Any) -> str:
             "  For some maps xmin comes out larger than xmax, or ymin than ymax. Take the smaller of two numbers for "
             "the one and the larger for the other."
         )
-    class_loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss={"label": class_loss, "box": "mae"})
-    return complaint_of_learning(model, maps, targets)
+    model.compile(keras.optimizers.Adam(0.01), loss={"label": model_check.CLASS_LOSS, "box": "mae"})
+    return model_check.complaint_of_learning(model, maps, targets)
 
 
 HEADS = Exercise(
@@ -93,7 +84,7 @@ def repair(network, num_classes):
 """
 
 
-def _network() -> "keras.Model":
+def _network() -> Any:
     """A small network that finds colours: what stands for a pretrained one here."""
     import keras
     from keras import layers
@@ -111,9 +102,11 @@ def _network() -> "keras.Model":
 
 def _coloured_images() -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Grey noise with a rectangle in the colour of its class, float32 0..255."""
-    labels, boxes, covered = made_up_objects(_SIDE)
-    images = np.random.default_rng(3).normal(100, 10, (NUM_IMAGES, _SIDE, _SIDE, 3))
-    images[np.arange(NUM_IMAGES), :, :, labels] += 100 * covered
+    from clsloc_utils.exercises import model_check
+
+    labels, boxes, covered = model_check.made_up_objects(_SIDE)
+    images = np.random.default_rng(3).normal(100, 10, (model_check.NUM_IMAGES, _SIDE, _SIDE, 3))
+    images[np.arange(model_check.NUM_IMAGES), :, :, labels] += 100 * covered
     return images.clip(0, 255).astype("float32"), {"label": labels, "box": boxes}
 
 
@@ -121,17 +114,20 @@ def _check_repair(answer: Any) -> str:
     import keras
 
     from clsloc_utils import boxes
+    from clsloc_utils.exercises import model_check
 
     keras.utils.set_random_seed(1)
     network = _network()
     before = network.get_weights()
-    complaint, models = built(answer, {"network": network, "num_classes": NUM_CLASSES})
+    complaint, models = model_check.built(answer, {"network": network, "num_classes": model_check.NUM_CLASSES})
     if complaint:
         return complaint
     (model,), (images, targets) = models, _coloured_images()
     if not _holds_weights(model, before):
         return "  The network's weights are not in the model. Build on the network that is given, not on a new one."
-    complaint = complaint_of_outputs(model, images) or complaint_of_loss(model, images, targets, box_weight=1.0)
+    complaint = model_check.complaint_of_outputs(model, images) or model_check.complaint_of_loss(
+        model, images, targets, box_weight=1.0
+    )
     if complaint:
         return complaint
     measures = outcome_of(
@@ -144,7 +140,7 @@ def _check_repair(answer: Any) -> str:
         return "  The box is still measured by accuracy, an argmax over four coordinates. Take metrics.MeanBoxIoU()."
     if not of_box:
         return f"  The box has no measure of its own: {', '.join(measures)}. Take metrics.MeanBoxIoU()."
-    complaint = complaint_of_learning(model, images, targets)
+    complaint = model_check.complaint_of_learning(model, images, targets)
     if not _holds_weights(model, before):
         return (
             "  While the heads were trained, the network's weights changed, or the averages of its BatchNorm layer. "
@@ -159,7 +155,7 @@ def _check_repair(answer: Any) -> str:
     return ""
 
 
-def _holds_weights(model: "keras.Model", weights: list[np.ndarray]) -> bool:
+def _holds_weights(model: Any, weights: list[np.ndarray]) -> bool:
     """Whether each of the arrays is among a model's weights, unchanged."""
     return all(any(np.array_equal(each, own) for own in model.get_weights()) for each in weights)
 
@@ -199,17 +195,22 @@ def build(map_shape, num_classes, box_weight):
 
 
 def _check_trunk(answer: Any) -> str:
-    calls = [{"map_shape": MAP_SHAPE, "num_classes": NUM_CLASSES, "box_weight": weight} for weight in (0.5, 4.0)]
-    complaint, models = built(answer, *calls)
+    from clsloc_utils.exercises import model_check
+
+    calls = [
+        {"map_shape": model_check.MAP_SHAPE, "num_classes": model_check.NUM_CLASSES, "box_weight": weight}
+        for weight in (0.5, 4.0)
+    ]
+    complaint, models = model_check.built(answer, *calls)
     if complaint:
         return complaint
-    maps, targets = made_up_maps()
+    maps, targets = model_check.made_up_maps()
     for model, call in zip(models, calls, strict=True):
-        complaint = complaint or complaint_of_outputs(model, maps)
-        complaint = complaint or complaint_of_loss(model, maps, targets, call["box_weight"])
-    if not complaint and not shares_a_weight(models[0], maps):
+        complaint = complaint or model_check.complaint_of_outputs(model, maps)
+        complaint = complaint or model_check.complaint_of_loss(model, maps, targets, call["box_weight"])
+    if not complaint and not model_check.shares_a_weight(models[0], maps):
         complaint = "  No layer is shared: nothing that learns is read by both outputs. Put both heads on one trunk."
-    return complaint or complaint_of_learning(models[1], maps, targets)
+    return complaint or model_check.complaint_of_learning(models[1], maps, targets)
 
 
 TRUNK = Exercise(

@@ -1,19 +1,17 @@
-"""Exercises that ask for a model: what they have in common is that the model is built, looked at, and trained.
-
-Keras is imported where it is needed: whoever only reads the list of exercises does not wait for it.
-"""
+"""Exercises that ask for a model: what they have in common is that the model is built, looked at, and trained."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
+from keras import ops
 
 from clsloc_utils.exercises.core import Failure, outcome_of, raise_if_not_tried, raise_if_placeholder, shown
 
-if TYPE_CHECKING:
-    import keras
-
 MAP_SHAPE, NUM_CLASSES, NUM_IMAGES = (6, 6, 5), 3, 64
+CLASS_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def made_up_objects(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,8 +46,6 @@ def built(answer: Any, *calls: Mapping[str, Any]) -> tuple[str, list[Any]]:
     Raises:
         NotTriedError: It is not written yet.
     """
-    import keras
-
     raise_if_placeholder(answer)
     if not callable(answer):
         return f"  Hand over the function itself, without parentheses after its name; this is {shown(answer)}.", []
@@ -64,10 +60,8 @@ def built(answer: Any, *calls: Mapping[str, Any]) -> tuple[str, list[Any]]:
     return "", models
 
 
-def complaint_of_outputs(model: "keras.Model", inputs: np.ndarray) -> str:
+def complaint_of_outputs(model: keras.Model, inputs: np.ndarray) -> str:
     """Whether the outputs are a dict of scores and of a box within 0..1."""
-    from keras import ops
-
     outputs = outcome_of(model, {"inputs": inputs})
     if isinstance(outputs, Failure):
         return f"  The model does not take {len(inputs)} inputs of shape {inputs.shape[1:]}: {outputs}"
@@ -85,12 +79,9 @@ def complaint_of_outputs(model: "keras.Model", inputs: np.ndarray) -> str:
 
 
 def complaint_of_loss(
-    model: "keras.Model", inputs: np.ndarray, targets: Mapping[str, np.ndarray], box_weight: float
+    model: keras.Model, inputs: np.ndarray, targets: Mapping[str, np.ndarray], box_weight: float
 ) -> str:
     """Whether the compiled loss is the cross-entropy of logits plus the weighted L1 of the box."""
-    import keras
-    from keras import ops
-
     if not model.compiled:
         return "  The model is not compiled: optimizer, losses and their weights are missing."
     outputs = model(inputs)
@@ -98,10 +89,7 @@ def complaint_of_loss(
     total = outcome_of(lambda _: float(model.compute_loss(inputs, targets, outputs)), {"outputs": outputs})
     if isinstance(total, Failure):
         return f"  Keras cannot compute the compiled loss: {total}"
-    wanted = (
-        float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets["label"], outputs["label"]))
-        + box_weight * box_loss
-    )
+    wanted = float(CLASS_LOSS(targets["label"], outputs["label"])) + box_weight * box_loss
     if np.isclose(total, wanted, rtol=1e-4):
         return ""
     of_probabilities = float(keras.losses.SparseCategoricalCrossentropy()(targets["label"], outputs["label"]))
@@ -115,11 +103,8 @@ def complaint_of_loss(
     )
 
 
-def shares_a_weight(model: "keras.Model", inputs: np.ndarray) -> bool:
+def shares_a_weight(model: keras.Model, inputs: np.ndarray) -> bool:
     """Whether something that learns is read by both outputs."""
-    import tensorflow as tf
-    from keras import ops
-
     variables = [variable.value for variable in model.trainable_variables]
     with tf.GradientTape(persistent=True) as tape:
         sums = [ops.sum(ops.square(output)) for output in model(inputs).values()]
@@ -127,10 +112,8 @@ def shares_a_weight(model: "keras.Model", inputs: np.ndarray) -> bool:
     return any(map(all, zip(*reached, strict=True)))
 
 
-def complaint_of_learning(model: "keras.Model", inputs: np.ndarray, targets: Mapping[str, np.ndarray]) -> str:
+def complaint_of_learning(model: keras.Model, inputs: np.ndarray, targets: Mapping[str, np.ndarray]) -> str:
     """Whether 60 passes over the images teach the compiled model both tasks."""
-    from keras import ops
-
     # As one long epoch: sixty short ones take three times as long, most of it between them.
     generator = np.random.default_rng(5)
     order = np.concatenate([generator.permutation(len(inputs)) for _ in range(60)])

@@ -402,6 +402,18 @@ WRONG = [
     ("03.repair", solution_with("03.repair", {"[metrics.MeanBoxIoU()]": '["accuracy"]'}), "argmax over four"),
     ("03.repair", solution_with("03.repair", {', "box": [metrics.MeanBoxIoU()]': ""}), "no measure of its own"),
     ("03.repair", solution_with("03.repair", {"network(images)": "network(images / 255)"}), "scales them by itself"),
+    (
+        "03.repair",
+        solution_with(
+            "03.repair", {"network.trainable": "network = keras.models.clone_model(network)\n    network.trainable"}
+        ),
+        "not on a new one",
+    ),
+    (
+        "03.repair",
+        solution_with("03.repair", {"[metrics.MeanBoxIoU()]": '[keras.metrics.MeanAbsoluteError("iou")]'}),
+        "is its mean IoU",
+    ),
     ("04.build", solution_with("04.build", {": box_weight": ": 1.0"}), "has weight 1"),
     ("04.build", solution_with("04.build", {', "box": box_weight': ""}), "cannot compute"),
     ("04.build", solution_with("04.build", {'"mae"': '"mse"'}), "mean absolute difference"),
