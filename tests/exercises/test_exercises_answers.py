@@ -379,6 +379,8 @@ WRONG = [
     ("02.pipeline", pipeline_with({") / longer\n": ") / longer * image_size\n"}), "in pixels"),
     ("02.pipeline", pipeline_with({MOVED_X: "", MOVED_Y: "", ") / longer\n": ")\n"}), "box in the stored picture. The"),
     ("02.pipeline", pipeline_with({"examples.filter(has_one_object)": "examples"}), "Filter first"),
+    ("02.pipeline", pipeline_with({"== 1": "== 7"}), "No image comes out"),
+    ("02.pipeline", pipeline_with({"== 1": "<= 1"}), "does not hold exactly one object was decoded"),
     ("02.pipeline", pipeline_with({"kept.map": "kept.shuffle(99, seed=1).map"}), "do not shuffle"),
     ("02.pipeline", pipeline_with({"(batch_size)": "(batch_size, drop_remainder=True)"}), "is lost"),
     ("02.pipeline", pipeline_with({".batch(batch_size)": ""}), "with .batch"),
