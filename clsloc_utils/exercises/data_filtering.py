@@ -14,17 +14,18 @@ from clsloc_utils.exercises.quizzes import Option, Question
 _NO_JPEG = b"\xff\xd8 never decode a rejected image"
 
 
-def _example(*objects: tuple[int, bool]) -> dict[str, Any]:
-    """An example as `as_numpy_iterator` yields it, of objects given as `(label, is_difficult)`."""
+def _example(*objects: tuple[int, bool], seed: int = 0) -> dict[str, Any]:
+    """An example as `as_numpy_iterator` yields it, of objects given as `(label, is_difficult)`; the rest is drawn."""
+    generator = np.random.default_rng(seed)
     labels = np.array([label for label, _ in objects], "int64")
     difficult = np.array([is_difficult for _, is_difficult in objects], bool)
     return {
         "objects": {
             "label": labels,
             "is_difficult": difficult,
-            "is_truncated": np.zeros(len(objects), bool),
-            "pose": np.zeros(len(objects), "int64"),
-            "bbox": np.tile(np.array([0.1, 0.2, 0.6, 0.7], "float32"), (len(objects), 1)).reshape(-1, 4),
+            "is_truncated": generator.random(len(objects)) < 0.5,
+            "pose": generator.integers(0, 5, len(objects)),
+            "bbox": np.sort(generator.random((len(objects), 2, 2)), axis=1).reshape(-1, 4).astype("float32"),
         },
         "labels": np.unique(labels),
         "labels_no_difficult": np.unique(labels[~difficult]),
@@ -37,6 +38,20 @@ def _filter_cases() -> list[dict[str, Any]]:
     cat, hard_cat, dog, hard_dog = (7, False), (7, True), (11, False), (11, True)
     scenes = [(cat,), (cat, dog), (cat, cat), (hard_dog,), (dog, hard_cat), (hard_cat, hard_dog), (dog,), ()]
     return [{"example": _example(*scene)} for scene in scenes]
+
+
+def _drawn_example(generator: np.random.Generator) -> dict[str, Any]:
+    """None to four objects of few classes, so that many are twice there."""
+    count = generator.choice(5, p=[0.1, 0.4, 0.25, 0.15, 0.1])
+    objects = zip(generator.integers(0, 3, count).tolist(), (generator.random(count) < 0.4).tolist(), strict=True)
+    return {"example": _example(*objects, seed=int(generator.integers(1_000_000)))}
+
+
+_FILTER_SOLUTION = """\
+def keep_exclude(example):
+    is_difficult = example["objects"]["is_difficult"]
+    return len(is_difficult) == 1 and not is_difficult[0]
+"""
 
 
 def _exclude(example):
@@ -112,7 +127,14 @@ FILTER = Exercise(
             Mistake(_DECODED, _decodes_with_tensorflow),
         ),
         hint="True for exactly one object that is not difficult, False for everything else.",
+        drawn=_drawn_example,
     ),
+    hints=(
+        'example["objects"]["is_difficult"] has one entry for each object, whatever its class.',
+        "Two conditions: its length is 1, and its only entry is false. Ask for the length first: an image may have no "
+        "object at all.",
+    ),
+    solution=_FILTER_SOLUTION,
 )
 
 # --- 02.bias ----------------------------------------------------------------------------------------------------------
@@ -124,6 +146,27 @@ def _bias_cases() -> list[dict[str, Any]]:
         _labels([0] * 12 + [1] * 9 + [2], [0] * 4 + [1] * 6 + [2]),
         _labels([1, 1, 1, 0, 0, 2, 2, 2, 2, 2], [0, 1, 1]),
     ]
+
+
+def _drawn_labels(generator: np.random.Generator) -> dict[str, Any]:
+    """Labels of all objects, and some of them; classes may be lost, or never have been there."""
+    while True:
+        num_classes = int(generator.integers(2, 7))
+        shares = generator.dirichlet(np.ones(num_classes))
+        all_labels = generator.choice(num_classes, generator.integers(8, 60), p=shares)
+        single_labels = all_labels[generator.random(len(all_labels)) < generator.random(num_classes)[all_labels]]
+        if len(single_labels):
+            *_, second, first = np.sort(_gains(all_labels, single_labels, num_classes))
+            if first - second > 1e-3:  # Which of two equal gains is the largest nobody could say.
+                return {**_labels(all_labels, single_labels), "num_classes": num_classes}
+
+
+_BIAS_SOLUTION = """\
+def favoured_class(all_labels, single_labels, num_classes):
+    before = np.bincount(all_labels, minlength=num_classes) / len(all_labels)
+    after = np.bincount(single_labels, minlength=num_classes) / len(single_labels)
+    return np.argmax(after - before)
+"""
 
 
 def _labels(all_labels, single_labels) -> dict[str, Any]:
@@ -174,7 +217,14 @@ BIAS = Exercise(
             ),
         ),
         hint="Share of each class after the filter minus its share before; then the index of the largest difference.",
+        drawn=_drawn_labels,
     ),
+    hints=(
+        "Count the labels of each class, before and after. np.bincount with minlength=num_classes keeps a place for a "
+        "class that is not there any more.",
+        "A share is a count divided by the number of labels that it was counted in. Which class has gained most?",
+    ),
+    solution=_BIAS_SOLUTION,
 )
 
 # --- 02.flip ----------------------------------------------------------------------------------------------------------
@@ -187,6 +237,30 @@ def _flip_cases() -> list[dict[str, Any]]:
         {"image": image, "boxes": np.array([[0.1, 0.2, 0.4, 0.9]])},
         {"image": wide, "boxes": np.array([[0.0, 0.0, 1.0, 1.0], [0.5, 0.1, 0.7, 0.3]])},
     ]
+
+
+def _random_boxes(generator: np.random.Generator, count: int) -> np.ndarray:
+    """Boxes of any size anywhere, half of their sides on eighths, so that some share a side or touch the border."""
+    sides = generator.random((count, 2, 2))
+    while np.any(sides[:, 0] == sides[:, 1]):
+        sides = np.where(generator.random(sides.shape) < 0.5, generator.integers(0, 9, sides.shape) / 8, sides)
+    return np.sort(sides, axis=1).reshape(-1, 4)
+
+
+def _drawn_flip(generator: np.random.Generator) -> dict[str, Any]:
+    """A picture that is wide or high, its pixels whole numbers or not."""
+    image = generator.integers(0, 256, (*generator.integers(1, 6, 2), 3)).astype("uint8")
+    boxes = _random_boxes(generator, int(generator.integers(1, 4)))
+    return {"image": image if generator.random() < 0.5 else image.astype("float32"), "boxes": boxes}
+
+
+_FLIP_SOLUTION = """\
+def mirror(image, boxes):
+    flipped = boxes.copy()
+    flipped[:, 0] = 1 - boxes[:, 2]
+    flipped[:, 2] = 1 - boxes[:, 0]
+    return image[:, ::-1], flipped
+"""
 
 
 def _flip(image, boxes):
@@ -255,7 +329,14 @@ FLIP = Exercise(
             ),
         ),
         hint="Reverse the second axis of the image; new xmin = 1 - xmax, new xmax = 1 - xmin, y as before.",
+        drawn=_drawn_flip,
     ),
+    hints=(
+        "What image[::-1] reverses are the rows. Which axis of the array runs from left to right?",
+        "Draw a box near the left border and its mirror image: what was its right side is now its left one.",
+        "So the new xmin is 1 less the old xmax. Read the old values, not those that you have just written.",
+    ),
+    solution=_FLIP_SOLUTION,
 )
 
 # --- 02.crop ----------------------------------------------------------------------------------------------------------
@@ -268,6 +349,22 @@ def _crop_cases() -> list[dict[str, Any]]:
         {"boxes": np.array([[0.0, 0.1, 0.7, 0.9]]), "window": np.array([0.25, 0.5, 0.5, 1.0])},
         {"boxes": np.array([[0.1, 0.2, 0.3, 0.4]]), "window": np.array([0.0, 0.0, 1.0, 1.0])},
     ]
+
+
+def _drawn_crop(generator: np.random.Generator) -> dict[str, Any]:
+    """Windows anywhere; boxes within, across each of its sides, around it, outside, and touching it."""
+    while True:
+        (window,) = _random_boxes(generator, 1)
+        if np.all(window[2:] - window[:2] >= 0.1):
+            return {"boxes": _random_boxes(generator, int(generator.integers(1, 5))), "window": window}
+
+
+_CROP_SOLUTION = """\
+def crop_boxes(boxes, window):
+    origin = np.tile(window[:2], 2)
+    size = np.tile(window[2:] - window[:2], 2)
+    return np.clip((boxes - origin) / size, 0, 1)
+"""
 
 
 def _crop_unclipped(boxes, window):
@@ -318,7 +415,14 @@ CROP = Exercise(
             ),
         ),
         hint="Subtract the window's left and top edge, divide by its width and height, clip to 0..1.",
+        drawn=_drawn_crop,
     ),
+    hints=(
+        "The corner of the window is the new origin. What has to be taken off each x, and off each y?",
+        "The window is as wide as the new image, and that is 1. By what do you divide what is along x?",
+        "What is now below 0 or above 1 lies outside of the crop.",
+    ),
+    solution=_CROP_SOLUTION,
 )
 
 EXERCISES = (FILTER, BIAS, FLIP, CROP, PIPELINE)

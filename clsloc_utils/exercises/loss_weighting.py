@@ -6,6 +6,7 @@ import numpy as np
 
 from clsloc_utils.exercises.building import TRUNK
 from clsloc_utils.exercises.core import Exercise, Mistake, function_check
+from clsloc_utils.exercises.front_check import FRONT
 from clsloc_utils.exercises.quizzes import Option, Question
 
 # --- 04.units ---------------------------------------------------------------------------------------------------------
@@ -18,6 +19,18 @@ def _units_cases() -> list[dict[str, Any]]:
         {"weight": 2.0, "box_loss": "giou", "image_size": 224},
         {"weight": 1e-4, "box_loss": "l2", "image_size": 100},
     ]
+
+
+def _drawn_units(generator: np.random.Generator) -> dict[str, Any]:
+    weight, image_size = float(10 ** generator.uniform(-4, 1)), int(generator.integers(20, 800))
+    return {"weight": weight, "box_loss": str(generator.choice(["l2", "l1", "giou"])), "image_size": image_size}
+
+
+_UNITS_SOLUTION = """\
+def relative_weight(weight, box_loss, image_size):
+    power = {"l2": 2, "l1": 1, "giou": 0}[box_loss]
+    return weight * image_size**power
+"""
 
 
 def _relative_weight(weight, box_loss, image_size):
@@ -56,126 +69,15 @@ UNITS = Exercise(
             ),
         ),
         hint="weight x loss in pixels = new weight x relative loss. How many times larger is the loss in pixels?",
+        drawn=_drawn_units,
     ),
-)
-
-# --- 04.front ---------------------------------------------------------------------------------------------------------
-
-
-def _front_cases() -> list[dict[str, Any]]:
-    fixed = [
-        {"accuracy": np.array([0.95, 0.90, 0.85, 0.70]), "mean_iou": np.array([0.40, 0.60, 0.55, 0.75])},
-        {"accuracy": np.array([0.5, 0.6, 0.7]), "mean_iou": np.array([0.5, 0.6, 0.7])},
-        # Ties in one measure, and twins.
-        {"accuracy": np.array([0.9, 0.9, 0.8, 0.8]), "mean_iou": np.array([0.5, 0.6, 0.6, 0.7])},
-        {"accuracy": np.array([0.7, 0.9, 0.7, 0.6]), "mean_iou": np.array([0.8, 0.5, 0.8, 0.8])},
-    ]
-    # On a coarse grid, so that many settings share a value, and some both.
-    generator = np.random.default_rng(4)
-    random = [
-        {"accuracy": generator.integers(0, 6, size) / 10, "mean_iou": generator.integers(0, 6, size) / 10}
-        for size in generator.integers(1, 12, 40)
-    ]
-    return fixed + random
-
-
-def _as_good_in_both(accuracy, mean_iou):
-    """Whether setting j (column) is at least as good as i (row) in both, bool [n, n]."""
-    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
-    return (accuracy[None] >= accuracy[:, None]) & (mean_iou[None] >= mean_iou[:, None])
-
-
-def _dominated(accuracy, mean_iou):
-    """Which settings another one dominates, bool [n]."""
-    as_good = _as_good_in_both(accuracy, mean_iou)
-    return (as_good & ~as_good.T).any(axis=1)
-
-
-def _beaten_in_both(accuracy, mean_iou):
-    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
-    return ((accuracy[None] > accuracy[:, None]) & (mean_iou[None] > mean_iou[:, None])).any(axis=1)
-
-
-def _is_best_in_one(accuracy, mean_iou):
-    return sorted({int(np.argmax(accuracy)), int(np.argmax(mean_iou))})
-
-
-def _dominates_somebody(accuracy, mean_iou):
-    as_good = _as_good_in_both(accuracy, mean_iou)
-    return np.flatnonzero((as_good & ~as_good.T).any(axis=0))
-
-
-def _beaten_in_one(accuracy, mean_iou):
-    accuracy, mean_iou = np.asarray(accuracy), np.asarray(mean_iou)
-    better_in_one = (accuracy[None] > accuracy[:, None]) | (mean_iou[None] > mean_iou[:, None])
-    return np.flatnonzero(~better_in_one.any(axis=1))
-
-
-def _without_twins(accuracy, mean_iou):
-    others = _as_good_in_both(accuracy, mean_iou) & ~np.eye(len(accuracy), dtype=bool)
-    return np.flatnonzero(~others.any(axis=1))
-
-
-def _indices(value: Any) -> Any:
-    """Indices in order, from a list, a set, an array of them or a mask."""
-    try:
-        numbers = np.asarray(sorted(value) if isinstance(value, (set, frozenset)) else value)
-    except (TypeError, ValueError):  # What cannot be ordered, or lists of different lengths.
-        return value
-    if numbers.dtype == bool:
-        return np.flatnonzero(numbers)
-    return np.sort(numbers) if numbers.ndim == 1 else value
-
-
-FRONT = Exercise(
-    key="04.front",
-    title="Who is on the front",
-    level="stretch",
-    minutes=15,
-    lesson="On the front nobody is best: along it, you choose what to pay with.",
-    check=function_check(
-        lambda accuracy, mean_iou: np.flatnonzero(~_dominated(accuracy, mean_iou)),
-        _front_cases,
-        mistakes=(
-            Mistake(
-                "You keep what is beaten in one measure and level in the other. That is dominated, too.",
-                lambda accuracy, mean_iou: np.flatnonzero(~_beaten_in_both(accuracy, mean_iou)),
-            ),
-            Mistake(
-                "Of settings that are equal in both, none is better in one: they do not dominate each other.",
-                _without_twins,
-            ),
-            Mistake(
-                "Those are the dominated ones. The front is the rest.",
-                lambda accuracy, mean_iou: np.flatnonzero(_dominated(accuracy, mean_iou)),
-            ),
-            Mistake(
-                "Those are only the two ends, best in one task each. What nothing dominates belongs to it too.",
-                _is_best_in_one,
-            ),
-            Mistake(
-                "One setting, the best on average? That is a choice. The front is everything not dominated.",
-                lambda accuracy, mean_iou: np.array([np.argmax(np.add(accuracy, mean_iou))]),
-            ),
-            Mistake(
-                "You drop what is beaten in one task. What dominates it must be the *same* other setting, and as good "
-                "in the other task.",
-                _beaten_in_one,
-            ),
-            Mistake(
-                "Those dominate somebody. A setting may dominate nobody and still be on the front.",
-                _dominates_somebody,
-            ),
-            Mistake(
-                "Those have an above-average sum. Compare each setting with each other one, in both tasks.",
-                lambda accuracy, mean_iou: np.flatnonzero(
-                    np.add(accuracy, mean_iou) >= np.mean(np.add(accuracy, mean_iou))
-                ),
-            ),
-        ),
-        hint="A setting is on the front unless some other one is at least as good in both measures and better in one.",
-        read=_indices,
+    hints=(
+        "A coordinate in pixels is image_size times the relative one. By how much is |difference| larger, by how much "
+        "its square, and by how much an IoU?",
+        "The products must be equal: old weight x loss in pixels = new weight x relative loss. So the new weight is "
+        "larger by as much as the relative loss is smaller.",
     ),
+    solution=_UNITS_SOLUTION,
 )
 
 # --- 04.choose --------------------------------------------------------------------------------------------------------
@@ -213,6 +115,35 @@ def _choose_cases() -> list[dict[str, Any]]:
             ("ratio 3", 0.50, 0.91, 0.73, 0.87, 0.85),
         ),
     ]
+
+
+_COLUMNS = ("val_loss", "accuracy", "mean_iou", "clsloc", "test_clsloc")
+
+
+def _drawn_rows(generator: np.random.Generator) -> dict[str, Any]:
+    """Settings with one to five seeds each, in any order, each column with a favourite of its own."""
+    while True:
+        names = [f"ratio {name}" for name in generator.choice(40, generator.integers(2, 5), replace=False)]
+        settings = np.repeat(names, generator.integers(1, 6, len(names)))
+        level = {name: generator.uniform(0.3, 0.6, len(_COLUMNS)) for name in names}
+        rows = [
+            {"setting": str(name), **dict(zip(_COLUMNS, values.tolist(), strict=True))}
+            for name in generator.permutation(settings)
+            for values in [np.round(level[name] + generator.exponential(0.1, len(_COLUMNS)).clip(0, 0.4), 3)]
+        ]
+        means = [np.mean([row["clsloc"] for row in rows if row["setting"] == name]) for name in names]
+        *_, second, first = np.sort(means)
+        if first - second > 1e-3:  # Between two equal means nobody could choose.
+            return {"rows": rows}
+
+
+_CHOOSE_SOLUTION = """\
+def choose_setting(rows):
+    scores = {}
+    for row in rows:
+        scores.setdefault(row["setting"], []).append(row["clsloc"])
+    return max(scores, key=lambda name: np.mean(scores[name]))
+"""
 
 
 def _best(rows, column: str, lowest: bool = False, of_seeds=np.mean):
@@ -270,7 +201,14 @@ CHOOSE = Exercise(
             ),
         ),
         hint="The name of the setting whose mean of `clsloc` over its rows is highest.",
+        drawn=_drawn_rows,
     ),
+    hints=(
+        "Which column does no weight enter, and asks for class and box together? And may it be one of the test images?",
+        "A setting has several rows, one for each seed: collect their `clsloc` under its name.",
+        "max of a dict takes a key: a function that says how good each name is.",
+    ),
+    solution=_CHOOSE_SOLUTION,
 )
 
 # --- 04.difference ----------------------------------------------------------------------------------------------------
@@ -278,12 +216,25 @@ CHOOSE = Exercise(
 
 def _difference_cases() -> list[dict[str, Any]]:
     generator = np.random.default_rng(3)
-    cases = []
-    for seeds, images in ((3, 8), (2, 40), (1, 12), (5, 6)):
-        common = generator.uniform(0, 0.6, (1, images))  # An image is easy or hard for both.
-        first, second = (np.round(common + generator.uniform(0, 0.4, (seeds, images)), 3) for _ in range(2))
-        cases.append({"first": first, "second": second})
-    return cases
+    return [_scores(generator, seeds, images) for seeds, images in ((3, 8), (2, 40), (1, 12), (5, 6))]
+
+
+def _scores(generator: np.random.Generator, seeds: int, images: int) -> dict[str, Any]:
+    common = generator.uniform(0, 0.6, (1, images))  # An image is easy or hard for both.
+    first, second = (np.round(common + generator.uniform(0, 0.4, (seeds, images)), 3) for _ in range(2))
+    return {"first": first, "second": second}
+
+
+def _drawn_scores(generator: np.random.Generator) -> dict[str, Any]:
+    return _scores(generator, int(generator.integers(1, 7)), int(generator.integers(3, 30)))
+
+
+_DIFFERENCE_SOLUTION = """\
+def paired_difference(first, second):
+    each_image = np.mean(first - second, axis=0)
+    standard_error = each_image.std(ddof=1) / np.sqrt(len(each_image))
+    return each_image.mean(), 1.96 * standard_error
+"""
 
 
 def _paired(first, second, error=lambda each: np.std(each, ddof=1) / len(each) ** 0.5, factor=1.96):
@@ -354,7 +305,14 @@ DIFFERENCE = Exercise(
             ),
         ),
         hint="d = (first - second).mean(axis=0); the mean of d, and 1.96 * d.std(ddof=1) / sqrt(number of images).",
+        drawn=_drawn_scores,
     ),
+    hints=(
+        "Image by image first: the difference of both settings, averaged over the seeds. That is one number an image.",
+        "What varies are these numbers. The standard error of their mean is their standard deviation (ddof=1), divided "
+        "by the square root of how many there are.",
+    ),
+    solution=_DIFFERENCE_SOLUTION,
 )
 
 # --- 04.learned -------------------------------------------------------------------------------------------------------
@@ -362,6 +320,16 @@ DIFFERENCE = Exercise(
 
 def _learned_cases() -> list[dict[str, Any]]:
     return [{"box_loss": 0.8}, {"box_loss": 0.05}, {"box_loss": 3.0}]
+
+
+def _drawn_loss(generator: np.random.Generator) -> dict[str, Any]:
+    return {"box_loss": float(generator.uniform(0.05, 3.0))}
+
+
+_LEARNED_SOLUTION = """\
+def best_log_variance(box_loss):
+    return np.log(box_loss)
+"""
 
 
 LEARNED = Exercise(
@@ -400,8 +368,16 @@ LEARNED = Exercise(
             ),
         ),
         hint="Minimize exp(-s) * box_loss / 2 + s / 2 over s: set its derivative to zero, or try a fine grid of s.",
+        drawn=_drawn_loss,
+        draws=20,  # Whoever searches on a fine grid takes a while for each.
         tolerance=0.01,
     ),
+    hints=(
+        "In learned_sum, only two terms hold box_log_variance. Call it s and write them down.",
+        "exp(-s) * box_loss / 2 falls with s, s / 2 rises. At the smallest sum the slopes cancel: what is then "
+        "exp(-s) * box_loss?",
+    ),
+    solution=_LEARNED_SOLUTION,
 )
 
 EXERCISES = (UNITS, TRUNK, FRONT, CHOOSE, DIFFERENCE, LEARNED)

@@ -41,6 +41,7 @@ SCENES = (
     Scene(96, 96, 7, ((16, 32, 48, 80),)),
     Scene(160, 80, 9, ((8, 8, 40, 40), (48, 8, 72, 40), (80, 40, 120, 72))),
     Scene(90, 120, 19, ((9, 24, 63, 60),)),
+    Scene(100, 60, 4, ()),
     Scene(128, 64, 2, ((64, 8, 120, 56),)),
 )
 KEPT = tuple(scene for scene in SCENES if len(scene.boxes) == 1)
@@ -77,8 +78,10 @@ class Source:
         for number, scene in enumerate(SCENES):
             self.read += 1
             count = len(scene.boxes)
+            if self.readable and not count:
+                continue  # Its picture could be decoded, and then it has no first object.
             labels = np.full(count, scene.label, "int64")
-            relative = np.array(scene.boxes, "float32") / np.tile([scene.width, scene.height], 2)
+            relative = np.array(scene.boxes, "float32").reshape(-1, 4) / np.tile([scene.width, scene.height], 2)
             yield {
                 "image": _jpeg(scene) if self.readable or count == 1 else _UNREADABLE,
                 "image/filename": f"{number:06d}.jpg",
@@ -154,13 +157,15 @@ def _decoding_advice(answer: Callable, image_size: int, batch_size: int) -> str:
     if isinstance(outcome_of(run, {}), Failure):
         return ""
     return (
-        "\n  An image with several objects was decoded, and these cannot be. Filter first: what is kept follows from "
-        "the annotations alone."
+        "\n  An image that does not hold exactly one object was decoded, and these cannot be. Filter first: what is "
+        "kept follows from the annotations alone."
     )
 
 
 def _form(batches: list, image_size: int, batch_size: int) -> str:
     """What is wrong with structure, shapes and types."""
+    if not batches:
+        return f"  No image comes out, and {len(KEPT)} of the {len(SCENES)} hold one object: keep these."
     for batch in batches:
         if not (isinstance(batch, tuple) and len(batch) == 2 and isinstance(batch[1], dict)):
             return "  Each element is a pair: the images, and a dict with the targets `label` and `box`."
@@ -171,7 +176,7 @@ def _form(batches: list, image_size: int, batch_size: int) -> str:
     if np.ndim(batches[0][0]) == 3:
         return "  These are single images. Put them together with .batch."
     if sum(rows) == len(SCENES):
-        return f"  {sum(rows)} images come out, and {len(SCENES) - len(KEPT)} of them hold several objects: filter."
+        return f"  {sum(rows)} images come out, and {len(SCENES) - len(KEPT)} of them do not hold one object: filter."
     if rows != expected[: len(rows)] or sum(rows) > len(KEPT):
         return f"  yours: batches of {rows} images\n  right: {expected}"
     if rows != expected:

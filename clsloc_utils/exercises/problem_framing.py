@@ -27,6 +27,11 @@ OUTPUTS = Exercise(
         ),
         hint="Read the row *classification + localization* of the table: scores, one for each class, and 4 numbers.",
     ),
+    hints=(
+        "The table above has a row for this task. What does it say in place of the 20 classes and the one box?",
+        "The class is one score for each class that the model knows; the box is two corners, each with an x and a y.",
+    ),
+    solution="number_of_outputs = 7 + 4\n",
 )
 
 # --- 01.convert -------------------------------------------------------------------------------------------------------
@@ -40,9 +45,27 @@ def _convert_cases() -> list[dict[str, Any]]:
     ]
 
 
+def _drawn_convert(generator: np.random.Generator) -> dict[str, Any]:
+    """A box in a photo that is wide or high, inside it or up to its borders."""
+    height, width = (int(side) for side in generator.integers(20, 600, 2))
+    if generator.random() < 0.5:
+        sides = np.sort([generator.choice(9, 2, replace=False) / 8 for _ in range(2)])  # 0 and 1 are frequent
+    else:
+        sides = np.sort(generator.uniform(0, 1, (2, 2)))
+    (left, right), (top, bottom) = sides * [[width], [height]]
+    return {"box": np.array([left, top, right - left, bottom - top]), "height": height, "width": width}
+
+
 def _to_rel_xyxy(box, height, width):
     x, y, box_width, box_height = box
     return [x / width, y / height, (x + box_width) / width, (y + box_height) / height]
+
+
+_CONVERT_SOLUTION = """\
+def to_rel_xyxy(box, height, width):
+    left, top, box_width, box_height = box
+    return [left / width, top / height, (left + box_width) / width, (top + box_height) / height]
+"""
 
 
 def _swapped_pairs(box):
@@ -81,25 +104,50 @@ CONVERT = Exercise(
             ),
         ),
         hint="Left, top, right, bottom, in this order; each between 0 and 1 for a box inside the image.",
+        drawn=_drawn_convert,
     ),
+    hints=(
+        "First all four sides in pixels: where is the right side of a box that begins at `left` and is `width` wide?",
+        "Then relative: a place along x is divided by the width of the image, a place along y by its height.",
+    ),
+    solution=_CONVERT_SOLUTION,
 )
 
 # --- 01.iou -----------------------------------------------------------------------------------------------------------
+
+
+_IOU_SOLUTION = """\
+def iou_with_many(box, others):
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.maximum(sides, 0).prod(axis=1)
+    area_of_box, area_of_others = (box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)
+    return shared / (area_of_box + area_of_others - shared)
+"""
 
 
 def _iou_cases() -> list[dict[str, Any]]:
     box = np.array([0.0, 0.0, 4.0, 2.0])
     return [
         {"box": box, "others": np.array([[0.0, 0.0, 4.0, 2.0], [2.0, 0.0, 6.0, 2.0]])},
-        {"box": box.copy(), "others": np.array([[1.0, 0.5, 3.0, 1.5]])},
-        {"box": box.copy(), "others": np.array([[-1.0, -1.0, 5.0, 3.0]])},
-        {"box": box.copy(), "others": np.array([[6.0, 0.0, 8.0, 2.0]])},
-        {"box": box.copy(), "others": np.array([[6.0, 5.0, 8.0, 7.0]])},
+        {"box": box, "others": np.array([[1.0, 0.5, 3.0, 1.5]])},
+        {"box": box, "others": np.array([[-1.0, -1.0, 5.0, 3.0]])},
+        {"box": box, "others": np.array([[6.0, 0.0, 8.0, 2.0]])},
+        {"box": box, "others": np.array([[6.0, 5.0, 8.0, 7.0]])},
         {
             "box": np.array([0.1, 0.2, 0.5, 0.6]),
             "others": np.array([[0.1, 0.2, 0.5, 0.6], [0.3, 0.0, 0.9, 0.5], [0.0, 0.7, 0.5, 0.9]]),
         },
     ]
+
+
+def _drawn_iou(generator: np.random.Generator) -> dict[str, Any]:
+    """Boxes on a coarse grid, so that many share a side or touch, in pixels or relative; some equal, some far apart."""
+    low = generator.integers(0, 7, (generator.integers(2, 6), 2))
+    boxes = np.concatenate([low, low + generator.integers(1, 6, low.shape)], axis=1)
+    if generator.random() < 0.5:
+        boxes = boxes + generator.uniform(-0.4, 0.4, boxes.shape)
+    boxes = boxes * (1 / 13 if generator.random() < 0.5 else 20)
+    return {"box": boxes[0], "others": boxes[1:]}
 
 
 def _sides(box, others, clipped: bool = True):
@@ -164,7 +212,15 @@ IOU = Exercise(
             ),
         ),
         hint="Shared area over the area that both cover together, one number for each of the other boxes.",
+        drawn=_drawn_iou,
     ),
+    hints=(
+        "The shared rectangle: its left side is the larger of the two left sides, its right side the smaller of the "
+        "two right sides, and so along y. np.maximum and np.minimum take one box and many at once.",
+        "Boxes that lie apart share a width or a height below 0: make it 0 before you multiply.",
+        "The union is both areas together, less what was counted twice.",
+    ),
+    solution=_IOU_SOLUTION,
 )
 
 # --- 01.clsloc --------------------------------------------------------------------------------------------------------
@@ -177,6 +233,20 @@ def _clsloc_cases() -> list[dict[str, Any]]:
         _answers([4, 4, 2, 1], [4, 0, 2, 1], [0.5, 0.9, 0.49, 0.51]),
         _answers([1, 0], [0, 1], [0.9, 0.9]),
     ]
+
+
+def _drawn_clsloc(generator: np.random.Generator) -> dict[str, Any]:
+    """Right and wrong classes, with an IoU of anything, of exactly 0.5, or close to it on either side."""
+    count = int(generator.integers(1, 13))
+    true, predicted = generator.integers(0, 3, (2, count))
+    near = generator.choice([0.0, 0.45, 0.499, 0.5, 0.501, 0.55, 1.0], count)
+    return _answers(true, predicted, np.where(generator.random(count) < 0.5, near, generator.random(count).round(3)))
+
+
+_CLSLOC_SOLUTION = """\
+def clsloc_share(true_label, predicted_label, iou):
+    return np.mean((true_label == predicted_label) & (iou >= 0.5))
+"""
 
 
 def _answers(true_label, predicted_label, iou) -> dict[str, Any]:
@@ -227,7 +297,13 @@ CLSLOC = Exercise(
             ),
         ),
         hint="The share of images, 0 to 1, in which the class is right and the IoU is at least 0.5.",
+        drawn=_drawn_clsloc,
     ),
+    hints=(
+        "Ask each image two questions: is the class right, is the IoU at least 0.5? Two arrays of truth values.",
+        "`&` of two such arrays is true where both are. The share of images is the average of that.",
+    ),
+    solution=_CLSLOC_SOLUTION,
 )
 
 # --- 01.fooled --------------------------------------------------------------------------------------------------------
@@ -240,6 +316,8 @@ def _fooled(answer: Any) -> str:
         pair = np.asarray(answer, dtype="float64")
     except (TypeError, ValueError):
         return "  Two boxes of four numbers each are asked for."
+    if not np.all(np.isfinite(pair)):
+        return "  Two boxes of four numbers each are asked for; in these, a number is missing."
     if pair.shape != (2, 4):
         return f"  Two boxes of four numbers each are asked for; these have the shape {pair.shape}."
     if pair.min() < 0 or pair.max() > 1:
@@ -261,6 +339,12 @@ FOOLED = Exercise(
     minutes=4,
     lesson="An IoU of 0 and an accuracy of 1: the number says nothing about boxes.",
     check=_fooled,
+    hints=(
+        "The argmax only asks which of the four numbers is the largest. In a real box it can be xmax or ymax.",
+        "Make ymax the largest number in both: two high boxes. Where may the second one stand so that they share "
+        "nothing?",
+    ),
+    solution="my_true_box = [0.1, 0.1, 0.2, 0.9]\nmy_predicted_box = [0.5, 0.1, 0.6, 0.9]\n",
 )
 
 # --- 01.majority ------------------------------------------------------------------------------------------------------
@@ -272,6 +356,21 @@ def _majority_cases() -> list[dict[str, Any]]:
         {"train_labels": np.array([5, 5, 2, 2, 2, 9]), "test_labels": np.array([9, 5, 5, 2, 2, 2, 2, 9, 9, 5])},
         {"train_labels": np.array([3, 3, 3, 4]), "test_labels": np.array([4, 4, 1])},
     ]
+
+
+def _drawn_majority(generator: np.random.Generator) -> dict[str, Any]:
+    """Labels with one most frequent class each, seldom the same one, nor the smallest or the largest label."""
+    classes = generator.choice(20, generator.integers(2, 6), replace=False)
+    # No two counts are equal: which of two classes is the most frequent one nobody could say.
+    train, test = (np.repeat(classes, generator.permutation(len(classes) + 2)[: len(classes)]) for _ in range(2))
+    return {"train_labels": generator.permutation(train), "test_labels": generator.permutation(test)}
+
+
+_MAJORITY_SOLUTION = """\
+def majority_accuracy(train_labels, test_labels):
+    majority = np.bincount(train_labels).argmax()
+    return np.mean(test_labels == majority)
+"""
 
 
 def _most_frequent(labels) -> int:
@@ -314,7 +413,13 @@ MAJORITY = Exercise(
             ),
         ),
         hint="Find the most frequent training label; then the share of test labels that equal it.",
+        drawn=_drawn_majority,
     ),
+    hints=(
+        "Count how often each label occurs among the training labels: np.bincount does that for whole numbers from 0.",
+        "The label with the largest count is the answer to every test image. How many of the test labels equal it?",
+    ),
+    solution=_MAJORITY_SOLUTION,
 )
 
 EXERCISES = (OUTPUTS, CONVERT, IOU, CLSLOC, FOOLED, MAJORITY)

@@ -1,21 +1,16 @@
 """Exercises and questions of notebook 03: two heads, pooling, soft-argmax, wiring, fine-tuning."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from clsloc_utils.exercises.building import HEADS, REPAIR
-from clsloc_utils.exercises.core import (
-    Exercise,
-    Failure,
-    Mistake,
-    function_check,
-    outcome_of,
-    raise_if_placeholder,
-    same,
-)
+from clsloc_utils.exercises.core import Exercise, Mistake, function_check
+from clsloc_utils.exercises.forms import Fresh
 from clsloc_utils.exercises.quizzes import Option, Question
+from clsloc_utils.exercises.wiring_check import WIRING
 
 # --- 03.soft_argmax ---------------------------------------------------------------------------------------------------
 
@@ -33,6 +28,23 @@ def _soft_argmax_cases() -> list[dict[str, Any]]:
         {"heatmap": two_peaks},
         {"heatmap": 100.0 * peak},
     ]
+
+
+def _drawn_heatmap(generator: np.random.Generator) -> dict[str, Any]:
+    """High or wide, flat or peaked, far above 0 or far below it."""
+    shape, scale = generator.integers(2, 8, 2), generator.choice([0.5, 2.0, 8.0, 400.0])
+    return {"heatmap": scale * generator.normal(size=shape) + generator.choice([0.0, 3.0, -1500.0, 1500.0])}
+
+
+_SOFT_ARGMAX_SOLUTION = """\
+def soft_argmax_of_map(heatmap):
+    shares = np.exp(heatmap - heatmap.max())
+    shares /= shares.sum()
+    height, width = heatmap.shape
+    x = (shares.sum(axis=0) * np.linspace(0, 1, width)).sum()
+    y = (shares.sum(axis=1) * np.linspace(0, 1, height)).sum()
+    return x, y
+"""
 
 
 def _soft_argmax(heatmap):
@@ -118,144 +130,95 @@ SOFT_ARGMAX = Exercise(
             ),
         ),
         hint="Softmax over all cells; sum the shares of each column for x, of each row for y; average the positions.",
+        drawn=_drawn_heatmap,
+        draws=80,
     ),
-)
-
-# --- 03.wiring --------------------------------------------------------------------------------------------------------
-
-_HEADS = ("label", "box")
-
-
-def _wiring(answer: Any) -> str:
-    """What is wrong with the arguments of `compile` for a model with the outputs `label` and `box`."""
-    if isinstance(answer, Mapping) and isinstance(answer.get("metrics"), Mapping):
-        # No metric for the class is a choice, not a gap.
-        answer = {**answer, "metrics": {name: each for name, each in answer["metrics"].items() if each is not None}}
-    raise_if_placeholder(answer)
-    parts = ("loss", "loss_weights", "metrics")
-    if not isinstance(answer, Mapping) or set(answer) != set(parts):
-        return f"  A dict with the keys {', '.join(parts)} is asked for."
-    complaints = (
-        *(_keys_complaint(name, answer[name]) for name in parts),
-        lambda: _label_loss_complaint(answer["loss"]["label"]),
-        lambda: _box_loss_complaint(answer["loss"]["box"]),
-        lambda: _weights_complaint(answer["loss_weights"]),
-        lambda: _metrics_complaint(answer["metrics"]),
-    )
-    return next((f"  {complaint}" for each in complaints if (complaint := each())), "")
-
-
-def _keys_complaint(name: str, value: Any):
-    def complaint() -> str:
-        if not isinstance(value, Mapping):
-            return f"`{name}` is no dict. Name the outputs, so that nothing depends on their order."
-        if not set(value) <= set(_HEADS) or (name != "metrics" and set(value) != set(_HEADS)):
-            return f"`{name}` has the keys {sorted(value)}. They must be those of the outputs, 'label' and 'box'."
-        return ""
-
-    return complaint
-
-
-def _loss_value(loss: Any, y_true: np.ndarray, y_pred: np.ndarray) -> float | Failure:
-    """Mean value of a loss, given as `compile` takes it, or what it raises for what it cannot use."""
-    import keras
-
-    return outcome_of(lambda: float(np.mean(keras.losses.get(loss)(y_true, y_pred))), {})
-
-
-def _label_loss_complaint(loss: Any) -> str:
-    from keras import losses
-
-    label, logits = np.array([2, 0]), np.array([[1.0, -2.0, 0.5], [3.0, 0.0, -1.0]], "float32")
-    value = _loss_value(loss, label, logits)
-    if same(value, float(losses.SparseCategoricalCrossentropy(from_logits=True)(label, logits))):
-        return ""
-    one_hot_value = _loss_value(loss, np.eye(3, dtype="float32")[label], logits)
-    if isinstance(value, Failure) and isinstance(one_hot_value, float):
-        return "The class loss wants one-hot labels, and ours are integers: the sparse cross-entropy takes those."
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    from_probabilities = _loss_value(loss, label, probabilities)
-    if same(from_probabilities, float(losses.SparseCategoricalCrossentropy()(label, probabilities))):
-        return "The label output holds raw scores, and this class loss takes them for probabilities: from_logits=True."
-    return "The class loss is no cross-entropy of integer labels and raw scores; the text has one."
-
-
-def _box_loss_complaint(loss: Any) -> str:
-    true, predicted = np.zeros((2, 4), "float32"), np.array([[0.1, 0.3, 0.2, 0.8], [0.0, 0.4, 0.0, 0.1]], "float32")
-    value = _loss_value(loss, true, predicted)
-    if isinstance(value, Failure):
-        return f"The box loss cannot be used: {value.error}"
-    if same(value, np.mean(np.square(predicted))):
-        return "The box loss is the mean squared error, L2. L1 is asked for, the mean absolute error."
-    return "" if same(value, np.mean(np.abs(predicted))) else "The box loss is not L1, the mean absolute error."
-
-
-def _weights_complaint(weights: Mapping[str, Any]) -> str:
-    try:
-        label, box = (float(weights[name]) for name in _HEADS)
-    except (TypeError, ValueError):
-        return "`loss_weights` wants one number for each output."
-    if np.isclose(box, 5 * label) and label > 0:
-        return ""
-    if np.isclose(label, 5 * box):
-        return "The weights are the wrong way round: the *box* loss counts five times."
-    return f"The box loss weighs {box:g}, the class loss {label:g}: not five to one."
-
-
-def _metrics_complaint(metrics: Mapping[str, Any]) -> str:
-    import keras
-
-    box = metrics.get("box") or []
-    box = list(box) if isinstance(box, (list, tuple)) else [box]
-    words = " ".join(
-        each if isinstance(each, str) else f"{type(each).__name__} {getattr(each, '__name__', '')}" for each in box
-    )
-    if "acc" in words.lower() and "boxaccuracy" not in words.lower():
-        return "Accuracy of a box compares the places of the largest numbers: it measures nothing. Take an IoU."
-    if any(isinstance(each, keras.metrics.MeanIoU) for each in box):
-        return "keras.metrics.MeanIoU counts pixels of a segmentation. `metrics.MeanBoxIoU` is the one for boxes."
-    if "iou" not in words.lower():
-        return "The box is not measured by an IoU: `metrics.MeanBoxIoU()` under 'box'."
-    return ""
-
-
-WIRING = Exercise(
-    key="03.wiring",
-    title="Wire two losses",
-    level="warm-up",
-    minutes=8,
-    lesson="Everything goes by the names of the outputs, and each output has a loss and a measure of its own.",
-    check=_wiring,
+    hints=(
+        "One softmax over all cells: exp of the scores less the largest of them, divided by the sum over the whole "
+        "map.",
+        "The shares of one column together say how likely that x is: sum them down the column. For y, along the row.",
+        "np.linspace(0, 1, width) holds the places of the columns. Their average, weighted by the shares, is x.",
+    ),
+    solution=_SOFT_ARGMAX_SOLUTION,
 )
 
 # --- 03.unfreeze ------------------------------------------------------------------------------------------------------
 
 
-def _unfreeze_cases() -> list[dict[str, Any]]:
+# Names that tell nothing, or the wrong thing: what a layer is decides.
+_BACKBONES = (
+    (("Conv2D", "conv_1"), ("BatchNormalization", "norm_1"), ("Conv2D", "conv_2"), ("BatchNormalization", "norm_2")),
+    (("BatchNormalization", "stem"), ("Conv2D", "batch_normalization_conv"), ("ReLU", "bn_relu"), ("Dense", "norm")),
+    (("Conv2D", "a"), ("LayerNormalization", "b"), ("BatchNormalization", "c"), ("DepthwiseConv2D", "d")),
+    (("Dense", "first"), ("BatchNormalization", "conv_bn"), ("BatchNormalization", "dense"), ("Conv2D", "bn")),
+)
+
+
+def _backbone(layers: tuple[tuple[str, str], ...]) -> Any:
+    """A frozen model of layers given as `(kind, name)`, each of its weights filled with a number of its own."""
     import keras
 
-    layers = [
-        keras.layers.Conv2D(2, 1, name="conv_1"),
-        keras.layers.BatchNormalization(name="norm_1"),
-        keras.layers.Conv2D(2, 1, name="conv_2"),
-        keras.layers.BatchNormalization(name="norm_2"),
-    ]
-    backbone = keras.Sequential([keras.Input((4, 4, 3)), *layers])
+    arguments = {"Conv2D": (2, 1), "DepthwiseConv2D": (1,), "Dense": (2,)}
+    made = [getattr(keras.layers, kind)(*arguments.get(kind, ()), name=name) for kind, name in layers]
+    backbone = keras.Sequential([keras.Input((4, 4, 3)), *made])
+    backbone.set_weights([np.full_like(each, 0.1 + index) for index, each in enumerate(backbone.get_weights())])
     backbone.trainable = False
-    return [{"backbone": backbone}]
+    return backbone
+
+
+def _unfreeze_cases() -> list[dict[str, Any]]:
+    return [
+        {
+            "backbone": Fresh(
+                functools.partial(_backbone, layers),
+                f"a frozen model of {', '.join(f'{kind} {name!r}' for kind, name in layers)}",
+            )
+        }
+        for layers in _BACKBONES
+    ]
+
+
+_UNFREEZE_SOLUTION = """\
+def thaw(backbone):
+    backbone.trainable = True
+    for layer in backbone.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+    return backbone
+"""
 
 
 def _set_trainable(backbone, conv: bool, norm: bool):
     backbone.trainable = True
     for layer in backbone.layers:
-        layer.trainable = norm if layer.name.startswith("norm") else conv
+        layer.trainable = norm if type(layer).__name__ == "BatchNormalization" else conv
     return backbone
 
 
+def _clone(backbone):
+    import keras
+
+    return _set_trainable(keras.models.clone_model(backbone), conv=True, norm=False)
+
+
+def _frozen_by(is_frozen: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    """An answer that looks at something else than the kind of a layer."""
+
+    def thaw(backbone):
+        backbone.trainable = True
+        for layer in backbone.layers:
+            layer.trainable = not is_frozen(layer)
+        return backbone
+
+    return thaw
+
+
 def _trainable_layers(backbone: Any) -> Any:
-    """Name of each layer -> whether a training step would change it; anything but a model stays as it is."""
+    """Name of each layer -> whether a training step would change it; anything but the backbone as a word for it."""
     if not hasattr(backbone, "layers"):
         return backbone
+    if any(np.any(each != np.float32(0.1 + index)) for index, each in enumerate(backbone.get_weights())):
+        return "a model with other weights"
     return {layer.name: bool(layer.trainable_weights) and backbone.trainable for layer in backbone.layers}
 
 
@@ -287,10 +250,33 @@ UNFREEZE = Exercise(
                 "`training` is an argument of a call. What decides about learning is the attribute `trainable`.",
                 lambda backbone: backbone(np.zeros((1, 4, 4, 3), "float32"), training=True),
             ),
+            Mistake(
+                "A clone begins with weights of its own: what was pretrained is lost. Change and return the backbone "
+                "itself.",
+                _clone,
+            ),
+            *(
+                Mistake("A name may be anything: ask what a layer is, with isinstance.", _frozen_by(is_frozen))
+                for is_frozen in (
+                    lambda layer: "norm" in layer.name,
+                    lambda layer: "bn" in layer.name,
+                    lambda layer: "bn" in layer.name or "norm" in layer.name,
+                )
+            ),
+            Mistake(
+                "Other kinds of normalization keep no statistics of the data: only BatchNormalization stays frozen.",
+                _frozen_by(lambda layer: "Normalization" in type(layer).__name__),
+            ),
         ),
         hint="Every layer is trainable but the BatchNormalization ones; return the backbone.",
         read=_trainable_layers,
     ),
+    hints=(
+        "Thaw the backbone as a whole first: what you set on a model, it sets on all its layers.",
+        "Then go through backbone.layers. isinstance(layer, keras.layers.BatchNormalization) tells which are to stay "
+        "frozen. Do not forget the return.",
+    ),
+    solution=_UNFREEZE_SOLUTION,
 )
 
 EXERCISES = (HEADS, WIRING, SOFT_ARGMAX, UNFREEZE, REPAIR)

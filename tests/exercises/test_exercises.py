@@ -17,7 +17,7 @@ from notebook_runs import run_notebook
 
 from clsloc_utils import exercises
 from clsloc_utils.exercises import Status, record
-from clsloc_utils.exercises.core import LEVELS, Mistake, function_check, same, shown, value_check
+from clsloc_utils.exercises.core import LEVELS, Mistake, NotTriedError, function_check, same, shown, value_check
 from clsloc_utils.exercises.quizzes import Option, Question
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -101,12 +101,11 @@ def check():
     )
 
 
-def test_a_mistake_is_named_when_it_explains_every_input_that_went_wrong(check):
+def test_a_mistake_is_named_when_it_explains_every_input(check):
     assert check(double) == ""
-    # Right for 1.0, and as a square would be for all others.
-    assert check(lambda value: 2.0 if np.all(value == 1) else np.square(value)).endswith("You square.")
-    # As a square would be for one input of three: that is no explanation.
-    assert check(lambda value: 25.0 if np.all(value == 5) else 2 * value).endswith("Twice the value.")
+    assert check(lambda value: value * value).endswith("You square.")
+    # A square gives the same where the answer is wrong, but not for 1.0, where it is right: that is no explanation.
+    assert check(lambda value: 2.0 if np.all(value == 1) else np.square(value)).endswith("Twice the value.")
     assert check(lambda value: value + 1).endswith("You add one.")
     assert check(lambda value: value - 5).endswith("Twice the value.")
 
@@ -117,8 +116,67 @@ def test_an_answer_may_change_its_input_or_generate(check):
         return value
 
     assert check(spoiling) == ""
-    assert check(lambda value: (2 * each for each in np.atleast_1d(value))) == ""
+    assert check(lambda value: (2 * each for each in value) if np.ndim(value) else 2 * value) == ""
     assert "ZeroDivisionError" in check(lambda value: (1 / 0 for _ in [value]))
+
+
+@pytest.fixture
+def drawing_check():
+    """The check of an exercise that asks for the largest of some numbers; one input can be read, fifty are drawn."""
+    shared = np.array([1.0, 0.1])
+    return function_check(
+        np.max,
+        lambda: [{"numbers": shared}, {"numbers": shared}],
+        mistakes=(Mistake("That is the first one.", lambda numbers: numbers[0]),),
+        hint="The largest of them.",
+        drawn=lambda generator: {"numbers": generator.normal(size=generator.integers(1, 6))},
+        draws=50,
+    )
+
+
+def test_inputs_are_handed_over_in_the_form_that_an_answer_wants(drawing_check):
+    import tensorflow as tf
+
+    assert drawing_check(lambda numbers: numbers[numbers.index(max(numbers))]) == "", "a list"
+    assert drawing_check(lambda numbers: numbers.numpy().max()) == "", "a tensor"
+    assert drawing_check(lambda numbers: tf.reduce_max(numbers * tf.constant(1.0))) == "", "float32"
+    assert drawing_check(lambda numbers: tf.reduce_max(numbers * tf.constant(1.0, tf.float64))) == "", "float64"
+    seen = []
+    drawing_check(lambda numbers: seen.append(numbers.dtype) or numbers.max())
+    assert set(seen) == {np.dtype("float32")}, "as in the notebooks"
+
+
+def test_every_call_gets_an_input_of_its_own(drawing_check):
+    def spoiling(numbers):
+        numbers[0], largest = -np.inf, numbers.max()
+        return largest
+
+    assert drawing_check(spoiling) == ""
+
+
+def test_drawn_inputs_find_what_readable_ones_do_not(drawing_check):
+    message = drawing_check(lambda numbers: numbers[0])
+    assert message.splitlines()[0].count(",") == 1, "the shortest of the inputs that went wrong"
+    assert message.endswith("That is the first one.")
+    assert drawing_check(lambda numbers: numbers[0] if len(numbers) < 4 else numbers.max()).endswith("largest of them.")
+
+
+def test_what_an_answer_prints_is_heard_for_readable_inputs_only(drawing_check, capsys):
+    def printing(numbers):
+        print("heard")
+        return numbers.max()
+
+    assert drawing_check(printing) == ""
+    assert capsys.readouterr().out == "heard\n" * 2
+
+
+def test_a_none_that_comes_and_goes_is_an_answer_and_a_wrong_one(drawing_check):
+    assert "one of its ways ends without a return" in drawing_check(
+        lambda numbers: numbers[0] if numbers[0] < 0 else None
+    )
+    assert "There is a None" in drawing_check(lambda numbers: [None, numbers[0]])
+    with pytest.raises(NotTriedError):
+        drawing_check(lambda numbers: None)
 
 
 def test_an_exception_is_told_with_its_input_and_line_but_no_traceback(check):
@@ -185,8 +243,14 @@ def test_the_call_instead_of_the_function_is_noticed(check):
     [
         ([1, 2], np.array([1.0, 2.0], "float32"), True),
         (np.float32(0.1), 0.1, True),
-        ([[1.0, 2.0]], [1.0, 2.0], True),
-        ([1.0, 2.0], [[1.0], [2.0]], True),
+        ([[1.0, 2.0]], [1.0, 2.0], False),
+        ([1.0, 2.0], [[1.0], [2.0]], False),
+        ([1.0], 1.0, False),
+        (["1.0", "2.0"], [1.0, 2.0], False),
+        ([None, 1.0], [float("nan"), 1.0], False),
+        ({1.0: "a", 2.0: "b"}, (1.0, 2.0), False),
+        (100.005, 100.0, True),
+        (100.02, 100.0, False),
         ([1.0, 2.0], [2.0, 1.0], False),
         ([1.0, 2.0, 3.0], [1.0, 2.0], False),
         (1.001, 1.0, False),
@@ -195,7 +259,8 @@ def test_the_call_instead_of_the_function_is_noticed(check):
         ("Ignore ", "ignore", True),
         ("1", 1, False),
         ({1, 2}, [1, 2], False),
-        ((np.zeros((2, 2)), [1]), (np.zeros((2, 2)), 1.0), True),
+        ([np.zeros((2, 2)), 1], (np.zeros((2, 2)), 1.0), True),
+        ((np.zeros((2, 2)), [1]), (np.zeros((2, 2)), 1.0), False),
         (np.zeros((2, 2)), (np.zeros((2, 2)), 1.0), False),
         (5, (5,), False),
         ({"a": 1}, {"a": 1, "b": 2}, False),
@@ -253,7 +318,9 @@ def test_a_hint_goes_one_step_further_each_time(capsys):
 
 
 @pytest.mark.usefixtures("nothing_given")
-def test_exercises_without_steps_say_where_help_is(capsys):
+def test_exercises_without_steps_say_where_help_is(capsys, monkeypatch):
+    bare = dataclasses.replace(exercises.EXERCISES["01.iou"], hints=(), solution="")
+    monkeypatch.setitem(exercises.EXERCISES, "01.iou", bare)
     exercises.hint("01.iou")
     exercises.solution("01.iou")
     assert capsys.readouterr().out.splitlines() == [
@@ -261,6 +328,18 @@ def test_exercises_without_steps_say_where_help_is(capsys):
         "The solution of 01.iou is in notebooks/solutions/01_solutions.ipynb.",
     ]
     assert (NOTEBOOKS / "solutions" / "01_solutions.ipynb").is_file()
+
+
+@pytest.mark.parametrize("key", [key for key in exercises.EXERCISES if key[:2] != "05"])
+def test_every_exercise_has_steps_and_a_solution_that_no_step_gives_away(key):
+    exercise = exercises.EXERCISES[key]
+    assert 2 <= len(exercise.hints) <= 4
+    assert exercise.solution
+    # The lines of the solution that compute something, without their blanks.
+    lines = ["".join(line.split()) for line in exercise.solution.splitlines() if not line.startswith("def ")]
+    told = "".join("".join(exercise.hints).split())
+    given = [line for line in lines if len(line) > 12 and line in told]
+    assert len(given) <= len(lines) / 4
 
 
 def test_a_solution_is_the_one_of_the_solutions_notebook(capsys):

@@ -54,6 +54,14 @@ def majority_by_unique(train_labels, test_labels):
 # --- 02 ---------------------------------------------------------------------------------------------------------------
 
 
+def mirrored(boxes):
+    return np.stack([1 - boxes[:, 2], boxes[:, 1], 1 - boxes[:, 0], boxes[:, 3]], axis=1)
+
+
+def crop_unclipped(boxes, window):
+    return (boxes - window[[0, 1, 0, 1]]) / (window[2:] - window[:2])[[0, 1, 0, 1]]
+
+
 def exclude_in_tensorflow(example):
     import tensorflow as tf
 
@@ -185,11 +193,31 @@ def label_loss(make):
 def unfreeze_by_name(network):
     network.trainable = True
     for layer in network.layers:
-        layer.trainable = "Normalization" not in type(layer).__name__
+        layer.trainable = type(layer).__name__ != "BatchNormalization"
+    return network
+
+
+def copy_of(network):
+    import keras
+
+    return keras.models.clone_model(network)
+
+
+def thaw_if(network, may_learn):
+    network.trainable = True
+    for layer in network.layers:
+        layer.trainable = may_learn(layer.name)
     return network
 
 
 # --- 04 ---------------------------------------------------------------------------------------------------------------
+
+
+def by_column(rows, of_seeds, columns=("clsloc",)):
+    scores = {}
+    for row in rows:
+        scores.setdefault(row["setting"], []).append(sum(row[column] for column in columns))
+    return max(scores, key=lambda name: of_seeds(scores[name]))
 
 
 def units_by_table(w, name, size):
@@ -322,7 +350,7 @@ RIGHT = {
     "03.wiring": [wiring(), own_wiring, wiring(metrics=lambda metrics: metrics | {"label": None})],
     "03.unfreeze": [unfreeze_by_name],
     "04.units": [units_by_table],
-    "04.front": [front_by_sorting, lambda a, b: np.isin(np.arange(len(a)), list(front_by_sorting(a, b)))],
+    "04.front": [front_by_sorting, lambda a, b: sorted(front_by_sorting(a, b), reverse=True)],
     "04.choose": [choose_in_a_loop],
     "04.difference": [difference_in_a_loop],
     "04.learned": [np.log, learned_by_grid],
@@ -335,6 +363,16 @@ RIGHT = {
 WRONG = [
     ("01.outputs", 12, "Read the row"),
     ("01.convert", lambda box, height, width: box * 0, "in this order"),
+    ("01.outputs", [11], "Read the row"),
+    ("01.outputs", "11", "Read the row"),
+    # Right for photos that are wider than high, or whose object is to the right.
+    ("01.convert", lambda b, h, w: [b[0] / max(h, w), b[1] / min(h, w), (b[0] + b[2]) / w, (b[1] + b[3]) / h], "Left,"),
+    ("01.convert", lambda b, h, w: None if h > 500 else convert_stepwise(b, h, w), "ends without a return"),
+    ("01.convert", lambda b, h, w: [b[0] / w, b[1] / h, (b[0] + b[2]) / w, None], "There is a None"),
+    ("01.iou", lambda box, others: iou_in_tensorflow(box, others)[:, None], "in more brackets"),
+    ("01.iou", lambda box, others: [max(0, each) for each in iou_without_clipping(box, others)], "Shared area"),
+    ("01.clsloc", lambda t, p, i: np.mean((t == p) & (i >= 0.5), keepdims=True), "in more brackets"),
+    ("01.clsloc", lambda t, p, i: np.mean((t == p) & (np.round(i, 2) >= 0.5)), "The share of images"),
     ("01.clsloc", lambda t, p, i: np.mean(t == p), "plain class accuracy"),
     ("01.clsloc", lambda t, p, i: np.mean(np.logical_or(t == p, i >= 0.5)), "class *or* the box"),
     ("01.clsloc", lambda t, p, i: np.sum((t == p) & (i >= 0.5)), "Divide by the number of images"),
@@ -343,15 +381,28 @@ WRONG = [
     ("01.fooled", ([0.5, 0, 0.3, 0.2], [0.5, 0.6, 0.8, 0.7]), "inside out"),
     ("01.fooled", ([0, 0, 30, 20], [50, 60, 80, 70]), "inside the image"),
     ("01.fooled", [0, 0, 0.3, 0.2], "shape (4,)"),
+    ("01.fooled", ([0, 0, 0.3, None], [0.5, 0.6, 0.8, 0.7]), "a number is missing"),
+    ("01.fooled", (None, [0.5, 0.6, 0.8, 0.7]), "Two boxes"),
     ("01.majority", lambda train, test: np.bincount(train).argmax(), "class itself"),
     ("01.majority", lambda train, test: np.count_nonzero(test == np.bincount(train).argmax()), "number of hits"),
     ("02.filter", lambda example: list(example["objects"]["is_difficult"]) != [False], "other way round"),
+    ("02.filter", lambda example: True, "True for exactly one"),
+    ("02.filter", lambda example: not example["objects"]["is_truncated"].any(), "True for exactly one"),
     (
         "02.filter",
         lambda example: len(example["objects"]["label"]) < 2 and not sum(example["objects"]["is_difficult"]),
         "without any",
     ),
+    (
+        "02.bias",
+        lambda a, s, n: np.argmax(np.bincount(s, None, n) / len(s) > np.bincount(a, None, n) / len(a)),
+        "Share of",
+    ),
     ("02.flip", lambda image, boxes: (np.fliplr(image), boxes), "stayed behind"),
+    ("02.flip", lambda image, boxes: (np.fliplr(image), None), "There is a None"),
+    ("02.flip", lambda image, boxes: (image.transpose(1, 0, 2)[::-1], mirrored(boxes)), "second axis"),
+    ("02.crop", lambda boxes, window: np.minimum(crop_unclipped(boxes, window), 1), "Subtract the window's"),
+    ("02.crop", lambda boxes, window: crop_unclipped(boxes, window) % 1, "Subtract the window's"),
     ("02.crop", lambda boxes, window: boxes, "Subtract the window's"),
     ("02.pipeline", pipeline_with({RESIZED: "tf.image.resize(image, (image_size, image_size))"}), "was squeezed"),
     (
@@ -364,6 +415,8 @@ WRONG = [
     ("02.pipeline", pipeline_with({") / longer\n": ") / longer * image_size\n"}), "in pixels"),
     ("02.pipeline", pipeline_with({MOVED_X: "", MOVED_Y: "", ") / longer\n": ")\n"}), "box in the stored picture. The"),
     ("02.pipeline", pipeline_with({"examples.filter(has_one_object)": "examples"}), "Filter first"),
+    ("02.pipeline", pipeline_with({"== 1": "== 7"}), "No image comes out"),
+    ("02.pipeline", pipeline_with({"== 1": "<= 1"}), "does not hold exactly one object was decoded"),
     ("02.pipeline", pipeline_with({"kept.map": "kept.shuffle(99, seed=1).map"}), "do not shuffle"),
     ("02.pipeline", pipeline_with({"(batch_size)": "(batch_size, drop_remainder=True)"}), "is lost"),
     ("02.pipeline", pipeline_with({".batch(batch_size)": ""}), "with .batch"),
@@ -387,23 +440,62 @@ WRONG = [
     ("03.repair", solution_with("03.repair", {"[metrics.MeanBoxIoU()]": '["accuracy"]'}), "argmax over four"),
     ("03.repair", solution_with("03.repair", {', "box": [metrics.MeanBoxIoU()]': ""}), "no measure of its own"),
     ("03.repair", solution_with("03.repair", {"network(images)": "network(images / 255)"}), "scales them by itself"),
+    (
+        "03.repair",
+        solution_with(
+            "03.repair", {"network.trainable": "network = keras.models.clone_model(network)\n    network.trainable"}
+        ),
+        "not on a new one",
+    ),
+    (
+        "03.repair",
+        solution_with("03.repair", {"[metrics.MeanBoxIoU()]": '[keras.metrics.MeanAbsoluteError("iou")]'}),
+        "is its mean IoU",
+    ),
     ("04.build", solution_with("04.build", {": box_weight": ": 1.0"}), "has weight 1"),
     ("04.build", solution_with("04.build", {', "box": box_weight': ""}), "cannot compute"),
     ("04.build", solution_with("04.build", {'"mae"': '"mse"'}), "mean absolute difference"),
     ("04.build", solution_with("04.build", {"Flatten()(trunk)": "Flatten()(maps)"}), "No layer is shared"),
     ("04.build", solution_with("04.build", {"(0.01)": "(1e-5)"}), "names"),
+    ("03.soft_argmax", lambda heatmap: soft_argmax_by_grid(np.minimum(heatmap, 700)), "Softmax over all"),
+    ("03.soft_argmax", lambda heatmap: soft_argmax_by_grid(np.maximum(heatmap, -50)), "Softmax over all"),
+    ("03.unfreeze", lambda network: unfreeze_by_name(copy_of(network)), "weights of its own"),
+    ("03.unfreeze", lambda network: thaw_if(network, lambda name: "norm" not in name), "A name may be anything"),
+    ("03.unfreeze", lambda network: network.layers, "return the backbone"),
+    ("04.front", lambda a, b: np.isin(np.arange(len(a)), list(front_by_sorting(a, b))), "That is a mask"),
+    ("04.front", lambda a, b: [sorted(front_by_sorting(a, b))], "in more brackets"),
+    ("04.front", lambda a, b: np.nonzero(np.isin(np.arange(len(a)), list(front_by_sorting(a, b)))), "in more brackets"),
+    ("04.front", lambda a, b: [float(each) for each in a], "unless some other"),
     ("04.front", lambda a, b: [0], "at least as good in both"),
+    ("04.choose", lambda rows: by_column(rows, statistics.median), "The name of the setting"),
+    ("04.choose", lambda rows: by_column(rows, lambda scores: scores[-1]), "The name of the setting"),
+    ("04.choose", lambda rows: by_column(rows, sum), "The name of the setting"),
+    ("04.choose", lambda rows: by_column(rows, statistics.mean, ("clsloc", "test_clsloc")), "The name of the setting"),
+    ("04.choose", lambda rows: by_column(rows, statistics.mean, ("accuracy", "mean_iou")), "The name of the setting"),
+    ("04.difference", lambda a, b: (np.median(a - b, 0).mean(), difference_in_a_loop(a, b)[1]), "d = (first"),
+    ("04.difference", lambda a, b: [[each] for each in difference_in_a_loop(a, b)], "in more brackets"),
+    ("04.learned", lambda loss: np.log(loss + 0.02), "Minimize"),
+    ("04.units", lambda weight, kind, size: weight * size ** len(kind.strip("l")), "weight x loss"),
     ("04.difference", lambda a, b: (np.mean(a - b), 0.0), "d = (first - second)"),
     ("03.wiring", wiring(loss_weights=lambda _: {"label": 5, "box": 1}), "wrong way round"),
     ("03.wiring", wiring(loss_weights=lambda _: {"label": 1, "box": 1}), "not five to one"),
     ("03.wiring", wiring(metrics=lambda _: {"box": ["accuracy"]}), "measures nothing"),
-    ("03.wiring", wiring(metrics=lambda _: {"label": ["accuracy"]}), "not measured by an IoU"),
+    ("03.wiring", wiring(metrics=lambda _: {"label": ["accuracy"]}), "box is not measured"),
     ("03.wiring", wiring(loss=lambda loss: list(loss.values())), "no dict"),
     ("03.wiring", wiring(loss=lambda loss: {"class": loss["label"], "bbox": loss["box"]}), "those of the outputs"),
     ("03.wiring", wiring(loss=lambda loss: loss | {"box": "mse"}), "L2"),
     ("03.wiring", wiring(loss=lambda loss: loss | {"label": "sparse_categorical_crossentropy"}), "from_logits=True"),
     ("03.wiring", wiring(loss=lambda loss: loss | {"label": "categorical_crossentropy"}), "one-hot"),
     ("03.wiring", lambda: {"loss": "mse"}, "loss, loss_weights, metrics"),
+    ("03.wiring", wiring(loss=lambda loss: {"label": loss["box"], "box": loss["label"]}), "changed places"),
+    ("03.wiring", wiring(loss=lambda loss: loss | {"label": None}), "no cross-entropy"),
+    ("03.wiring", wiring(loss=lambda loss: loss | {"label": "mse"}), "no cross-entropy"),
+    ("03.wiring", wiring(loss=lambda loss: loss | {"box": "huber"}), "not L1"),
+    ("03.wiring", wiring(loss_weights=lambda _: {"label": np.inf, "box": np.inf}), "not five to one"),
+    ("03.wiring", wiring(metrics=lambda _: {"box": ["mean_box_iou"]}), "of the name 'mean_box_iou' alone"),
+    ("03.wiring", wiring(metrics=lambda _: {"box": ["MeanIoU"]}), "of the name 'MeanIoU' alone"),
+    ("03.wiring", wiring(metrics=lambda each: {"label": each["box"], "box": each["label"]}), "Keras cannot use"),
+    ("03.wiring", wiring(metrics=lambda _: {"box": ["mae"]}), "not measured by its mean IoU"),
     ("04.units", lambda weight, box_loss, image_size: weight, "change with the units"),
     ("04.learned", lambda loss: loss, "That is the variance"),
     ("04.learned", lambda loss: np.log(loss) + np.log(2), "classification formula"),
