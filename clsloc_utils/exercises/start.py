@@ -17,7 +17,8 @@ QUESTIONS = (
         "Why does the model never learn from the pictures that it is tested on?",
         (
             Option(
-                "Training would take too long.", "It would take a little longer, and the score would be worth nothing."
+                "Training would take too long with all of them.",
+                "It would take a little longer, and the score would be worth nothing.",
             ),
             Option(
                 "It could learn their answers by heart.",
@@ -44,7 +45,10 @@ QUESTIONS = (
     Question(
         "You give the model a picture of a giraffe, which is none of its classes. What does it answer?",
         (
-            Option("No class, and an empty box", "It has no such answer: its outputs are 20 scores and four numbers."),
+            Option(
+                "No class, since none fits, and an empty box",
+                "It has no such answer: its outputs are 20 scores and four numbers.",
+            ),
             Option("An error", "A giraffe is an array of numbers like any other."),
             Option(
                 "One of its 20 classes, and a box",

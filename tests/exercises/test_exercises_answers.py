@@ -3,6 +3,7 @@
 A mistake that an exercise knows is handed in as it stands there; what it does not know stands in `WRONG`.
 """
 
+import random
 import re
 import statistics
 
@@ -323,6 +324,39 @@ def learn_by_own_loss():
     return learn
 
 
+# --- 06 ---------------------------------------------------------------------------------------------------------------
+
+
+def threshold_by_search(known, share):
+    return max(value for value in known if np.mean(np.asarray(known) >= value) >= share)
+
+
+def paired_in_a_loop(a, b):
+    from scipy import stats
+
+    counts = [sum(x and not y for x, y in zip(p, q, strict=True)) for p, q in ((a, b), (b, a))]
+    return [*counts, stats.binomtest(counts[0], sum(counts)).pvalue if sum(counts) else 1]
+
+
+def curve_size_by_size(score, count, sizes, draws):
+    """The sizes in the outer loop, the table turned in the end."""
+    orders = [random.Random(draw).sample(range(count), count) for draw in range(draws)]
+    return np.transpose([[score(order[:size]) for order in orders] for size in sizes])
+
+
+def curve_with(part_of):
+    """A curve whose parts are made by `part_of(generator, count, size)`, the generator a draw's own."""
+
+    def curve(score, count, sizes, draws):
+        generators = [np.random.default_rng(draw) for draw in range(draws)]
+        return [[score(part_of(generator, count, size)) for size in sizes] for generator in generators]
+
+    return curve
+
+
+DECISION = {"mend": [2, 4, 6, 8], "shared": "border", "next": "b"}
+
+
 # Key -> right answers, each in another way than the one of the solutions, which are run as notebooks.
 RIGHT = {
     "01.outputs": [7 + 4, np.float32(11)],
@@ -358,6 +392,10 @@ RIGHT = {
     "05.oks": [oks_in_a_loop, oks_in_keras],
     "05.pck": [pck_of_the_package, pck_in_tensorflow],
     "05.fit": [solution_with("05.fit"), learn_by_own_loss],
+    "06.threshold": [threshold_by_search],
+    "06.paired": [paired_in_a_loop],
+    "06.decide": [DECISION, {"mend": np.array([8, 6, 4, 2]), "shared": " Border", "next": "B"}],
+    "06.curve": [curve_size_by_size],
 }
 # Wrong answers as learners write them, and words of what they are told.
 WRONG = [
@@ -519,6 +557,30 @@ WRONG = [
     ("04.front", lambda accuracy, mean_iou: {0, "x"}, "yours:"),
     ("03.wiring", wiring(loss_weights=lambda _: {"label": 1, "box": "five"}), "one number for each"),
     ("03.wiring", wiring(loss_weights=lambda _: {"label": [1], "box": [5, 5]}), "one number for each"),
+    ("06.threshold", lambda known, share: share, "Sort from the highest down"),
+    ("06.paired", lambda a, b: (np.sum(a & ~b), np.sum(b & ~a), 0.5), "where no photo differs"),
+    ("06.decide", DECISION | {"mend": [1, 2]}, "annotation of photo 1 is right"),
+    ("06.decide", DECISION | {"mend": [2, 4, 6]}, "1 more of the annotations is wrong"),
+    ("06.decide", DECISION | {"mend": [2, 9]}, "no photo 9"),
+    ("06.decide", DECISION | {"mend": "all"}, "mend: the numbers"),
+    ("06.decide", DECISION | {"shared": "size"}, "no smaller"),
+    ("06.decide", DECISION | {"shared": "class"}, "boxes fail on all"),
+    ("06.decide", DECISION | {"shared": "dark"}, "as bright"),
+    ("06.decide", DECISION | {"next": "a"}, "More passes"),
+    ("06.decide", DECISION | {"next": "c"}, "its mistakes no more"),
+    ("06.decide", DECISION | {"next": "d"}, "for all objects alike"),
+    ("06.decide", DECISION | {"next": "e"}, "one of ['a', 'b', 'c', 'd']"),
+    ("06.decide", [2, 4, 6, 8], "keys mend, shared and next"),
+    ("06.curve", 7, "function itself"),
+    ("06.curve", lambda score, count, sizes, draws: score(7) / 0, "ZeroDivisionError"),
+    ("06.curve", lambda score, count, sizes, draws: [score(range(size)) for size in sizes], "a row a draw"),
+    ("06.curve", lambda score, count, sizes, draws: [["a"] * len(sizes)] * draws, "a row a draw"),
+    ("06.curve", lambda score, count, sizes, draws: np.zeros((draws, len(sizes))), "you trained 0 times"),
+    ("06.curve", curve_with(lambda generator, count, size: np.arange(size)), "begin with the same photos"),
+    ("06.curve", curve_with(lambda generator, count, size: generator.permutation(count)[:size]), "hold the smaller"),
+    ("06.curve", curve_with(lambda generator, count, size: generator.integers(0, count, size)), "twice in a part"),
+    ("06.curve", curve_with(lambda generator, count, size: generator.permutation(count)[:size] + 1), "to 39"),
+    ("06.curve", curve_with(lambda generator, count, size: generator.permutation(count)[size:]), "has 35 photos"),
 ]
 
 
