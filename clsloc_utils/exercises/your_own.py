@@ -73,6 +73,15 @@ THRESHOLD = Exercise(
         ),
         hint="Sort from the highest down. How many must stay? The last of these is the threshold.",
     ),
+    hints=(
+        "How many photos are kept when a share of all must stay? Half a photo more is a whole one.",
+        "Sort the probabilities from the highest down: the threshold is the one of the last photo that is kept.",
+    ),
+    solution="""\
+def choose_threshold(known, share):
+    kept = int(np.ceil(share * len(known)))
+    return np.sort(known)[::-1][kept - 1]
+""",
 )
 
 # --- 06.paired --------------------------------------------------------------------------------------------------------
