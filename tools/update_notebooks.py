@@ -13,6 +13,8 @@ from pathlib import Path
 import nbformat
 from notebook_runs import NotebookFailed, all_notebooks, run_notebooks
 
+NOT_SAVED = "picture-not-saved"
+"""Tag of a cell that shows photographs of others: a reader sees them in the run, the repository holds none."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -21,6 +23,9 @@ def save(notebook: nbformat.NotebookNode, path: Path) -> None:
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
+        if NOT_SAVED in tags:
+            for output in cell.outputs:
+                output.get("data", {}).pop("text/html", None)
         hidden = {"jupyter": {"source_hidden": True}} if "remove-cell" in tags else {}
         cell.metadata = nbformat.from_dict(({"tags": tags} if tags else {}) | hidden)
     nbformat.validate(notebook)
