@@ -51,6 +51,11 @@ class SweepResult:
         """Mean and range over the seeds, as text: see `table`."""
         return table(self.rows)
 
+    def name_of(self, setting: Setting) -> str:
+        """The name of a setting, with its box loss where the sweep has several."""
+        several = len({each.loss_name for each in self.settings}) > 1
+        return f"{setting.loss_name}, {setting.name}" if several else setting.name
+
     def best(self, measure: str = "clsloc_accuracy_50") -> Setting:
         """The setting with the best mean over the seeds on the validation images; the first one where several share it.
 
@@ -107,7 +112,6 @@ class SweepResult:
         """
         reference = self.best(measure) if reference is None else reference
         of_reference = self._by_image(reference, measure)
-        several = len({each.loss_name for each in self.settings}) > 1
         rows = []
         for setting in settings or self.settings:
             if setting == reference:
@@ -115,10 +119,9 @@ class SweepResult:
             difference = self._by_image(setting, measure) - of_reference
             by_seed, by_image = difference.mean(axis=1), difference.mean(axis=0)
             mean, reach = by_image.mean(), 1.96 * by_image.std(ddof=1) / math.sqrt(len(by_image))
-            row = {"setting": f"{setting.loss_name}, {setting.name}" if several else setting.name, "mean": mean}
-            row |= {"low": mean - reach, "high": mean + reach, "by_seed": by_seed.tolist()}
+            row = {"setting": self.name_of(setting), "mean": mean, "low": mean - reach, "high": mean + reach}
             agree = (by_seed > 0).all() or (by_seed < 0).all()
-            rows.append(row | {"told_apart": bool(agree and abs(mean) > reach)})
+            rows.append(row | {"by_seed": by_seed.tolist(), "told_apart": bool(agree and abs(mean) > reach)})
         return pandas.DataFrame(rows, columns=["setting", "mean", "low", "high", "by_seed", "told_apart"])
 
     def _by_image(self, setting: Setting, measure: str) -> np.ndarray:
@@ -145,9 +148,7 @@ class SweepResult:
         means = {setting: self._by_image(setting, measure).mean() for setting in settings}
         best = max(means, key=means.get)
         compared = self.differences(best, measure, settings)
-        several = len({each.loss_name for each in self.settings}) > 1
-        name = f"{best.loss_name}, {best.name}" if several else best.name
-        words = f"{name} has the highest mean {measure} ({means[best]:.3f})"
+        words = f"{self.name_of(best)} has the highest mean {measure} ({means[best]:.3f})"
         level = list(compared["setting"][~compared["told_apart"]])
         if not level:
             return f"{words}, and these images tell it apart from all others."

@@ -37,7 +37,7 @@ def sweep_slider(
     count = len(result.predictions(result.settings[0])["true_label"])
     if not 0 < len(images) <= count:
         raise ValueError(f"sweep_slider: {len(images)} images; take the first validation images, 1 to {count}.")
-    names = _names(result.settings)
+    names = {setting: result.name_of(setting) for setting in result.settings}
     found = {names[setting]: result.predictions(setting) for setting in _ends_and_between(result.settings)}
     alt = (
         "True and predicted boxes and classes of the same images, a row for each setting of the weights: "
@@ -51,7 +51,7 @@ def sweep_slider(
 def _widget(result: SweepResult, images: Any, class_names: Sequence[str]) -> Any:
     import ipywidgets
 
-    names = _names(result.settings)
+    names = {setting: result.name_of(setting) for setting in result.settings}
     controls, slider = stepper([(name, setting) for setting, name in names.items()], result.best(), "weights")
     picture = ipywidgets.HTML()
 
@@ -71,9 +71,3 @@ def _ends_and_between(settings: Sequence[Setting]) -> list[Setting]:
     """The first setting, the last, and two between them, none of learned weights where there are others."""
     fixed = [setting for setting in settings if not setting.learned] or list(settings)
     return [fixed[index] for index in np.unique(np.linspace(0, len(fixed) - 1, _STILL_ROWS).astype(int))]
-
-
-def _names(settings: Sequence[Setting]) -> dict[Setting, str]:
-    """The name of each setting, with the box loss where there are several."""
-    several = len({setting.loss_name for setting in settings}) > 1
-    return {setting: f"{setting.loss_name}, {setting.name}" if several else setting.name for setting in settings}
