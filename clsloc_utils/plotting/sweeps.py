@@ -43,10 +43,10 @@ def weight_sweep(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASUR
         ValueError: The rows are of several box losses, or hold no weight ratio.
     """
     grid, learned = _rows_of_one_loss(rows)
-    ratios = [row["ratio"] for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
-    if not ratios:
+    inner = [row for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
+    if not inner:
         raise ValueError("rows hold no weight ratio between the ends; nothing to draw them against.")
-    low, high = math.log10(min(ratios)), math.log10(max(ratios))
+    low, high = (math.log10(end(row["ratio"] for row in inner)) for end in (min, max))
     gap = max(0.3, (high - low) / 8)
     grid.sort(key=lambda row: _place_of_ratio(row["ratio"], low - gap, high + gap))
     places = [_place_of_ratio(row["ratio"], low - gap, high + gap) for row in grid]
@@ -59,7 +59,6 @@ def weight_sweep(rows: Iterable[Mapping], measures: Sequence[str] = SWEEP_MEASUR
                 size = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.8}
                 axes.errorbar(place, row[measure], _spread([row], measure), fmt=marker, color=colour, **size)
         axes.grid(alpha=0.3)
-    inner = [row for row in (*grid, *learned) if 0 < row["ratio"] < math.inf]
     lowest = min(row[f"{measure}_low"] for row in inner for measure in measures)
     close.set_ylim(lowest - 0.02, 1)
     whole.set_ylim(0, 1)

@@ -118,9 +118,9 @@ class Trainer:
 
     def __init__(
         self,
-        maps: np.ndarray,
-        labels: np.ndarray,
-        boxes: np.ndarray,
+        maps: tf.Tensor,
+        labels: tf.Tensor,
+        boxes: tf.Tensor,
         num_classes: int,
         setting: Setting,
         *,
@@ -133,8 +133,8 @@ class Trainer:
         if optimizer not in OPTIMIZERS:
             raise ValueError(f"run_sweep: optimizer is {optimizer!r}; take one of {', '.join(OPTIMIZERS)}.")
         self.epochs, self.batch_size = epochs, min(batch_size, len(maps))
-        self.maps, self.labels, self.boxes = tf.constant(maps), tf.constant(labels), tf.constant(boxes)
-        self.new_model = functools.partial(small_model, maps.shape[1:], num_classes, width)
+        self.maps, self.labels, self.boxes = maps, labels, boxes
+        self.new_model = functools.partial(small_model, tuple(maps.shape[1:]), num_classes, width)
         self.model = self.new_model()
         self.forward = forward_of(self.model)
         self.starts: dict[int, list[np.ndarray]] = {}

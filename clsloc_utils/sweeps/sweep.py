@@ -227,7 +227,9 @@ def run_sweep(
     targets = train_cache.targets
     maps = joined_maps(train_cache)
     standardize = Standardizer.of(maps)
-    of_training = (standardize(maps), targets["label"], targets["box"], num_classes)
+    # Tensors once, which all trainers read.
+    of_training = map(ops.convert_to_tensor, (standardize(maps), targets["label"], targets["box"]))
+    of_training = (*of_training, num_classes)
     how = {"optimizer": optimizer, "learning_rate": learning_rate, "epochs": epochs, "batch_size": batch_size}
     validation_maps = standardize(joined_maps(validation_cache))
     trainers: dict[tuple, Trainer] = {}
